@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/hash.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+
+namespace holdfast {
+namespace {
+
+constexpr std::string_view hash_of_nothing =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr std::string_view hash_of_abc =
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+TEST(Sha256, MatchesTheVectorsOfFips180) {
+  EXPECT_EQ(to_hex(sha256({})), hash_of_nothing);
+  EXPECT_EQ(to_hex(sha256(as_bytes("abc"))), hash_of_abc);
+  EXPECT_EQ(to_hex(sha256(as_bytes("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"))),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+TEST(Sha256, PiecesGiveTheSameAsTheWhole) {
+  Sha256 hash;
+  hash.update(as_bytes("a"));
+  hash.update({});
+  hash.update(as_bytes("bc"));
+  EXPECT_EQ(to_hex(hash.finish()), hash_of_abc);
+}
+
+TEST(Sha256, StartsAnewAfterFinish) {
+  Sha256 hash;
+  hash.update(as_bytes("something else"));
+  static_cast<void>(hash.finish());
+  EXPECT_EQ(to_hex(hash.finish()), hash_of_nothing);
+}
+
+TEST(Sha256, MovesWithItsState) {
+  Sha256 hash;
+  hash.update(as_bytes("ab"));
+  Sha256 moved = std::move(hash);
+  moved.update(as_bytes("c"));
+  EXPECT_EQ(to_hex(moved.finish()), hash_of_abc);
+  EXPECT_THROW(hash.update({}), Error);  // NOLINT(bugprone-use-after-move): the point of the test
+}
+
+TEST(Sha256, IsSafeOnManyThreads) {
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([] {
+      for (int round = 0; round < 200; ++round) {
+        EXPECT_EQ(to_hex(sha256(as_bytes("abc"))), hash_of_abc);
+      }
+    });
+  }
+}
+
+TEST(FillRandom, FillsEverythingWithSomethingNewEachTime) {
+  Bytes one(3U << 20U, std::byte{});
+  Bytes other(one.size(), std::byte{});
+  fill_random(one);
+  fill_random(other);
+  EXPECT_NE(one, other);
+  const auto tail = std::span(one).last(64);
+  EXPECT_NE(std::count(tail.begin(), tail.end(), std::byte{}), 64);
+  fill_random({});
+}
+
+}  // namespace
+}  // namespace holdfast
