@@ -1,0 +1,20 @@
+# Every library Holdfast stands on, each from a Debian package, with the reason it was chosen.
+find_package(PkgConfig REQUIRED)
+# libssl-dev: AES, SHA-256, Poly1305, scrypt; the most reviewed implementation with assembly for every CPU.
+find_package(OpenSSL 3.0 REQUIRED)
+# libzstd-dev: the reference implementation of the only compression restic's format knows.
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+# libsimdjson-dev: reads index files and trees, the bulk of all parsing, at gigabytes per second.
+find_package(simdjson REQUIRED)
+# libtomlplusplus-dev: TOML with the line and column of every value, which our error messages need.
+find_package(tomlplusplus REQUIRED)
+# libfmt-dev: std::format is not in GCC 12.
+find_package(fmt REQUIRED)
+# libarchive-dev: tar (pax, with xattrs) and zip output for `dump`.
+pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive)
+# libsqlite3-dev: the sqlite engine.
+pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)
+if(HOLDFAST_TESTS)
+  # libgtest-dev: unit and contract tests.
+  find_package(GTest REQUIRED)
+endif()

@@ -1,0 +1,17 @@
+# holdfast_room(<name> FILES <x.cc>… [TESTS <x_test.cc>…] USES <rooms>… [LINKS <targets>…])
+#
+# Makes the library holdfast_<name> and, if there are tests, the program <name>_tests, run by CTest as
+# unit.<name>. USES is the same list as `May use:` in the room's README.md; tests/house_rules compares.
+function(holdfast_room name)
+  cmake_parse_arguments(ROOM "" "" "FILES;TESTS;USES;LINKS" ${ARGN})
+  set(target holdfast_${name})
+  add_library(${target} STATIC ${ROOM_FILES})
+  list(TRANSFORM ROOM_USES PREPEND holdfast_)
+  target_link_libraries(${target} PUBLIC holdfast_flags ${ROOM_USES} PRIVATE ${ROOM_LINKS} fmt::fmt)
+  if(HOLDFAST_TESTS AND ROOM_TESTS)
+    add_executable(${name}_tests ${ROOM_TESTS})
+    target_link_libraries(${name}_tests PRIVATE ${target} ${ROOM_LINKS} fmt::fmt GTest::gtest_main)
+    add_test(NAME unit.${name} COMMAND ${name}_tests)
+    set_tests_properties(unit.${name} PROPERTIES LABELS unit)
+  endif()
+endfunction()
