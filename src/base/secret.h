@@ -14,7 +14,8 @@ namespace holdfast {
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string text) noexcept;  // the argument's own memory is taken over
+  explicit Secret(std::string&& text) noexcept;  // takes the text over and wipes what it leaves
+  explicit Secret(const std::string& text);      // copies; the argument stays the caller's care
   Secret(Secret&& other) noexcept;
   Secret& operator=(Secret&& other) noexcept;
   Secret(const Secret&) = delete;
@@ -31,6 +32,8 @@ class Secret {
 
 // Overwrites memory in a way the compiler keeps.
 void wipe(void* memory, std::size_t size_bytes) noexcept;
+// Overwrites a text with all of its buffer; it is empty afterwards.
+void wipe(std::string& text) noexcept;
 
 // Turns core dumps of this process off (RLIMIT_CORE 0 and PR_SET_DUMPABLE 0), so that no secret
 // reaches a core file. Called once at start.
