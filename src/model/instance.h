@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// An instance as its file describes it, parsed and checked. docs/instance-file.md lists every key.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+
+namespace holdfast::model {
+
+// Where a password comes from. At most one is set; resolved by profile::resolve_password.
+struct PasswordSource {
+  std::string file;
+  std::vector<std::string> command;  // argv
+  [[nodiscard]] bool empty() const noexcept { return file.empty() && command.empty(); }
+};
+
+struct RepositorySettings {
+  std::string location;
+  PasswordSource password;
+};
+
+struct DatabaseSettings {
+  std::string name, engine, uri, user;
+  PasswordSource password;
+  std::vector<std::string> after;              // components copied before this one
+  std::map<std::string, std::string> options;  // engine options
+  int line = 0;                                // in the file, for messages
+};
+
+struct FilesSettings {
+  std::string name;
+  std::vector<std::string> paths;  // absolute
+  std::vector<std::string> exclude;
+  std::vector<std::string> after;
+  int line = 0;
+};
+
+enum class QuiesceWhen : std::uint8_t { always, needed };
+struct QuiesceSettings {
+  std::vector<std::string> stop, start;  // argv; both or none
+  QuiesceWhen when = QuiesceWhen::always;
+  std::chrono::milliseconds timeout{120'000};
+};
+
+struct HookSettings {
+  std::vector<std::vector<std::string>> before_backup, after_backup, on_error, before_restore,
+      after_restore;
+};
+
+struct LimitSettings {
+  std::uint64_t fence_ms = 500;          // longest time writers are fenced; also the lock time-out
+  std::uint64_t writer_stall_ms = 1000;  // longest time a writer may be kept waiting by a copy
+  std::uint64_t moments_apart_ms = 5000;
+  unsigned parallel = 0;  // 0: the cores available
+};
+
+struct DrillQuery {
+  std::string component, sql, expect;
+};
+struct DrillSettings {
+  std::string scratch_dir;
+  std::vector<DrillQuery> queries;
+};
+
+struct AcceptSetting {
+  std::string code, component, reason;
+  std::string until;  // "2026-12-31"; empty: for good
+};
+
+enum class RestoreRole : std::uint8_t { unset, clone, replacement };
+
+struct Instance {
+  std::string name;
+  std::string profile = "custom";
+  std::string home;
+  std::string file;  // path it was read from
+  RepositorySettings repository;
+  std::vector<DatabaseSettings> databases;
+  std::vector<FilesSettings> files;
+  QuiesceSettings quiesce;
+  HookSettings hooks;
+  LimitSettings limits;
+  DrillSettings drill;
+  RestoreRole restore_role = RestoreRole::unset;
+  std::vector<AcceptSetting> accepts;
+};
+
+}  // namespace holdfast::model

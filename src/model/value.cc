@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values, their canonical encoding and the digest of a table. docs/digest.md says the same in
+// prose.
+#include "model/value.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "base/error.h"
+
+namespace holdfast::model {
+namespace {
+
+// Longer than any number of any database served (PostgreSQL: 131,072 digits before the point and
+// 16,383 after it), short enough that "1e999999999" is no way to fill the memory.
+constexpr std::int64_t digits_max = 200'000;
+
+// Part of docs/digest.md: never renumbered.
+constexpr std::byte tag(ValueKind kind) noexcept {
+  switch (kind) {
+    case ValueKind::null:
+      return std::byte{0};
+    case ValueKind::number:
+      return std::byte{1};
+    case ValueKind::real:
+      return std::byte{2};
+    case ValueKind::text:
+      return std::byte{3};
+    case ValueKind::bytes:
+      return std::byte{4};
+    case ValueKind::date:
+      return std::byte{5};
+    case ValueKind::time:
+      return std::byte{6};
+    case ValueKind::timestamp:
+      return std::byte{7};
+    case ValueKind::instant:
+      return std::byte{8};
+    case ValueKind::other:
+      return std::byte{9};
+  }
+  return std::byte{255};
+}
+
+std::uint64_t canonical_bits(double value) noexcept {
+  if (std::isnan(value)) return 0x7ff8'0000'0000'0000U;
+  if (value == 0) return 0;
+  return std::bit_cast<std::uint64_t>(value);
+}
+
+void append_le64(Bytes& to, std::uint64_t value) {
+  std::array<std::byte, 8> bytes{};
+  store_le64(bytes.data(), value);
+  append(to, ByteView(bytes));
+}
+
+void append_varint(Bytes& to, std::uint64_t value) {
+  while (value >= 0x80) {
+    to.push_back(static_cast<std::byte>((value & 0x7f) | 0x80));
+    value >>= 7;
+  }
+  to.push_back(static_cast<std::byte>(value));
+}
+
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+// The parts of a decimal text: sign, all its digits, and where the point stands among them.
+struct Decimal {
+  bool negative = false;
+  std::string digits;
+  std::int64_t point = 0;
+};
+
+std::optional<Decimal> parse_decimal(std::string_view text) {
+  Decimal decimal;
+  std::size_t at = 0;
+  if (at < text.size() && (text[at] == '-' || text[at] == '+'))
+    decimal.negative = text[at++] == '-';
+  while (at < text.size() && is_digit(text[at])) decimal.digits += text[at++];
+  decimal.point = static_cast<std::int64_t>(decimal.digits.size());
+  if (at < text.size() && text[at] == '.') {
+    ++at;
+    while (at < text.size() && is_digit(text[at])) decimal.digits += text[at++];
+  }
+  if (decimal.digits.empty()) return std::nullopt;
+  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    ++at;
+    if (at < text.size() && text[at] == '+') ++at;
+    std::int64_t exponent = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data() + at, end, exponent);
+    if (error != std::errc() || rest != end) return std::nullopt;
+    if (exponent > digits_max || exponent < -digits_max) {
+      // Zero stays zero however it is scaled; anything else would not fit.
+      if (decimal.digits.find_first_not_of('0') != std::string::npos) return std::nullopt;
+      exponent = 0;
+    }
+    decimal.point += exponent;
+    at = text.size();
+  }
+  if (at != text.size()) return std::nullopt;
+  return decimal;
+}
+
+std::string render(Decimal decimal) {
+  const std::size_t first = decimal.digits.find_first_not_of('0');
+  if (first == std::string::npos) return "0";
+  decimal.digits.erase(0, first);
+  decimal.point -= static_cast<std::int64_t>(first);
+  decimal.digits.erase(decimal.digits.find_last_not_of('0') + 1);
+
+  const auto count = static_cast<std::int64_t>(decimal.digits.size());
+  std::string text = decimal.negative ? "-" : "";
+  if (decimal.point <= 0) {
+    text += "0.";
+    text.append(static_cast<std::size_t>(-decimal.point), '0');
+    return text + decimal.digits;
+  }
+  if (decimal.point >= count) {
+    text += decimal.digits;
+    text.append(static_cast<std::size_t>(decimal.point - count), '0');
+    return text;
+  }
+  const auto point = static_cast<std::size_t>(decimal.point);
+  return text + decimal.digits.substr(0, point) + "." + decimal.digits.substr(point);
+}
+
+}  // namespace
+
+std::string_view value_kind_name(ValueKind kind) noexcept {
+  switch (kind) {
+    case ValueKind::null:
+      return "null";
+    case ValueKind::number:
+      return "number";
+    case ValueKind::real:
+      return "real";
+    case ValueKind::text:
+      return "text";
+    case ValueKind::bytes:
+      return "bytes";
+    case ValueKind::date:
+      return "date";
+    case ValueKind::time:
+      return "time";
+    case ValueKind::timestamp:
+      return "timestamp";
+    case ValueKind::instant:
+      return "instant";
+    case ValueKind::other:
+      return "other";
+  }
+  return "unknown";
+}
+
+Value Value::integer(std::int64_t value) {
+  std::array<char, 24> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {ValueKind::number, 0, std::string(text.data(), end)};
+}
+
+Value Value::number(std::string_view decimal) {
+  const std::optional<Decimal> parsed = parse_decimal(decimal);
+  const auto too_long = [](const Decimal& d) {
+    const auto count = static_cast<std::int64_t>(d.digits.size());
+    return count > digits_max || d.point > digits_max || d.point < -digits_max;
+  };
+  if (!parsed || too_long(*parsed)) {
+    throw Error(Errc::corrupt, fmt::format("`{}` is no decimal number", decimal.substr(0, 60)));
+  }
+  return {ValueKind::number, 0, render(*parsed)};
+}
+
+Value Value::of_real(double value) {
+  return {ValueKind::real, std::bit_cast<double>(canonical_bits(value)), {}};
+}
+
+Value Value::of_text(std::string_view utf8) {
+  return {is_utf8(utf8) ? ValueKind::text : ValueKind::bytes, 0, std::string(utf8)};
+}
+
+Value Value::of_bytes(ByteView bytes) {
+  return {ValueKind::bytes, 0, std::string(as_text(bytes))};
+}
+
+Value Value::of_kind(ValueKind kind, std::string text) {
+  check_rule(kind != ValueKind::null && kind != ValueKind::real, "the kind is held as text");
+  return {kind, 0, std::move(text)};
+}
+
+bool operator==(const Value& a, const Value& b) noexcept {
+  if (a.kind != b.kind) return false;
+  if (a.kind == ValueKind::null) return true;
+  if (a.kind == ValueKind::real) return canonical_bits(a.real) == canonical_bits(b.real);
+  return a.text == b.text;
+}
+
+void append_canonical(Bytes& to, const Row& row) {
+  for (const Value& value : row) {
+    to.push_back(tag(value.kind));
+    if (value.kind == ValueKind::null) continue;
+    if (value.kind == ValueKind::real) {
+      append_le64(to, canonical_bits(value.real));
+      continue;
+    }
+    append_varint(to, value.text.size());
+    append(to, value.text);
+  }
+}
+
+void TableDigest::add(const Row& row) {
+  scratch_.clear();
+  append_canonical(scratch_, row);
+  const Sha256Digest hash = sha256(scratch_);
+  TableDigest one;
+  one.rows_ = 1;
+  for (std::size_t limb = 0; limb < one.sum_.size(); ++limb) {
+    one.sum_[limb] = load_le64(hash.data() + 8 * limb);
+  }
+  add(one);
+}
+
+void TableDigest::add(const TableDigest& other) noexcept {
+  rows_ += other.rows_;
+  std::uint64_t carry = 0;
+  for (std::size_t limb = 0; limb < sum_.size(); ++limb) {
+    const std::uint64_t with_carry = sum_[limb] + carry;
+    const std::uint64_t total = with_carry + other.sum_[limb];
+    carry = static_cast<std::uint64_t>(with_carry < carry) +
+            static_cast<std::uint64_t>(total < with_carry);
+    sum_[limb] = total;
+  }
+}
+
+std::string TableDigest::hex() const {
+  std::array<std::byte, 32> bytes{};
+  for (std::size_t limb = 0; limb < sum_.size(); ++limb) {
+    store_le64(bytes.data() + 8 * limb, sum_[limb]);
+  }
+  return to_hex(bytes);
+}
+
+}  // namespace holdfast::model
