@@ -93,7 +93,7 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
   if (decimal.digits.empty()) return std::nullopt;
   if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
     ++at;
-    if (at < text.size() && text[at] == '+') ++at;
+    if (at + 1 < text.size() && text[at] == '+' && is_digit(text[at + 1])) ++at;
     std::int64_t exponent = 0;
     const auto* const end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data() + at, end, exponent);
