@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps copies of a remote repository's index and snapshot files on the local disk.
 //
-// Laid out as restic's cache is: `<directory>/index/3f/3f2a…`. Never holds keys, locks, the config or
-// packs.
+// Laid out as restic's cache is: `<directory>/index/3f/3f2a…`. Never holds keys, locks, the config
+// or packs.
 #pragma once
 
 #include <filesystem>
