@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/secret.h"
@@ -153,10 +155,30 @@ void keep_exit_codes() {
   }
 }
 
+// The file that argv[0] stands for. Not left to posix_spawnp(), for which a directory in PATH that
+// may not be entered makes a missing program a forbidden one.
+std::string find_program(const std::string& program) {
+  if (program.find('/') != std::string::npos) return program;
+  const char* path = ::getenv("PATH");
+  std::string_view rest = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
+  bool is_forbidden = false;
+  while (!rest.empty() && !program.empty()) {
+    const std::string_view directory = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
+    std::string candidate = fmt::format("{}/{}", directory.empty() ? "." : directory, program);
+    struct stat status {};
+    if (::stat(candidate.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    is_forbidden = true;
+  }
+  throw system_error(is_forbidden ? EACCES : ENOENT, fmt::format("starting {}", program));
+}
+
 }  // namespace
 
 pid_t spawn(const Command& command, std::span<const Placement> placements, ChildGroup group) {
   check_command(command);
+  const std::string program = find_program(command.argv.front());
   keep_exit_codes();
   FileActions actions;
   for (const Placement& placement : placements) actions.add(placement);
@@ -168,8 +190,8 @@ pid_t spawn(const Command& command, std::span<const Placement> placements, Child
     argv.push_back(const_cast<char*>(argument.data()));
   argv.push_back(nullptr);
   pid_t pid = -1;
-  const int result = ::posix_spawnp(&pid, argv.front(), actions.get(), attributes.get(),
-                                    argv.data(), environment.get());
+  const int result = ::posix_spawn(&pid, program.c_str(), actions.get(), attributes.get(),
+                                   argv.data(), environment.get());
   if (result != 0) {
     const std::string where =
         command.directory.empty() ? "" : fmt::format(" in {}", command.directory.native());

@@ -99,6 +99,28 @@ TEST(RunProcess, ThrowsIfTheProgramCannotBeStarted) {
             Errc::usage);
 }
 
+TEST(RunProcess, SearchesPathForWhatCanBeRun) {
+  const TemporaryDirectory directory("holdfast-test");
+  std::filesystem::create_directories(directory.path() / "first/tool");
+  std::filesystem::create_directories(directory.path() / "second");
+  std::filesystem::create_directories(directory.path() / "third");
+  write_file_durably(directory.path() / "second/tool", as_bytes("#!/bin/sh\necho no\n"), 0600);
+  const std::string old = ::getenv("PATH");
+  const std::string path = directory.path() / "first";
+  const std::string all = path + ":" + (directory.path() / "second").native() + ":" +
+                          (directory.path() / "third").native() + ":/no/such/place";
+  ::setenv("PATH", all.c_str(), 1);
+  const Errc forbidden = code_of([] { static_cast<void>(run_process({.argv = {"tool"}})); });
+  const Errc missing = code_of([] { static_cast<void>(run_process({.argv = {"sh"}})); });
+  write_file_durably(directory.path() / "third/tool", as_bytes("#!/bin/sh\necho yes\n"), 0700);
+  const std::string output = output_of({.argv = {"tool"}});
+  ::setenv("PATH", old.c_str(), 1);
+  EXPECT_EQ(forbidden, Errc::denied);
+  EXPECT_EQ(missing, Errc::not_found);
+  EXPECT_EQ(output, "yes\n");
+  EXPECT_EQ(code_of([] { static_cast<void>(run_process({.argv = {""}})); }), Errc::not_found);
+}
+
 TEST(RunProcess, GivesInputOrElseNothing) {
   EXPECT_EQ(output_of({.argv = {"cat"}}, "hello"), "hello");
   EXPECT_EQ(output_of({.argv = {"cat"}}), "");
