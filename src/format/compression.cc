@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+// zstd frames, written and read whole. What a frame claims is checked on its own headers before
+// memory is given to it: a frame can never yield more than its blocks allow.
+//
+// Source of the frame layout: RFC 8878, section 3.1.1.
+#include "format/compression.h"
+
+#include <fmt/format.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/c_handle.h"
+#include "base/error.h"
+
+namespace holdfast::format {
+
+namespace {
+
+constexpr std::size_t probe_from_bytes = 64U * 1024;
+constexpr std::size_t probe_sample_bytes = 16U * 1024;
+constexpr std::uint64_t window_bytes_max = 8U * 1024 * 1024;
+constexpr int window_log_max = 23;
+constexpr std::uint64_t block_bytes_max = 128U * 1024;
+// Up to here a claimed size is believed and its memory reserved; above, the frame is first decoded
+// into nothing to see whether it is true.
+constexpr std::uint64_t believed_bytes_max = 64U * 1024 * 1024;
+
+int zstd_level(Compression level) {
+  switch (level) {
+    case Compression::fastest:
+      return 1;
+    case Compression::better:
+      return 7;
+    case Compression::max:
+      return 11;
+    case Compression::automatic:
+    case Compression::off:
+      break;
+  }
+  return 3;
+}
+
+[[noreturn]] void throw_corrupt(std::string_view reason) {
+  throw Error(Errc::corrupt, fmt::format("zstd frame is damaged: {}", reason));
+}
+
+// What a frame's headers say, without decoding it.
+struct FrameShape {
+  std::optional<std::uint64_t> content_bytes;
+  std::uint64_t content_bytes_max = 0;  // no decoder can get more out of its blocks
+};
+
+// Reads little-endian integers from the front of a frame.
+class HeaderReader {
+ public:
+  explicit HeaderReader(ByteView rest) : rest_(rest) {}
+  std::uint64_t take(std::size_t count) {
+    std::uint64_t value = 0;
+    const ByteView bytes = skip(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      value |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
+    }
+    return value;
+  }
+  ByteView skip(std::size_t count) {
+    if (rest_.size() < count) throw_corrupt("it is cut off");
+    const ByteView front = rest_.first(count);
+    rest_ = rest_.subspan(count);
+    return front;
+  }
+  [[nodiscard]] bool at_end() const noexcept { return rest_.empty(); }
+
+ private:
+  ByteView rest_;
+};
+
+struct FrameHeader {
+  std::optional<std::uint64_t> content_bytes;
+  std::uint64_t window_bytes = 0;
+  bool has_checksum = false;
+};
+
+FrameHeader read_frame_header(HeaderReader& reader) {
+  if (reader.take(4) != ZSTD_MAGICNUMBER) throw_corrupt("it does not begin as one");
+  const auto descriptor = static_cast<unsigned>(reader.take(1));
+  if ((descriptor & 0x08U) != 0) throw_corrupt("a reserved bit is set");
+  if ((descriptor & 0x03U) != 0) throw_corrupt("it needs a dictionary");
+  FrameHeader header;
+  header.has_checksum = (descriptor & 0x04U) != 0;
+  const bool is_single_segment = (descriptor & 0x20U) != 0;
+  if (!is_single_segment) {
+    const auto window = static_cast<unsigned>(reader.take(1));
+    const std::uint64_t base = std::uint64_t{1} << (10 + (window >> 3U));
+    header.window_bytes = base + base / 8 * (window & 7U);
+    if (header.window_bytes > window_bytes_max) throw_corrupt("its window is above 8 MiB");
+  }
+  constexpr std::array<std::size_t, 4> size_field_bytes{0, 2, 4, 8};
+  const unsigned size_code = descriptor >> 6U;
+  if (size_code != 0) {
+    header.content_bytes = reader.take(size_field_bytes[size_code]);
+    if (size_code == 1) *header.content_bytes += 256;
+  } else if (is_single_segment) {
+    header.content_bytes = reader.take(1);
+  }
+  if (is_single_segment) header.window_bytes = *header.content_bytes;
+  return header;
+}
+
+// Walks the frame's block headers. Errc::corrupt unless it is one frame to its last byte.
+FrameShape shape_of(ByteView frame) {
+  HeaderReader reader(frame);
+  const FrameHeader header = read_frame_header(reader);
+  FrameShape shape;
+  shape.content_bytes = header.content_bytes;
+  const std::uint64_t block_max = std::min(block_bytes_max, header.window_bytes);
+  bool is_last_block = false;
+  while (!is_last_block) {
+    const std::uint64_t block = reader.take(3);
+    is_last_block = (block & 1U) != 0;
+    const std::uint64_t block_bytes = block >> 3U;
+    switch ((block >> 1U) & 3U) {
+      case 0:  // raw
+        reader.skip(block_bytes);
+        shape.content_bytes_max += block_bytes;
+        break;
+      case 1:  // one byte, repeated
+        reader.skip(1);
+        shape.content_bytes_max += block_bytes;
+        break;
+      case 2:  // compressed
+        reader.skip(block_bytes);
+        shape.content_bytes_max += block_max;
+        break;
+      default:
+        throw_corrupt("a block is of a reserved kind");
+    }
+  }
+  if (header.has_checksum) reader.skip(4);
+  if (!reader.at_end()) throw_corrupt("bytes follow it");
+  return shape;
+}
+
+void check_zstd(std::size_t result, std::string_view doing) {
+  if (ZSTD_isError(result) != 0) {
+    throw Error(Errc::bug, fmt::format("zstd failed {}: {}", doing, ZSTD_getErrorName(result)));
+  }
+}
+
+using CompressContext = CHandle<ZSTD_CCtx, ZSTD_freeCCtx>;
+using DecompressContext = CHandle<ZSTD_DCtx, ZSTD_freeDCtx>;
+
+CompressContext compress_context(int level) {
+  CompressContext context(ZSTD_createCCtx());
+  if (!context) throw std::bad_alloc();
+  check_zstd(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level),
+             "setting the level");
+  return context;
+}
+
+}  // namespace
+
+Compression parse_compression(std::string_view name) {
+  if (name == "auto") return Compression::automatic;
+  if (name == "off") return Compression::off;
+  if (name == "fastest") return Compression::fastest;
+  if (name == "better") return Compression::better;
+  if (name == "max") return Compression::max;
+  throw Error(Errc::usage, fmt::format("unknown compression level {}", name))
+      .set_hint("Use auto, off, fastest, better or max.");
+}
+
+struct Compressor::State {
+  explicit State(Compression wanted)
+      : level(wanted), context(compress_context(zstd_level(wanted))) {}
+
+  // Whether 16 KiB compress to at most 97 percent.
+  bool sample_shrinks(ByteView sample) {
+    if (!probe) probe = compress_context(1);
+    const std::size_t result = ZSTD_compress2(probe.get(), probe_room.data(), probe_room.size(),
+                                              sample.data(), sample.size());
+    return ZSTD_isError(result) == 0;
+  }
+  // Whether it is worth compressing: two samples decide, one of which is enough for a yes.
+  bool may_shrink(ByteView plain) {
+    return sample_shrinks(plain.subspan(plain.size() / 2, probe_sample_bytes)) ||
+           sample_shrinks(plain.first(probe_sample_bytes));
+  }
+
+  Compression level;
+  CompressContext context;
+  CompressContext probe;  // of its own, so that the tables of `context` stay as large as they are
+  std::array<std::byte, probe_sample_bytes * 97 / 100> probe_room;
+};
+
+Compressor::Compressor(Compression level) : state_(std::make_unique<State>(level)) {}
+Compressor::~Compressor() = default;
+Compressor::Compressor(Compressor&&) noexcept = default;
+Compressor& Compressor::operator=(Compressor&&) noexcept = default;
+
+bool Compressor::compress(ByteView plain, Bytes& to, bool always) {
+  if (plain.empty()) return false;
+  if (!always) {
+    if (state_->level == Compression::off) return false;
+    if (plain.size() > probe_from_bytes && !state_->may_shrink(plain)) return false;
+  }
+  const std::size_t before = to.size();
+  // Given no more room than what pays, zstd stops by itself where it does not.
+  const std::size_t room = always ? ZSTD_compressBound(plain.size()) : plain.size() - 1;
+  to.resize(before + room);
+  const std::size_t result =
+      ZSTD_compress2(state_->context.get(), to.data() + before, room, plain.data(), plain.size());
+  if (ZSTD_isError(result) != 0) {
+    to.resize(before);
+    if (always) check_zstd(result, "compressing");
+    return false;
+  }
+  to.resize(before + result);
+  return true;
+}
+
+struct Decompressor::State {
+  State() : context(ZSTD_createDCtx()) {
+    if (!context) throw std::bad_alloc();
+    check_zstd(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, window_log_max),
+               "setting the window");
+  }
+
+  // The size of the content, found by decoding it into nothing; stops above `size_bytes_max`.
+  std::uint64_t measure(ByteView frame, std::uint64_t size_bytes_max) {
+    check_zstd(ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_only), "starting anew");
+    std::array<std::byte, 64U * 1024> room;
+    ZSTD_inBuffer in{frame.data(), frame.size(), 0};
+    std::uint64_t size_bytes = 0;
+    for (;;) {
+      ZSTD_outBuffer out{room.data(), room.size(), 0};
+      const std::size_t result = ZSTD_decompressStream(context.get(), &out, &in);
+      if (ZSTD_isError(result) != 0) throw_corrupt(ZSTD_getErrorName(result));
+      size_bytes += out.pos;
+      if (size_bytes > size_bytes_max || result == 0) return size_bytes;
+      if (in.pos == in.size && out.pos < out.size) throw_corrupt("it is cut off");
+    }
+  }
+
+  // Decodes into exactly `room_bytes` of memory, and returns how many of them were filled.
+  std::size_t decode(ByteView frame, std::size_t room_bytes, Bytes& plain) {
+    plain.resize(room_bytes);
+    const std::size_t result =
+        ZSTD_decompressDCtx(context.get(), plain.data(), plain.size(), frame.data(), frame.size());
+    if (ZSTD_isError(result) != 0) {
+      plain.clear();
+      throw_corrupt(ZSTD_getErrorName(result));
+    }
+    return result;
+  }
+
+  DecompressContext context;
+};
+
+Decompressor::Decompressor() : state_(std::make_unique<State>()) {}
+Decompressor::~Decompressor() = default;
+Decompressor::Decompressor(Decompressor&&) noexcept = default;
+Decompressor& Decompressor::operator=(Decompressor&&) noexcept = default;
+
+void Decompressor::decompress(ByteView frame, std::size_t size_bytes, Bytes& plain) {
+  const FrameShape shape = shape_of(frame);
+  if (shape.content_bytes.value_or(size_bytes) != size_bytes ||
+      shape.content_bytes_max < size_bytes) {
+    throw_corrupt(fmt::format("it does not hold {} bytes", size_bytes));
+  }
+  if (size_bytes > believed_bytes_max && state_->measure(frame, size_bytes) != size_bytes) {
+    throw_corrupt(fmt::format("it does not hold {} bytes", size_bytes));
+  }
+  if (state_->decode(frame, size_bytes, plain) != size_bytes) {
+    plain.clear();
+    throw_corrupt(fmt::format("it does not hold {} bytes", size_bytes));
+  }
+}
+
+void Decompressor::decompress_at_most(ByteView frame, std::size_t size_bytes_max, Bytes& plain) {
+  const FrameShape shape = shape_of(frame);
+  const auto throw_too_large = [&] {
+    throw_corrupt(fmt::format("it holds more than {} bytes", size_bytes_max));
+  };
+  if (shape.content_bytes.value_or(0) > size_bytes_max) throw_too_large();
+  std::uint64_t room_bytes = shape.content_bytes.value_or(shape.content_bytes_max);
+  if (room_bytes > shape.content_bytes_max) throw_corrupt("its blocks hold less than it says");
+  if (room_bytes > believed_bytes_max) {
+    room_bytes = state_->measure(frame, size_bytes_max);
+    if (room_bytes > size_bytes_max) throw_too_large();
+  }
+  const std::size_t size_bytes = state_->decode(frame, static_cast<std::size_t>(room_bytes), plain);
+  plain.resize(size_bytes);
+  if (size_bytes > size_bytes_max) {
+    plain.clear();
+    throw_too_large();
+  }
+}
+
+}  // namespace holdfast::format

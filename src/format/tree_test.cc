@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vectors of docs/format.md, "Trees", and the promises of the interface.
+#include "format/tree.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <string>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace holdfast::format {
+namespace {
+
+Id numbered(unsigned number) {
+  Id id;
+  id.bytes.fill(static_cast<std::byte>(number));
+  return id;
+}
+
+std::string tree_of(const std::vector<Node>& nodes) {
+  TreeWriter writer;
+  for (const Node& node : nodes) writer.add(node);
+  return std::string(as_text(writer.finish()));
+}
+
+std::vector<Node> parse(std::string_view json) {
+  return parse_tree(as_bytes(json));
+}
+
+std::string rewritten(std::string_view json) {
+  return tree_of(parse(json));
+}
+
+void expect_corrupt(std::string_view json, std::string_view part_of_message = "") {
+  try {
+    static_cast<void>(parse(json));
+    ADD_FAILURE() << "no error for " << json;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::corrupt) << error.what();
+    EXPECT_NE(error.message().find(part_of_message), std::string::npos) << error.what();
+  }
+}
+
+// A tree of one node with these members.
+std::string one(std::string_view members) {
+  return R"({"nodes":[{)" + std::string(members) + "}]}\n";
+}
+
+constexpr std::string_view times =
+    R"("mtime":"2026-11-20T10:56:01.5+01:00","atime":"2026-11-20T10:56:01.5+01:00",)"
+    R"("ctime":"1970-01-01T00:00:01.5Z")";
+
+// A file of this name (already quoted twice), as restic writes it.
+std::string file_named(std::string_view name) {
+  return R"({"name":")" + std::string(name) + R"(","type":"file","mode":420,)" +
+         std::string(times) + R"(,"uid":0,"gid":0,"links":1,"content":[]})";
+}
+
+Node plain_file(std::string_view name) {
+  Node node;
+  node.name = name;
+  node.content.emplace();
+  return node;
+}
+
+TEST(TreeWriter, EmptyTreeHasTheKnownId) {
+  TreeWriter writer;
+  const ByteView bytes = writer.finish();
+  EXPECT_EQ(as_text(bytes), "{\"nodes\":[]}\n");
+  EXPECT_EQ(id_of(bytes).hex(), "ac08ce34ba4f8123618661bef2425f7028ffb9ac740578a3ee88684d2523fee8");
+}
+
+TEST(TreeWriter, WritesEveryMemberInResticsOrder) {
+  Node node;
+  node.name = "n";
+  node.type = NodeType::symlink;
+  node.mode = 134218239;
+  node.mtime = parse_rfc3339("2026-11-20T10:56:01.5+01:00");
+  node.atime = node.mtime;
+  node.ctime = parse_rfc3339("1970-01-01T00:00:01.5Z");
+  node.uid = 1;
+  node.gid = 2;
+  node.user = "u";
+  node.group = "g";
+  node.inode = 3;
+  node.device_id = 18446744073709551615U;
+  node.size_bytes = 4;
+  node.links = 5;
+  node.link_target = "t\xff<";
+  node.extended_attributes = {{"user.a", Bytes{std::byte{1}}}, {"user.b", Bytes{}}, {"user.c", {}}};
+  node.generic_attributes = R"({"windows.file_attributes":32})";
+  node.device = 1792;
+  node.content = {{numbered(0xaa), numbered(0xbb)}};
+  node.subtree = numbered(0xcc);
+  node.error = "e";
+  EXPECT_EQ(
+      tree_of({node}),
+      one(R"("name":"n","type":"symlink","mode":134218239,)" + std::string(times) +
+          R"(,"uid":1,"gid":2,"user":"u","group":"g","inode":3,"device_id":18446744073709551615,)"
+          R"("size":4,"links":5,"linktarget":"t\ufffd\u003c","linktarget_raw":"dP88",)"
+          R"("extended_attributes":[{"name":"user.a","value":"AQ=="},{"name":"user.b","value":""},)"
+          R"({"name":"user.c","value":null}],"generic_attributes":{"windows.file_attributes":32},)"
+          R"("device":1792,"content":[")" +
+          numbered(0xaa).hex() + R"(",")" + numbered(0xbb).hex() + R"("],"subtree":")" +
+          numbered(0xcc).hex() + R"(","error":"e")"));
+}
+
+TEST(TreeWriter, LeavesOutWhatIsZeroButNeverTimesOwnersAndContent) {
+  Node node;
+  node.name = "n";
+  node.type = NodeType::fifo;
+  EXPECT_EQ(tree_of({node}),
+            one(R"("name":"n","type":"fifo","mtime":"1970-01-01T00:00:00Z",)"
+                R"("atime":"1970-01-01T00:00:00Z","ctime":"1970-01-01T00:00:00Z","uid":0,"gid":0,)"
+                R"("content":null)"));
+}
+
+TEST(TreeWriter, KeepsTheOffsetOfTimes) {
+  const std::string json =
+      one(R"("name":"n","type":"fifo","mtime":"1970-01-01T01:00:00.123456+01:00",)"
+          R"("atime":"1970-01-01T00:00:00.123456Z","ctime":"1969-12-31T19:30:00.123456-04:30",)"
+          R"("uid":0,"gid":0,"content":null)");
+  EXPECT_EQ(rewritten(json), json);
+}
+
+TEST(TreeWriter, RefusesUnsortedRepeatedAndEmptyNames) {
+  for (const auto& [first, second] : {std::pair{"b", "a"}, {"a", "a"}, {"\xff", "a"}}) {
+    TreeWriter writer;
+    writer.add(plain_file(first));
+    try {
+      writer.add(plain_file(second));
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Errc::bug);
+    }
+  }
+  TreeWriter writer;
+  EXPECT_THROW(writer.add(plain_file("")), Error);
+}
+
+TEST(TreeWriter, StartsAnewWhenCleared) {
+  TreeWriter writer;
+  writer.add(plain_file("b"));
+  static_cast<void>(writer.finish());
+  EXPECT_THROW(writer.add(plain_file("c")), Error);
+  writer.clear();
+  writer.add(plain_file("a"));
+  EXPECT_EQ(as_text(writer.finish()), tree_of({plain_file("a")}));
+  EXPECT_EQ(as_text(writer.finish()), tree_of({plain_file("a")}));
+}
+
+struct NameVector {
+  std::string_view raw, json;
+};
+
+class NodeName : public testing::TestWithParam<NameVector> {};
+
+TEST_P(NodeName, IsQuotedAsGoAndThenAsJson) {
+  const auto [raw, json] = GetParam();
+  const std::string text = tree_of({plain_file(raw)});
+  EXPECT_EQ(text.substr(0, 20 + json.size()), R"({"nodes":[{"name":")" + std::string(json) + "\"");
+  const auto nodes = parse(text);
+  ASSERT_EQ(nodes.size(), 1U);
+  EXPECT_EQ(nodes[0].name, raw);
+}
+
+// Made with Go.
+INSTANTIATE_TEST_SUITE_P(
+    Tree, NodeName,
+    testing::Values(NameVector{"plain.txt", "plain.txt"},
+                    NameVector{"bad\xff\xfe", R"(bad\\xff\\xfe)"}, NameVector{"\t", R"(\\t)"},
+                    NameVector{"\xc2\xa0", R"(\\u00a0)"}, NameVector{"\xe2\x80\x8b", R"(\\u200b)"},
+                    NameVector{"\xf3\xa0\x80\x81", R"(\\U000e0001)"},
+                    NameVector{R"(we<ird>&"q"\)", R"(we\u003cird\u003e\u0026\\\"q\\\"\\\\)"},
+                    NameVector{"\xef\xbf\xbd", "\xef\xbf\xbd"},
+                    NameVector{"\xe2\x80\xa8", R"(\\u2028)"},
+                    NameVector{"\n\r\a\x7f", R"(\\n\\r\\a\\x7f)"},
+                    NameVector{"Gr\xc3\xbc\xc3\x9f"
+                               "e",
+                               "Gr\xc3\xbc\xc3\x9f"
+                               "e"}));
+
+// Strings that are quoted once, as every member but the name is.
+TEST(TreeWriter, WritesStringsAsGo) {
+  Node node;
+  node.name = "n";
+  node.type = NodeType::symlink;
+  node.link_target = "<>&\"\\/\n\r\t\b\f\x01\x7f\xe2\x80\xa8\xe2\x80\xa9\xc3\xa9";
+  EXPECT_NE(tree_of({node}).find(R"("linktarget":"\u003c\u003e\u0026\"\\/\n\r\t\u0008\u000c\u0001)"
+                                 "\x7f"
+                                 R"(\u2028\u2029)"
+                                 "\xc3\xa9\","),
+            std::string::npos)
+      << tree_of({node});
+  EXPECT_EQ(parse(tree_of({node})).at(0).link_target, node.link_target);
+}
+
+TEST(TreeReader, RewritesResticsTreesToTheSameBytes) {
+  // A tree in restic 0.14's form, with one node of each type.
+  const std::string head = std::string(times) + R"(,"uid":0,"gid":0,"user":"root","group":"root",)";
+  const std::string json =
+      R"({"nodes":[{"name":"bad\\xff\\xfe","type":"file","mode":8389101,)" + head +
+      R"("inode":7,"device_id":2049,"size":5,"links":2,"content":[")" + numbered(1).hex() +
+      R"("]},{"name":"blk","type":"dev","mode":67109284,)" + head +
+      R"("inode":8,"device_id":2049,"links":1,"device":1792,"content":null},)"
+      R"({"name":"chr","type":"chardev","mode":69206436,)" +
+      head +
+      R"("inode":9,"device_id":2049,"links":1,"device":259,"content":null},)"
+      R"({"name":"dir","type":"dir","mode":2148532735,)" +
+      head + R"("inode":10,"device_id":2049,"content":null,"subtree":")" + numbered(2).hex() +
+      R"("},{"name":"empty","type":"file","mode":420,)" + head +
+      R"("inode":11,"device_id":2049,"links":1,"extended_attributes":[{"name":"user.x","value":"AP8="}],"content":[]},)"
+      R"({"name":"pipe","type":"fifo","mode":33554852,)" +
+      head +
+      R"("inode":12,"device_id":2049,"content":null},)"
+      R"({"name":"sock","type":"socket","mode":16777645,)" +
+      head +
+      R"("inode":13,"device_id":2049,"content":null},)"
+      R"({"name":"sym","type":"symlink","mode":134218239,)" +
+      head +
+      R"("inode":14,"device_id":2049,"links":1,"linktarget":"a\u0026\ufffd","content":null}]})"
+      "\n";
+  // restic writes U+FFFD for a bad byte as an escape; it comes back as a valid rune.
+  std::string expected = json;
+  expected.replace(expected.find(R"(\ufffd)"), 6, "\xef\xbf\xbd");
+  EXPECT_EQ(rewritten(json), expected);
+}
+
+TEST(TreeReader, KeepsGenericAttributesAsTheyCame) {
+  const std::string json =
+      one(R"("name":"n","type":"file",)" + std::string(times) +
+          R"(,"uid":0,"gid":0,"generic_attributes":{"windows.creation_time":"AA==",)"
+          R"("windows.file_attributes":32},"content":[])");
+  EXPECT_EQ(rewritten(json), json);
+  EXPECT_EQ(parse(one(R"("name":"n","type":"file","generic_attributes":{} ,"content":[])"))
+                .at(0)
+                .generic_attributes,
+            "");
+}
+
+TEST(TreeReader, PrefersTheRawLinkTargetInEitherOrder) {
+  for (const std::string_view members :
+       {R"("name":"n","type":"symlink","linktarget":"t\ufffd","linktarget_raw":"dP8=")",
+        R"("linktarget_raw":"dP8=","linktarget":"t\ufffd","type":"symlink","name":"n")"}) {
+    EXPECT_EQ(parse(one(members)).at(0).link_target, "t\xff");
+  }
+}
+
+TEST(TreeReader, TakesAnyOrderUnknownKeysNullsAndMissingOnes) {
+  const auto nodes = parse(
+      R"( {"before":[{"a":1}], "nodes" : [ {"x":{"y":[null,true,1.5,"z"]},"subtree":null,"type":"file",)"
+      R"("extended_attributes":null,"\u006eame":"a","content":null,"user":null},)"
+      R"({"name":"b","type":"file","extended_attributes":[{"value":null,"name":"user.v"}]} ],"after":{}} )");
+  ASSERT_EQ(nodes.size(), 2U);
+  EXPECT_EQ(nodes[0].name, "a");
+  EXPECT_FALSE(nodes[0].content);
+  EXPECT_FALSE(nodes[1].content);
+  EXPECT_FALSE(nodes[1].extended_attributes.at(0).value);
+  EXPECT_TRUE(parse(R"({"nodes":null})").empty());
+}
+
+TEST(TreeReader, RefusesNamesThatLeadElsewhere) {
+  for (const std::string_view bad :
+       {"", ".", "..", "/", "a/b", "/etc", "../x", R"(a\\x00b)", R"(\\x2f)", R"(\\056\\056)",
+        R"(\u002e\u002e)", R"(a\u0000)"}) {
+    expect_corrupt(R"({"nodes":[)" + file_named(bad) + "]}", "tree entry 0");
+  }
+  expect_corrupt(one(R"("type":"file","content":[])"), "no name");
+  expect_corrupt(one(R"("name":null,"type":"file","content":[])"), "no name");
+  expect_corrupt(one(R"("name":7,"type":"file","content":[])"));
+  for (const std::string_view bad : {R"(\\)", R"(\\q)", R"(\")"}) {
+    expect_corrupt(R"({"nodes":[)" + file_named(bad) + "]}", "quoting");
+  }
+}
+
+TEST(TreeReader, RefusesDisorderAndRepetition) {
+  expect_corrupt(R"({"nodes":[)" + file_named("b") + "," + file_named("a") + "]}", "entry 1 \"a\"");
+  expect_corrupt(R"({"nodes":[)" + file_named("a") + "," + file_named("a") + "]}", "repeats");
+  expect_corrupt(R"({"nodes":[)" + file_named(R"(\\xff)") + "," + file_named("a") + "]}");
+  expect_corrupt(one(R"("name":"a","name":"b","type":"file")"), "twice");
+  expect_corrupt(R"({"nodes":[],"nodes":[]})", "twice");
+}
+
+TEST(TreeReader, RefusesNodesThatMakeNoSense) {
+  expect_corrupt(one(R"("name":"a")"), "no type");
+  expect_corrupt(one(R"("name":"a","type":"door")"), "unknown");
+  expect_corrupt(one(R"("name":"a","type":"dir")"), "subtree");
+  expect_corrupt(one(R"("name":"a","type":"dir","subtree":null)"), "subtree");
+  const std::string null_id = "\"" + std::string(64, '0') + "\"";
+  expect_corrupt(one(R"("name":"a","type":"dir","subtree":)" + null_id), "null");
+  expect_corrupt(one(R"("name":"a","type":"file","content":[)" + null_id + "]"), "null");
+  expect_corrupt(one(R"("name":"a","type":"file","content":[null])"));
+  expect_corrupt(one(R"("name":"a","type":"file","content":["abc"])"));
+  expect_corrupt(one(R"("name":"a","type":"file","content":{})"));
+  expect_corrupt(one(R"("name":"a","type":"file","mode":4294967296)"), "range");
+  expect_corrupt(one(R"("name":"a","type":"file","uid":-1)"));
+  expect_corrupt(one(R"("name":"a","type":"file","size":18446744073709551616)"));
+  expect_corrupt(one(R"("name":"a","type":"file","size":1.0)"));
+  expect_corrupt(one(R"("name":"a","type":"file","size":1x)"));
+  expect_corrupt(one(R"("name":"a","type":"file","mtime":"yesterday")"), "yesterday");
+  expect_corrupt(one(R"("name":"a","type":"symlink","linktarget_raw":"*")"), "base64");
+  expect_corrupt(one(R"("name":"a","type":"file","extended_attributes":[{"value":"AA=="}])"),
+                 "name");
+  expect_corrupt(
+      one(R"("name":"a","type":"file","extended_attributes":[{"name":"x","value":"A"}])"));
+  expect_corrupt(one(R"("name":"a","type":"file","generic_attributes":[1])"));
+  expect_corrupt(one(R"("name":"a","type":"file","generic_attributes":{"x":nul})"));
+}
+
+TEST(TreeReader, RefusesWhatIsNotOneJsonDocument) {
+  expect_corrupt("");
+  expect_corrupt("{}", "missing");
+  expect_corrupt("[]");
+  expect_corrupt("null");
+  expect_corrupt(R"({"nodes":{}})");
+  expect_corrupt(R"({"nodes":[1]})");
+  expect_corrupt("{\"nodes\":[]}\n{}");
+  expect_corrupt("{\"nodes\":[]}]");
+  expect_corrupt("{\"nodes\":[]}x");
+  expect_corrupt(R"({"nodes":[],})");
+  expect_corrupt(R"({"nodes":[]"x":1})");
+  expect_corrupt("{\"nodes\":[],\"x\":\"\xff\"}");
+  expect_corrupt("{\"nodes\":[],\"x\":\"a\nb\"}");
+  expect_corrupt("{\"nodes\":[],\"x\":" + std::string(100'000, '[') + std::string(100'000, ']') +
+                 "}");
+  expect_corrupt(
+      one(R"("name":"a","type":"file","x":)" + std::string(300, '[') + std::string(300, ']')));
+}
+
+TEST(TreeReader, RefusesTruncationAtEveryByte) {
+  const std::string json = R"({"nodes":[)" + file_named("a") + "," + file_named("b") + "]}";
+  for (std::size_t size_bytes = 0; size_bytes < json.size(); ++size_bytes) {
+    expect_corrupt(json.substr(0, size_bytes));
+  }
+}
+
+TEST(TreeReader, MayBeUsedWithinAVisit) {
+  Bytes outer;
+  append(outer, R"({"nodes":[)" + file_named("a") + "," + file_named("b") + "]}");
+  std::string names;
+  read_tree_json(padded(outer), [&](Node&& node) {
+    names += node.name;
+    for (const Node& inner : parse(R"({"nodes":[)" + file_named("x") + "]}")) names += inner.name;
+  });
+  EXPECT_EQ(names, "axbx");
+}
+
+TEST(TreeReader, LetsTheErrorsOfAVisitPass) {
+  try {
+    Bytes json;
+    append(json, R"({"nodes":[)" + file_named("a") + "]}");
+    read_tree_json(padded(json), [](Node&&) { throw Error(Errc::cancelled, "enough"); });
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::cancelled);
+  }
+}
+
+TEST(Padded, LeavesTheSizeAndZeroesWhatFollows) {
+  Bytes json;
+  append(json, "{}");
+  const ByteView view = padded(json);
+  EXPECT_EQ(as_text(view), "{}");
+  EXPECT_GE(json.capacity(), 2 + json_padding_bytes);
+  for (std::size_t i = 0; i < json_padding_bytes; ++i) {
+    EXPECT_EQ(view.data()[2 + i], std::byte{0});
+  }
+}
+
+struct ModeVector {
+  std::uint32_t st_mode, go_mode;
+};
+
+TEST(GoMode, HasTheKnownValues) {
+  for (const auto& [st_mode, go_mode] :
+       {ModeVector{S_IFDIR | 01777, 2148532735U}, ModeVector{S_IFREG | 04755, 8389101},
+        ModeVector{S_IFIFO | 0644, 33554852}, ModeVector{S_IFLNK | 0777, 134218239},
+        ModeVector{S_IFCHR | 0644, 69206436}, ModeVector{S_IFBLK | 0644, 67109284},
+        ModeVector{S_IFSOCK | 0755, 1U << 24U | 0755U},
+        ModeVector{S_IFREG | 02644, 1U << 22U | 0644U}, ModeVector{S_IFREG | 0, 0},
+        ModeVector{0160000 | 0600, 1U << 19U | 0600U}}) {
+    EXPECT_EQ(to_go_mode(st_mode), go_mode);
+    EXPECT_EQ(to_unix_permissions(go_mode), st_mode & 07777U);
+  }
+}
+
+TEST(NodeType, HasResticsNames) {
+  EXPECT_EQ(node_type_name(NodeType::file), "file");
+  EXPECT_EQ(node_type_name(NodeType::dir), "dir");
+  EXPECT_EQ(node_type_name(NodeType::symlink), "symlink");
+  EXPECT_EQ(node_type_name(NodeType::dev), "dev");
+  EXPECT_EQ(node_type_name(NodeType::chardev), "chardev");
+  EXPECT_EQ(node_type_name(NodeType::fifo), "fifo");
+  EXPECT_EQ(node_type_name(NodeType::socket), "socket");
+  EXPECT_EQ(node_type_name(NodeType::irregular), "irregular");
+}
+
+}  // namespace
+}  // namespace holdfast::format
