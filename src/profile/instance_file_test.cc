@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/instance_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "profile/instance_keys.h"
+
+namespace holdfast::profile {
+namespace {
+
+constexpr std::string_view full = R"(name = "shop"
+home = "/srv/shop"
+
+[repository]
+location = "/backup/shop"
+password_command = ["pass", "shop"]
+
+[[database]]
+name = "orders"
+uri = "sqlite:/srv/shop/orders.db"
+
+[[database]]
+name = "stock"
+uri = "sqlite:/srv/shop/stock.db"
+after = ["orders"]
+
+[[files]]
+name = "uploads"
+paths = ["/srv/shop/uploads"]
+exclude = ["*.tmp"]
+
+[quiesce]
+stop = ["systemctl", "stop", "shop"]
+start = ["systemctl", "start", "shop"]
+when = "needed"
+timeout = "30s"
+
+[hooks]
+before_backup = [["/usr/bin/true"], ["echo", "a b"]]
+
+[limits]
+fence_ms = 250
+
+[drill]
+scratch_dir = "/var/tmp"
+
+[[drill.query]]
+component = "orders"
+sql = "select count(*) > 0 from orders"
+expect = "1"
+
+[restore]
+role = "clone"
+
+[[accept]]
+code = "sqlite-rollback-journal"
+reason = "writers are few"
+until = "2027-01-31"
+)";
+
+// The message of the Error that parsing `toml` ends in; empty if it ends in none.
+std::string refusal(std::string_view toml) {
+  try {
+    static_cast<void>(parse_instance(toml, "shop.toml"));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(InstanceFile, ReadsEveryKey) {
+  const model::Instance instance = parse_instance(full, "shop.toml");
+  EXPECT_EQ(instance.name, "shop");
+  EXPECT_EQ(instance.repository.password.command, (std::vector<std::string>{"pass", "shop"}));
+  ASSERT_EQ(instance.databases.size(), 2U);
+  EXPECT_EQ(instance.databases[0].engine, "sqlite");
+  EXPECT_EQ(instance.databases[1].after, std::vector<std::string>{"orders"});
+  EXPECT_EQ(instance.files[0].exclude, std::vector<std::string>{"*.tmp"});
+  EXPECT_EQ(instance.quiesce.when, model::QuiesceWhen::needed);
+  EXPECT_EQ(instance.quiesce.timeout, std::chrono::seconds(30));
+  EXPECT_EQ(instance.hooks.before_backup.size(), 2U);
+  EXPECT_EQ(instance.limits.fence_ms, 250U);
+  EXPECT_EQ(instance.limits.writer_stall_ms, 1000U);
+  EXPECT_EQ(instance.drill.queries.at(0).expect, "1");
+  EXPECT_EQ(instance.restore_role, model::RestoreRole::clone);
+  EXPECT_EQ(instance.accepts.at(0).until, "2027-01-31");
+}
+
+TEST(InstanceFile, WritesWhatItReads) {
+  const model::Instance once = parse_instance(full, "shop.toml");
+  const std::string text = to_toml(once, {{"orders", "found by its header\nin /srv/shop"}});
+  EXPECT_NE(text.find("# in /srv/shop\n"), std::string::npos);
+  const model::Instance again = parse_instance(text, "shop.toml");
+  EXPECT_EQ(to_toml(again, {}), to_toml(once, {}));
+  EXPECT_EQ(again.quiesce.timeout, once.quiesce.timeout);
+}
+
+TEST(InstanceFile, QuiescesCustomApplicationsAlwaysUnlessTold) {
+  EXPECT_EQ(parse_instance("name='a'\n[quiesce]\nstop=['x']\nstart=['y']\n", "f").quiesce.when,
+            model::QuiesceWhen::always);
+}
+
+TEST(InstanceFile, NamesUnknownKeysWithTheNearestOne) {
+  const std::string message = refusal("name = 'a'\n\n[limits]\nfence_mss = 3\n");
+  EXPECT_NE(message.find("shop.toml:4:1: unknown key `fence_mss` in [limits]"), std::string::npos)
+      << message;
+  EXPECT_NE(message.find("Did you mean `fence_ms`?"), std::string::npos) << message;
+  EXPECT_NE(refusal("name='a'\npassword='x'\n").find("never stands in the file"),
+            std::string::npos);
+}
+
+TEST(InstanceFile, RefusesEachMistakeWithItsLine) {
+  EXPECT_NE(refusal("profile = 'custom'\n").find("`name` is missing"), std::string::npos);
+  EXPECT_NE(refusal("name = 3\n").find("shop.toml:1:8: `name` must be a text"), std::string::npos);
+  EXPECT_NE(
+      refusal("name = 'a'\nprofile = 'nope'\n").find("unknown profile \"nope\"; known: custom"),
+      std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\nhome = 'srv'\n").find("absolute path"), std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\n[limits]\nfence_ms = -1\n").find("whole number"),
+            std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\n[limits]\nfence_ms = '1'\n").find("whole number"),
+            std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\n[quiesce]\nstop = ['x']\n").find("`start` is missing"),
+            std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\n[quiesce]\nstop='x'\nstart='y'\n").find("list of texts"),
+            std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\n[[files]]\nname='f'\npaths=[]\n").find("empty"),
+            std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\n[[files]]\nname='f'\npaths=['x']\n").find("absolute"),
+            std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\n[files]\nname='f'\npaths=['/x']\n").find("[[files]]"),
+            std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\n[[database]]\nname='d'\nuri='/x'\n").find("names no engine"),
+            std::string::npos);
+  EXPECT_NE(refusal("name = 'a'\n[[accept]]\ncode='c'\nreason='r'\nuntil='soon'\n").find("date"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal("name = 'a'\n[[files]]\nname='f'\npaths=['/x']\n[[files]]\nname='f'\npaths=['/y']\n")
+          .find("two components"),
+      std::string::npos);
+  EXPECT_NE(
+      refusal("name = 'a'\n[[files]]\nname='f'\npaths=['/x']\nafter=['g']\n").find("no component"),
+      std::string::npos);
+  EXPECT_NE(
+      refusal(
+          "name = "
+          "'a'\n[[files]]\nname='f'\npaths=['/x']\nafter=['g']\n[[files]]\nname='g'\npaths=['/x']\n"
+          "after=['f']\n")
+          .find("circle"),
+      std::string::npos);
+  EXPECT_NE(refusal("name = 'a\n").find("no valid TOML"), std::string::npos);
+  EXPECT_NE(refusal("name = 'a/b'\n").find("slash"), std::string::npos);
+}
+
+TEST(InstanceFile, RefusesPasswordsInTheUri) {
+  EXPECT_NE(refusal("name='a'\n[[database]]\nname='d'\nuri='postgresql://me:geheim@db/x'\n")
+                .find("holds a password"),
+            std::string::npos);
+  EXPECT_EQ(refusal("name='a'\n[[database]]\nname='d'\nuri='postgresql://me:geheim@db/x'\n")
+                .find("geheim"),
+            std::string::npos);
+}
+
+TEST(InstanceFile, RefusesPasswordFilesThatOthersCanRead) {
+  const TemporaryDirectory directory("instance-file-test");
+  const std::string file = directory.path() / "pw";
+  write_file_durably(file, as_bytes(" secret \n"), 0600);
+  const std::string toml = "name='a'\n[repository]\nlocation='/r'\npassword_file='" + file + "'\n";
+  EXPECT_EQ(
+      resolve_password(parse_instance(toml, "f").repository.password, "the repository")->reveal(),
+      "secret");
+  ASSERT_EQ(::chmod(file.c_str(), 0644), 0);
+  EXPECT_NE(refusal(toml).find("every user"), std::string::npos);
+}
+
+TEST(InstanceFile, RunsPasswordCommands) {
+  EXPECT_EQ(resolve_password({"", {"printf", "x y\n"}}, "d")->reveal(), "x y");
+  EXPECT_THROW(static_cast<void>(resolve_password({"", {"false"}}, "d")), Error);
+  EXPECT_EQ(resolve_password({}, "d"), nullptr);
+}
+
+TEST(InstanceFile, SchemaNamesEveryKey) {
+  const Json schema = Json::parse(keys_as_json_schema(), "schema");
+  const std::string text = schema.dump();
+  const std::string markdown = keys_as_markdown();
+  for (const InstanceKey& key : instance_keys()) {
+    EXPECT_NE(text.find('"' + std::string(key.name) + '"'), std::string::npos) << key.name;
+    EXPECT_NE(markdown.find("| `" + std::string(key.name) + "` |"), std::string::npos) << key.name;
+  }
+  EXPECT_NE(schema.at("properties").at("drill").at("properties").find("query"), nullptr);
+}
+
+// Documents made from the table of keys; HOLDFAST_ACCEPT=1 writes them anew.
+TEST(InstanceFile, DocumentsAreWhatTheTableSays) {
+  const std::filesystem::path docs = std::filesystem::path(HOLDFAST_SOURCE_DIR) / "docs";
+  const std::string page = read_text_file(docs / "instance-file.md");
+  const std::string heading = "## All keys\n\n";
+  const std::size_t keys = page.find(heading);
+  ASSERT_NE(keys, std::string::npos);
+  std::string wanted = page.substr(0, keys) + heading + keys_as_markdown();
+  while (wanted.ends_with("\n\n")) wanted.pop_back();
+  if (std::getenv("HOLDFAST_ACCEPT") != nullptr) {
+    write_file_durably(docs / "instance-file.md", as_bytes(wanted), 0644);
+    write_file_durably(docs / "instance-file.schema.json", as_bytes(keys_as_json_schema()), 0644);
+    return;
+  }
+  EXPECT_EQ(page, wanted);
+  EXPECT_EQ(read_text_file(docs / "instance-file.schema.json"), keys_as_json_schema());
+}
+
+}  // namespace
+}  // namespace holdfast::profile

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/instance_keys.h"
+
+#include <string>
+
+#include "base/json.h"
+#include "profile/instance_file.h"
+
+namespace holdfast::profile {
+namespace {
+
+constexpr InstanceTable tables[] = {
+    {"", false, "The instance itself."},
+    {"repository", false, "Where its snapshots go."},
+    {"database", true, "One database."},
+    {"files", true, "One set of files."},
+    {"quiesce", false, "How the application is stopped and started for a backup."},
+    {"hooks", false,
+     "Programs run around a job. Each entry is a program with its arguments; no shell."},
+    {"limits", false, "What the application may be asked to bear."},
+    {"drill", false, "Where and how a restore is rehearsed."},
+    {"drill.query", true, "A question the restored instance must answer."},
+    {"restore", false, "What this instance is when a snapshot is restored into it."},
+    {"accept", true, "A blocker that is accepted, with the reason; it stands in every manifest."},
+};
+
+constexpr InstanceKey keys[] = {
+    {"", "name", KeyType::text, true, "", "Name of the instance; snapshots are grouped by it."},
+    {"", "profile", KeyType::text, false, "custom", "Kind of application."},
+    {"", "home", KeyType::path, false, "",
+     "Directory of the application; what lay below the old home moves with it."},
+
+    {"repository", "location", KeyType::text, true, "", "Repository, as for --repo."},
+    {"repository", "password_file", KeyType::path, false, "",
+     "File with the repository's password; not readable by others."},
+    {"repository", "password_command", KeyType::argv, false, "",
+     "Program that prints the repository's password."},
+
+    {"database", "name", KeyType::text, true, "", "Name of the component."},
+    {"database", "engine", KeyType::text, false, "from the uri", "Kind of database: sqlite."},
+    {"database", "uri", KeyType::text, true, "",
+     "Where it is: \"sqlite:/srv/shop/orders.db\". Never holds a password."},
+    {"database", "user", KeyType::text, false, "", "Who we are there."},
+    {"database", "password_file", KeyType::path, false, "",
+     "File with the user's password; not readable by others."},
+    {"database", "password_command", KeyType::argv, false, "",
+     "Program that prints the user's password."},
+    {"database", "after", KeyType::texts, false, "", "Components that are copied before this one."},
+
+    {"files", "name", KeyType::text, true, "", "Name of the component."},
+    {"files", "paths", KeyType::paths, true, "", "Files and directories, each with all below it."},
+    {"files", "exclude", KeyType::texts, false, "", "Patterns left out, as for --exclude."},
+    {"files", "after", KeyType::texts, false, "all databases",
+     "Components that are copied before this one."},
+
+    {"quiesce", "stop", KeyType::argv, true, "", "Stops the application; returns when it is down."},
+    {"quiesce", "start", KeyType::argv, true, "",
+     "Starts it; must do no harm when it runs already."},
+    {"quiesce", "when", KeyType::text, false, "always for custom, else needed",
+     "\"always\", or \"needed\": only if a component cannot be copied while it runs."},
+    {"quiesce", "timeout", KeyType::duration, false, "2m",
+     "How long stop and start may take each."},
+
+    {"hooks", "before_backup", KeyType::argv_list, false, "",
+     "After preflight, before anything is stopped."},
+    {"hooks", "after_backup", KeyType::argv_list, false, "", "After the snapshot is written."},
+    {"hooks", "on_error", KeyType::argv_list, false, "",
+     "After a backup or restore failed and everything is put back."},
+    {"hooks", "before_restore", KeyType::argv_list, false, "",
+     "After preflight of the target, before anything is written."},
+    {"hooks", "after_restore", KeyType::argv_list, false, "",
+     "After everything is in place and compared."},
+
+    {"limits", "fence_ms", KeyType::integer, false, "500",
+     "Longest time in milliseconds that writers are fenced, and the lock time-out."},
+    {"limits", "writer_stall_ms", KeyType::integer, false, "1000",
+     "Longest time in milliseconds that a copy may keep a writer waiting."},
+    {"limits", "moments_apart_ms", KeyType::integer, false, "5000",
+     "Distance in milliseconds between unfenced moments above which a finding says so."},
+    {"limits", "parallel", KeyType::integer, false, "cores", "Parts copied at once."},
+
+    {"drill", "scratch_dir", KeyType::path, false, "TMPDIR, else /var/tmp",
+     "Where the rehearsal happens."},
+    {"drill.query", "component", KeyType::text, true, "", "Database that is asked."},
+    {"drill.query", "sql", KeyType::text, true, "", "Statement that yields one value."},
+    {"drill.query", "expect", KeyType::text, true, "", "The value, as text."},
+
+    {"restore", "role", KeyType::text, false,
+     "clone, or replacement where home and every uri equal the manifest's",
+     "\"clone\" or \"replacement\"."},
+
+    {"accept", "code", KeyType::text, true, "", "Code of the finding."},
+    {"accept", "component", KeyType::text, false, "any", "Component it is accepted for."},
+    {"accept", "reason", KeyType::text, true, "",
+     "Why; a sentence for whoever reads the manifest."},
+    {"accept", "until", KeyType::text, false, "for good", "Last day it holds: \"2027-01-31\"."},
+};
+
+std::string heading(const InstanceTable& table) {
+  if (table.name.empty()) return "top";
+  return table.repeated ? "[[" + std::string(table.name) + "]]"
+                        : "[" + std::string(table.name) + "]";
+}
+
+Json type_schema(KeyType type) {
+  const auto array_of = [](Json items) {
+    Json schema;
+    schema.set("type", "array");
+    schema.set("items", std::move(items));
+    return schema;
+  };
+  Json text;
+  text.set("type", "string");
+  switch (type) {
+    case KeyType::text:
+    case KeyType::duration:
+      return text;
+    case KeyType::path:
+      text.set("pattern", "^/");
+      return text;
+    case KeyType::integer: {
+      Json schema;
+      schema.set("type", "integer");
+      schema.set("minimum", 0);
+      return schema;
+    }
+    case KeyType::argv:
+    case KeyType::texts:
+      return array_of(text);
+    case KeyType::argv_list:
+      return array_of(array_of(text));
+    case KeyType::paths:
+      text.set("pattern", "^/");
+      return array_of(text);
+  }
+  return {};
+}
+
+Json table_schema(const InstanceTable& table) {
+  Json schema;
+  schema.set("type", "object");
+  schema.set("description", table.meaning);
+  schema.set("additionalProperties", false);
+  Json properties = Json::object();
+  Json required = Json::array();
+  for (const InstanceKey& key : keys) {
+    if (key.table != table.name) continue;
+    Json property = type_schema(key.type);
+    property.set("description", key.meaning);
+    properties.set(key.name, std::move(property));
+    if (key.required) required.push(key.name);
+  }
+  for (const InstanceTable& inner : tables) {
+    const bool below = table.name.empty()
+                           ? !inner.name.empty() && inner.name.find('.') == std::string_view::npos
+                           : inner.name.starts_with(std::string(table.name) + ".");
+    if (!below) continue;
+    Json inner_schema = table_schema(inner);
+    if (inner.repeated) {
+      Json array;
+      array.set("type", "array");
+      array.set("items", std::move(inner_schema));
+      inner_schema = std::move(array);
+    }
+    const std::size_t dot = inner.name.rfind('.');
+    properties.set(inner.name.substr(dot == std::string_view::npos ? 0 : dot + 1),
+                   std::move(inner_schema));
+  }
+  schema.set("properties", std::move(properties));
+  schema.set("required", std::move(required));
+  return schema;
+}
+
+}  // namespace
+
+std::span<const InstanceKey> instance_keys() noexcept {
+  return keys;
+}
+std::span<const InstanceTable> instance_tables() noexcept {
+  return tables;
+}
+
+std::string_view key_type_name(KeyType type) noexcept {
+  switch (type) {
+    case KeyType::text:
+      return "text";
+    case KeyType::path:
+      return "absolute path";
+    case KeyType::integer:
+      return "whole number";
+    case KeyType::duration:
+      return "duration";
+    case KeyType::argv:
+      return "program and arguments";
+    case KeyType::argv_list:
+      return "list of programs with arguments";
+    case KeyType::texts:
+      return "list of texts";
+    case KeyType::paths:
+      return "list of absolute paths";
+  }
+  return "";
+}
+
+std::string keys_as_markdown() {
+  std::string text;
+  for (const InstanceTable& table : tables) {
+    text += "### `" + heading(table) + "`\n\n" + std::string(table.meaning) + "\n\n";
+    text += "| key | type | default | meaning |\n| --- | --- | --- | --- |\n";
+    for (const InstanceKey& key : keys) {
+      if (key.table != table.name) continue;
+      text += "| `" + std::string(key.name) + "` | " + std::string(key_type_name(key.type)) + " | ";
+      text += key.required            ? "required"
+              : key.otherwise.empty() ? "none"
+                                      : std::string(key.otherwise);
+      text += " | " + std::string(key.meaning) + " |\n";
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string keys_as_json_schema() {
+  Json schema;
+  schema.set("$schema", "https://json-schema.org/draft/2020-12/schema");
+  schema.set("title", "Holdfast instance file");
+  const Json top = table_schema(tables[0]);
+  for (const auto& [key, value] : top.as_object()) schema.set(key, value);
+  return schema.dump_indented() + "\n";
+}
+
+}  // namespace holdfast::profile

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/registry.h"
+
+#include "profile/custom.h"
+
+namespace holdfast::profile {
+
+std::span<const model::Profile* const> all_profiles() noexcept {
+  static const CustomProfile custom;
+  static const model::Profile* const profiles[] = {&custom};
+  return profiles;
+}
+
+const model::Profile* find_profile(std::string_view name) noexcept {
+  for (const model::Profile* profile : all_profiles()) {
+    if (profile->name() == name) return profile;
+  }
+  return nullptr;
+}
+
+}  // namespace holdfast::profile
