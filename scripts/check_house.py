@@ -9,10 +9,10 @@
 Only modules of python3-minimal are used. A rule is a function from a Tree to complaints.
 """
 
+import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 # What each room may use at most, whatever its README says (ARCHITECTURE.md, "the house").
 LAW = {
@@ -65,15 +65,16 @@ class Tree:
 
     @staticmethod
     def of_checkout(top):
-        listed = subprocess.run(["git", "-C", str(top), "ls-files", "-z"], capture_output=True)
+        listed = subprocess.run(["git", "-C", top, "ls-files", "-z"], capture_output=True)
         if listed.returncode != 0 or not listed.stdout:
             message = listed.stderr.decode(errors="replace").strip() or "no tracked files"
             sys.exit(f"check_house: git cannot list the files of {top}: {message}")
         files = {}
         for name in listed.stdout.decode(errors="surrogateescape").split("\0"):
-            path = top / name
-            if name and path.is_file() and not path.is_symlink():
-                files[name] = path.read_bytes()
+            path = os.path.join(top, name)
+            if name and os.path.isfile(path) and not os.path.islink(path):
+                with open(path, "rb") as file:
+                    files[name] = file.read()
         return Tree(files)
 
     def lines(self, path):
@@ -393,7 +394,7 @@ def main(arguments):
     if arguments not in ([], ["--report"]):
         print(__doc__)
         return 1
-    tree = Tree.of_checkout(Path(__file__).resolve().parent.parent)
+    tree = Tree.of_checkout(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     errors = errors_of(tree)
     for name, complaint in errors:
         print(f"{complaint}  [{name}]")

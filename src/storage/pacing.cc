@@ -4,13 +4,15 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 #include "base/error.h"
 
 namespace holdfast::storage {
 
 Pacing real_pacing(std::stop_token stop) {
-  return {.clock = &system_clock(), .sleep = [stop](std::chrono::nanoseconds duration) {
+  return {.clock = &system_clock(),
+          .sleep = [stop = std::move(stop)](std::chrono::nanoseconds duration) {
             std::mutex mutex;
             std::condition_variable_any never;
             std::unique_lock lock(mutex);

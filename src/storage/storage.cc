@@ -16,7 +16,7 @@ constexpr std::array kinds{FileKind::config, FileKind::key,      FileKind::lock,
                            FileKind::index,  FileKind::snapshot, FileKind::pack};
 
 std::uint64_t size_bytes_max(FileKind kind) noexcept {
-  constexpr std::uint64_t mebibyte = 1024U * 1024U;
+  constexpr std::uint64_t mebibyte = 1ULL << 20U;
   switch (kind) {
     case FileKind::config:
     case FileKind::key:

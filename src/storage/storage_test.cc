@@ -37,9 +37,9 @@ TEST(Display, NamesKindAndFile) {
 TEST(ReadFile, RefusesAFileTooLargeForItsKind) {
   MemoryStorage storage;
   const FileRef key{FileKind::key, std::string(64, 'a')};
-  storage.put(key, Bytes(1024 * 1024));
+  storage.put(key, Bytes(1U << 20U));
   EXPECT_TRUE(read_file(storage, key).has_value());
-  storage.overwrite(key, Bytes(1024 * 1024 + 1));
+  storage.overwrite(key, Bytes((1U << 20U) + 1));
   try {
     static_cast<void>(read_file(storage, key));
     ADD_FAILURE() << "a key file of more than a mebibyte was read";
