@@ -156,6 +156,12 @@ bool is_printable(char32_t rune) noexcept {
   return range != std::end(printable_ranges) && range->first <= rune;
 }
 
+bool is_plain(std::string_view text) noexcept {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+  });
+}
+
 std::string go_quote(std::string_view raw) {
   std::string quoted;
   quoted.reserve(raw.size());

@@ -119,6 +119,12 @@ inline std::string_view text_of(JsonValue value) {
   return value.get_string();
 }
 
+// The JSON of a scalar, without the white space behind it. Does not consume the value.
+inline std::string_view json_of(JsonValue value) {
+  const std::string_view token = value.raw_json_token();
+  return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
+}
+
 // Reads a value that nobody asked for to its end, so that malformed JSON is noticed there too.
 inline void pass_over(JsonValue value, unsigned depth = 0) {
   if (depth >= json_depth_max) {

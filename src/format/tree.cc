@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "format/go_quote.h"
 
 namespace holdfast::format {
 
@@ -45,26 +46,45 @@ void append_number_unless_zero(std::string& to, std::string_view key, std::uint6
   append_number(to, value);
 }
 
-void append_string_unless_empty(std::string& to, std::string_view key, std::string_view value) {
-  if (value.empty()) return;
+// Appends the JSON a text was read from, if it still is that text and would be written otherwise.
+bool append_kept(std::string& to, const Node& node, std::string_view key, std::string_view text) {
+  for (const KeptJson& kept : node.kept_json) {
+    if (kept.key == key && kept.text == text) {
+      to += kept.json;
+      return true;
+    }
+  }
+  return false;
+}
+
+void append_plain(std::string& to, std::string_view text) {
+  to += '"';
+  to += text;
+  to += '"';
+}
+
+void append_text(std::string& to, const Node& node, std::string_view key, std::string_view text) {
+  if (is_plain(text)) {
+    append_plain(to, text);
+  } else if (!append_kept(to, node, key, text)) {
+    append_json_string(to, text);
+  }
+}
+
+void append_text_unless_empty(std::string& to, const Node& node, std::string_view key,
+                              std::string_view text) {
+  if (text.empty()) return;
+  to += ",\"";
   to += key;
-  append_json_string(to, value);
+  to += "\":";
+  append_text(to, node, key, text);
 }
 
-// Whether a name stands in JSON as it is: neither Go's quoting nor JSON changes it.
-bool is_plain_name(std::string_view name) noexcept {
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
-  });
-}
-
-void append_name(std::string& to, std::string_view name) {
-  if (is_plain_name(name)) {
-    to += '"';
-    to += name;
-    to += '"';
-  } else {
-    append_json_string(to, go_quote(name));
+void append_name(std::string& to, const Node& node) {
+  if (is_plain(node.name)) {
+    append_plain(to, node.name);
+  } else if (!append_kept(to, node, "name", node.name)) {
+    append_json_string(to, go_quote(node.name));
   }
 }
 
@@ -91,15 +111,15 @@ void append_times(std::string& to, const Node& node) {
   to += '"';
 }
 
-void append_extended_attributes(std::string& to, const std::vector<ExtendedAttribute>& attributes) {
-  if (attributes.empty()) return;
+void append_extended_attributes(std::string& to, const Node& node) {
+  if (node.extended_attributes.empty()) return;
   to += R"(,"extended_attributes":)";
   char separator = '[';
-  for (const ExtendedAttribute& attribute : attributes) {
+  for (const ExtendedAttribute& attribute : node.extended_attributes) {
     to += separator;
     separator = ',';
     to += R"({"name":)";
-    append_json_string(to, attribute.name);
+    append_text(to, node, "extended_attributes", attribute.name);
     to += R"(,"value":)";
     if (attribute.value) {
       to += '"';
@@ -129,7 +149,7 @@ void append_content(std::string& to, const std::optional<std::vector<Id>>& conte
 
 void append_node(std::string& to, const Node& node) {
   to += R"({"name":)";
-  append_name(to, node.name);
+  append_name(to, node);
   to += R"(,"type":")";
   to += node_type_name(node.type);
   to += '"';
@@ -139,19 +159,19 @@ void append_node(std::string& to, const Node& node) {
   append_number(to, node.uid);
   to += R"(,"gid":)";
   append_number(to, node.gid);
-  append_string_unless_empty(to, R"(,"user":)", node.user);
-  append_string_unless_empty(to, R"(,"group":)", node.group);
+  append_text_unless_empty(to, node, "user", node.user);
+  append_text_unless_empty(to, node, "group", node.group);
   append_number_unless_zero(to, R"(,"inode":)", node.inode);
   append_number_unless_zero(to, R"(,"device_id":)", node.device_id);
   append_number_unless_zero(to, R"(,"size":)", node.size_bytes);
   append_number_unless_zero(to, R"(,"links":)", node.links);
-  append_string_unless_empty(to, R"(,"linktarget":)", node.link_target);
+  append_text_unless_empty(to, node, "linktarget", node.link_target);
   if (!node.link_target.empty() && !is_utf8(node.link_target)) {
     to += R"(,"linktarget_raw":")";
     to += to_base64(as_bytes(node.link_target));
     to += '"';
   }
-  append_extended_attributes(to, node.extended_attributes);
+  append_extended_attributes(to, node);
   if (!node.generic_attributes.empty()) {
     to += R"(,"generic_attributes":)";
     to += node.generic_attributes;
@@ -163,7 +183,7 @@ void append_node(std::string& to, const Node& node) {
     append_hex(to, *node.subtree);
     to += '"';
   }
-  append_string_unless_empty(to, R"(,"error":)", node.error);
+  append_text_unless_empty(to, node, "error", node.error);
   to += '}';
 }
 

@@ -27,6 +27,15 @@ struct ExtendedAttribute {
   friend bool operator==(const ExtendedAttribute&, const ExtendedAttribute&) = default;
 };
 
+// A string of a tree whose JSON is not what we would write for it, kept so that a tree that is
+// written again gets the same bytes: lossy texts of restic before 0.16, other Unicode versions.
+struct KeptJson {
+  std::string_view
+      key;  // of the node, one of tree_reader.cc's; "extended_attributes" for a name in there
+  std::string text;  // the member's value: the JSON holds only while it is still this
+  std::string json;  // with quotes
+};
+
 // One entry of a directory. Which members count depends on the type (docs/format.md).
 struct Node {
   std::string name;  // raw bytes, no slash, not empty
@@ -45,6 +54,7 @@ struct Node {
   std::optional<std::vector<Id>> content;  // files only; empty vector for an empty file
   std::optional<Id> subtree;               // directories only
   std::string error;
+  std::vector<KeptJson> kept_json;  // set by reading only
 };
 
 // Builds the bytes of one tree. Reusable; the nodes come in strictly ascending order of name bytes

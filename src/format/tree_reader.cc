@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "format/go_quote.h"
 #include "format/json_walk.h"
 #include "format/tree.h"
 
@@ -89,6 +90,7 @@ class NodeReader {
     Node node;
     place_.name = &node.name;
     seen_ = 0;
+    link_target_json_ = {};
     std::size_t expected = 0;
     for (JsonMember member : members) {
       const Field field = find_field(key_of(member), expected);
@@ -128,7 +130,7 @@ class NodeReader {
   void read_field(Node& node, Field field, JsonValue value) {
     switch (field) {
       case Field::name:
-        read_name(node, text_of(value));
+        read_name(node, value);
         break;
       case Field::type:
         read_type(node, text_of(value));
@@ -152,10 +154,10 @@ class NodeReader {
         node.gid = number32(value);
         break;
       case Field::user:
-        node.user = text_of(value);
+        node.user = text(node, "user", value);
         break;
       case Field::group:
-        node.group = text_of(value);
+        node.group = text(node, "group", value);
         break;
       case Field::inode:
         node.inode = value.get_uint64();
@@ -177,6 +179,7 @@ class NodeReader {
   void read_rare_field(Node& node, Field field, JsonValue value) {
     switch (field) {
       case Field::linktarget: {
+        link_target_json_ = json_of(value);
         const std::string_view target = text_of(value);
         // The raw form wins, whichever came first.
         if (!was_seen(Field::linktarget_raw) || node.link_target.empty()) node.link_target = target;
@@ -189,7 +192,7 @@ class NodeReader {
       }
       case Field::extended_attributes:
         for (auto attribute : value.get_array()) {
-          node.extended_attributes.push_back(extended_attribute(attribute.get_object()));
+          node.extended_attributes.push_back(extended_attribute(node, attribute.get_object()));
         }
         break;
       case Field::generic_attributes:
@@ -206,7 +209,7 @@ class NodeReader {
         node.subtree = id(value);
         break;
       case Field::error:
-        node.error = text_of(value);
+        node.error = text(node, "error", value);
         break;
       default:
         fail("key without a reader");
@@ -217,8 +220,24 @@ class NodeReader {
     return (seen_ >> static_cast<unsigned>(field) & 1U) != 0;
   }
 
-  void read_name(Node& node, std::string_view quoted) const {
-    auto name = go_unquote(quoted);
+  // Remembers the JSON of a text, `written` as JSON by us, if the two differ.
+  static void keep(Node& node, std::string_view key, std::string_view text,
+                   std::string_view written, std::string_view json) {
+    std::string ours;
+    append_json_string(ours, written);
+    if (ours != json) node.kept_json.push_back({key, std::string(text), std::string(json)});
+  }
+
+  static std::string text(Node& node, std::string_view key, JsonValue value) {
+    const std::string_view json = json_of(value);
+    std::string found(text_of(value));
+    if (!is_plain(found)) keep(node, key, found, found, json);
+    return found;
+  }
+
+  void read_name(Node& node, JsonValue value) const {
+    const std::string_view json = json_of(value);
+    auto name = go_unquote(text_of(value));
     if (!name) fail("the quoting of its name is malformed");
     node.name = std::move(*name);
     if (node.name.empty() || node.name == "." || node.name == "..") {
@@ -230,6 +249,7 @@ class NodeReader {
     if (node.name <= last_name_) {
       fail(fmt::format("it repeats or comes before \"{}\"", go_quote(last_name_)));
     }
+    if (!is_plain(node.name)) keep(node, "name", node.name, go_quote(node.name), json);
   }
 
   void read_type(Node& node, std::string_view type_name) const {
@@ -272,14 +292,14 @@ class NodeReader {
     return std::move(*bytes);
   }
 
-  ExtendedAttribute extended_attribute(JsonObject members) const {
+  ExtendedAttribute extended_attribute(Node& node, JsonObject members) const {
     ExtendedAttribute attribute;
     bool has_name = false;
     for (JsonMember member : members) {
       const std::string_view key = key_of(member);
       JsonValue value = member.value();
       if (key == "name" && !has_name) {
-        attribute.name = text_of(value);
+        attribute.name = text(node, "extended_attributes", value);
         has_name = true;
       } else if (key == "value" && !attribute.value) {
         if (!value.is_null()) attribute.value = base64(text_of(value));
@@ -299,14 +319,18 @@ class NodeReader {
     if (!checked.as_object().empty()) node.generic_attributes = text;
   }
 
-  void finish(const Node& node) const {
+  void finish(Node& node) const {
     if (!was_seen(Field::name) || node.name.empty()) fail("it has no name");
     if (!was_seen(Field::type)) fail("it has no type");
     if (node.type == NodeType::dir && !node.subtree) fail("it is a directory without subtree");
+    if (!link_target_json_.empty() && !is_plain(node.link_target)) {
+      keep(node, "linktarget", node.link_target, node.link_target, link_target_json_);
+    }
   }
 
   TreePlace& place_;
   std::uint32_t seen_ = 0;  // a bit for each Field
+  std::string_view link_target_json_;
   std::string last_name_;
   std::string last_time_text_;
   Timestamp last_time_;
