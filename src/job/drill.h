@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rehearsal: restore into scratch, open, compare, report, throw away, record the proof.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "job/environment.h"
+#include "model/instance.h"
+#include "model/manifest.h"
+
+namespace holdfast::job {
+
+struct DrillCheck {
+  std::string component;
+  std::string name;      // "table orders", "index orders_by_day", "files", "query 1"
+  bool passed = false;
+  std::string expected, found;  // said where it failed
+};
+
+struct DrillReport {
+  std::string instance;
+  format::Id snapshot, tree;
+  Timestamp snapshot_time, started;
+  double restore_seconds = 0;  // the measured recovery time, without comparing
+  double total_seconds = 0;
+  std::vector<DrillCheck> checks;
+  std::optional<format::Id> proof;  // the proof snapshot; only if all passed
+  [[nodiscard]] bool passed() const noexcept;
+};
+
+[[nodiscard]] DrillReport drill(const Environment& environment, const RepositoryAccess& access,
+                                std::string_view snapshot, const model::Instance& instance,
+                                model::Observer& observer, std::stop_source& stop);
+
+[[nodiscard]] std::string to_junit(const DrillReport& report);
+[[nodiscard]] Json to_json(const DrillReport& report);
+
+// What differs between what a manifest says of a database and what is found, as checks, one a table and object.
+[[nodiscard]] std::vector<DrillCheck> compare_database(const model::DatabaseFacts& expected,
+                                                       const model::DatabaseFacts& found);
+
+}  // namespace holdfast::job

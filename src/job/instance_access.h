@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Instance snapshots in a repository: finding them, their manifests, their components' parts, their
+// proofs.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "archive/snapshots.h"
+#include "model/manifest.h"
+#include "model/part.h"
+#include "repo/repository.h"
+
+namespace holdfast::job {
+
+inline constexpr std::string_view instance_tag = "holdfast";
+inline constexpr std::string_view proof_tag = "holdfast-proof";
+
+// The snapshots of an instance, newest first; proofs are not among them.
+[[nodiscard]] std::vector<archive::Snapshot> instance_snapshots(
+    const std::vector<archive::Snapshot>& snapshots, std::string_view instance);
+// Tree of the instance's directory inside the snapshot, and its manifest. Errc::not_found if it is
+// no instance snapshot; Errc::corrupt.
+struct InstanceTree {
+  format::Id tree;  // of "/<instance>"
+  model::Manifest manifest;
+};
+[[nodiscard]] InstanceTree load_instance_tree(repo::Repository& repository,
+                                              const format::Id& root_tree);
+
+// The parts of one database component. The repository outlives it.
+[[nodiscard]] std::unique_ptr<model::PartSource> open_parts(repo::Repository& repository,
+                                                            const format::Id& instance_tree,
+                                                            const model::DatabaseFacts& facts);
+// The same for a directory on disk with the same layout.
+[[nodiscard]] std::unique_ptr<model::PartSource> open_parts(
+    const std::filesystem::path& instance_directory, const model::DatabaseFacts& facts);
+
+// Where a part lies below the instance's directory: "databases/orders/data.db", every component
+// escaped.
+[[nodiscard]] std::string part_place(const model::DatabaseFacts& facts, std::string_view part);
+
+// A proof snapshot has the tags `holdfast-proof` and `proves=<root tree id>`: which tree it proves,
+// so that `forget` can drop the proofs of trees that went. Nothing for other snapshots.
+[[nodiscard]] std::optional<format::Id> proven_tree(const format::SnapshotFile& snapshot);
+[[nodiscard]] std::string proof_tag_of(const format::Id& tree);
+
+}  // namespace holdfast::job

@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/instance_backup.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "base/crew.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "job/hooks.h"
+#include "job/instance_access.h"
+#include "job/instance_sink.h"
+#include "job/journal.h"
+#include "job/restore_text.h"
+#include "job/scratch.h"
+
+namespace holdfast::job {
+namespace {
+
+namespace fs = std::filesystem;
+using Milliseconds = std::chrono::milliseconds;
+
+constexpr unsigned fence_tries = 3;
+
+std::uint64_t milliseconds_between(const Timestamp& from, const Timestamp& to) {
+  const std::int64_t apart =
+      (to.seconds - from.seconds) * 1000 + (to.nanoseconds - from.nanoseconds) / 1'000'000;
+  return apart > 0 ? static_cast<std::uint64_t>(apart) : 0;
+}
+
+// The holds of all databases, one a server, and which of the survey's databases each one has.
+class Holds {
+ public:
+  struct Member {
+    std::unique_ptr<engine::Hold> hold;
+    std::vector<std::size_t> databases;  // indices into the survey
+    bool can_fence = true;
+  };
+
+  Holds(const Survey& survey, const engine::HoldOptions& options) {
+    std::map<std::string, std::vector<std::size_t>> servers;
+    for (std::size_t i = 0; i < survey.databases.size(); ++i) {
+      const ProbedDatabase& database = survey.databases[i];
+      if (database.engine == nullptr || !database.probe.exists) continue;  // accepted as missing
+      servers[std::string(database.engine->name()) + " " + database.probe.server].push_back(i);
+      ++count_;
+    }
+    for (const auto& [server, databases] : servers) {
+      std::vector<model::Endpoint> endpoints;
+      Member member;
+      member.databases = databases;
+      for (const std::size_t i : databases) {
+        endpoints.push_back(survey.databases[i].endpoint);
+        member.can_fence = member.can_fence && survey.databases[i].probe.abilities.fence;
+      }
+      member.hold = survey.databases[databases[0]].engine->hold(endpoints, options);
+      members_.push_back(std::move(member));
+    }
+  }
+
+  [[nodiscard]] std::vector<Member>& members() noexcept { return members_; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+
+  // Makes all moments one: fences all, captures all, lets writers go on. Where writers cannot be
+  // fenced, the moments are as near to each other as they come. A single database has one moment
+  // anyway.
+  void capture(const model::LimitSettings& limits, Clock& clock, model::Manifest& manifest,
+               model::Observer& observer) {
+    const bool all_can = std::all_of(members_.begin(), members_.end(),
+                                     [](const Member& member) { return member.can_fence; });
+    bool fenced = false;
+    std::chrono::steady_clock::time_point begun;
+    for (unsigned attempt = 0; count_ > 1 && all_can && !fenced && attempt < fence_tries;
+         ++attempt) {
+      if (attempt > 0) std::this_thread::sleep_for(Milliseconds(100U << attempt));
+      begun = clock.steady();
+      fenced = fence_all(begun + Milliseconds(limits.fence_ms));
+    }
+    for (Member& member : members_) member.hold->capture();
+    if (fenced) {
+      for (Member& member : members_) member.hold->unfence();
+      manifest.fence_held_ms = static_cast<std::uint64_t>(
+          std::chrono::duration_cast<Milliseconds>(clock.steady() - begun).count());
+    }
+    manifest.fenced = fenced || count_ <= 1;
+    if (!manifest.fenced)
+      observer.warning(
+          "writers could not be fenced: the databases' moments differ; the manifest says by how "
+          "much");
+  }
+
+  [[nodiscard]] bool let_writers_work() const {
+    return std::all_of(members_.begin(), members_.end(),
+                       [](const Member& member) { return member.hold->lets_writers_work(); });
+  }
+
+ private:
+  bool fence_all(std::chrono::steady_clock::time_point deadline) {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      if (members_[i].hold->fence(deadline)) continue;
+      for (std::size_t j = 0; j < i; ++j) members_[j].hold->unfence();
+      return false;
+    }
+    return true;
+  }
+
+  std::vector<Member> members_;
+  std::size_t count_ = 0;
+};
+
+// One run of a backup or an export, from quiesce to the manifest. Its steps are called in the order
+// in which they stand.
+class InstanceCopy {
+ public:
+  InstanceCopy(const Environment& environment, const model::Instance& instance,
+               const Survey& survey, const model::Manifest* last, InstanceSink& sink,
+               model::Observer& observer, std::stop_token stop)
+      : environment_(environment),
+        instance_(instance),
+        survey_(survey),
+        last_(last),
+        sink_(sink),
+        observer_(observer),
+        stop_(std::move(stop)),
+        scratch_("holdfast-backup", scratch_base()) {
+    manifest_.program_version = "holdfast " HOLDFAST_VERSION;
+    manifest_.instance = instance.name;
+    manifest_.profile = instance.profile;
+    manifest_.home = instance.home;
+    manifest_.hostname = environment.hostname;
+    manifest_.started = environment.clock->now();
+    for (const model::Finding& finding : survey.findings) {
+      if (finding.severity != model::Severity::note) manifest_.findings.push_back(finding);
+      // What was accepted as missing is missing.
+      const bool leaves_out = finding.code == "path-missing" || finding.code == "engine-missing" ||
+                              finding.code == "path-unreadable" ||
+                              finding.code == "probe-unobservable";
+      if (finding.accepted && leaves_out) manifest_.complete = false;
+    }
+  }
+
+  void run() {
+    const bool stops = must_stop();
+    if (stops) warm_up();
+    run_hooks(instance_.hooks.before_backup, "before_backup", instance_, observer_, stop_);
+    if (stops) {
+      journal_ = Journal::begin(environment_.state_directory, instance_.name, "backup",
+                                environment_.program);
+      quiesced_.emplace(instance_, *journal_, observer_, stop_);
+      manifest_.quiesced = true;
+    }
+    copy();
+    start_application();
+    if (journal_) journal_->close();
+    verify();
+    finish();
+  }
+
+  [[nodiscard]] model::Manifest& manifest() noexcept { return manifest_; }
+  [[nodiscard]] std::uint64_t stopped_ms() const noexcept { return stopped_ms_; }
+
+ private:
+  [[nodiscard]] bool must_stop() const {
+    if (instance_.quiesce.stop.empty()) return false;
+    if (instance_.quiesce.when == model::QuiesceWhen::always) return true;
+    return std::any_of(survey_.databases.begin(), survey_.databases.end(),
+                       [](const ProbedDatabase& database) { return database.probe.needs_stop; });
+  }
+
+  void warm_up() {
+    observer_.phase("warming up");
+    for (const model::FilesSettings& files : survey_.files) {
+      model::FilesFacts ignored;
+      ignored.directory = "files/" + model::escape_name(files.name);
+      sink_.save_files(files, true, ignored, stop_);
+    }
+  }
+
+  // Which file sets some database wants copied before it.
+  [[nodiscard]] std::set<std::string> early_files() const {
+    std::set<std::string> names;
+    for (const ProbedDatabase& database : survey_.databases)
+      names.insert(database.settings.after.begin(), database.settings.after.end());
+    return names;
+  }
+
+  void copy() {
+    const std::set<std::string> early = early_files();
+    save_files([&](const std::string& name) { return early.contains(name); });
+    engine::HoldOptions options;
+    options.fence_max = Milliseconds(instance_.limits.fence_ms);
+    options.writer_stall_max = Milliseconds(instance_.limits.writer_stall_ms);
+    options.scratch_directory = scratch_.path();
+    options.parallel = parallel();
+    options.stopped = quiesced_.has_value();
+    Holds holds(survey_, options);
+    observer_.phase("capturing");
+    holds.capture(instance_.limits, *environment_.clock, manifest_, observer_);
+    const auto later = [&](const std::string& name) { return !early.contains(name); };
+    if (quiesced_ && holds.let_writers_work()) {
+      // The moment is fixed; once the files are copied the application need not wait for the
+      // databases' bytes.
+      save_files(later);
+      start_application();
+      save_databases(holds);
+    } else {
+      save_databases(holds);
+      save_files(later);
+    }
+    for (Holds::Member& member : holds.members()) member.hold->release();
+    note_moments(holds);
+  }
+
+  template <typename Wanted>
+  void save_files(Wanted wanted) {
+    for (const model::FilesSettings& files : survey_.files) {
+      if (!wanted(files.name)) continue;
+      observer_.phase("copying files " + files.name);
+      model::FilesFacts facts;
+      facts.name = files.name;
+      facts.directory = "files/" + model::escape_name(files.name);
+      facts.exclude = files.exclude;
+      sink_.save_files(files, false, facts, stop_);
+      note_unreadable(facts);
+      manifest_.files.push_back(std::move(facts));
+    }
+  }
+
+  void note_unreadable(const model::FilesFacts& facts) {
+    if (facts.unreadable.empty()) return;
+    manifest_.complete = false;
+    model::Finding finding;
+    finding.code = "files-unreadable";
+    finding.severity = model::Severity::warning;
+    finding.component = facts.name;
+    finding.seen = std::to_string(facts.unreadable.size()) +
+                   " could not be read, the first: " + facts.unreadable[0];
+    finding.why = "they are not in this copy";
+    finding.mend = "Give this user the right to read them, or exclude them.";
+    finding.mend_class = model::MendClass::manual;
+    add_finding(std::move(finding));
+  }
+
+  void add_finding(model::Finding finding) {
+    observer_.finding(finding);
+    manifest_.findings.push_back(std::move(finding));
+  }
+
+  [[nodiscard]] unsigned parallel() const {
+    return instance_.limits.parallel != 0 ? instance_.limits.parallel : cores_available();
+  }
+
+  // All parts of all databases, `parallel` at once; then what each copy says of itself.
+  void save_databases(Holds& holds) {
+    struct Task {
+      engine::Hold* hold;
+      std::size_t database;  // of the hold
+      model::Part part;
+      model::DatabaseFacts* facts;
+    };
+    facts_.clear();
+    facts_.resize(survey_.databases.size());
+    std::vector<Task> tasks;
+    for (Holds::Member& member : holds.members()) {
+      for (std::size_t i = 0; i < member.databases.size(); ++i) {
+        const ProbedDatabase& database = survey_.databases[member.databases[i]];
+        model::DatabaseFacts& facts = facts_[member.databases[i]];
+        facts.name = database.settings.name;
+        facts.directory = "databases/" + model::escape_name(database.settings.name);
+        facts.engine = database.settings.engine;
+        facts.uri = database.settings.uri;
+        facts.version = database.probe.version;
+        for (model::Part& part : member.hold->parts(i)) {
+          check_rule(part.kind == model::PartKind::stream, "engines of this build copy streams");
+          observer_.bytes_total += part.bytes_estimate;
+          tasks.push_back({member.hold.get(), i, std::move(part), &facts});
+        }
+      }
+    }
+    observer_.phase("copying databases");
+    std::mutex mutex;  // guards next and the facts' parts
+    std::size_t next = 0;
+    Crew crew;
+    const std::stop_callback forward(stop_, [&] { crew.request_stop(); });
+    for (unsigned i = 0; i < std::min<std::size_t>(parallel(), tasks.size()); ++i) {
+      crew.start([&](std::stop_token stop) {
+        while (!stop.stop_requested()) {
+          std::unique_lock lock(mutex);
+          if (next == tasks.size()) return;
+          Task& task = tasks[next++];
+          lock.unlock();
+          const std::uint64_t size_bytes =
+              in_context("copying " + task.part.path + " of " + task.facts->name, [&] {
+                return sink_.save_part(*task.hold, task.database, task.part,
+                                       part_place(*task.facts, task.part.path), stop);
+              });
+          lock.lock();
+          task.facts->parts.push_back({task.part.path, size_bytes});
+        }
+      });
+    }
+    crew.join();
+    if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+    observer_.phase("checking the copies");
+    for (Holds::Member& member : holds.members()) {
+      for (std::size_t i = 0; i < member.databases.size(); ++i) {
+        model::DatabaseFacts& facts = facts_[member.databases[i]];
+        std::sort(facts.parts.begin(), facts.parts.end(),
+                  [](const auto& a, const auto& b) { return a.path < b.path; });
+        in_context("checking the copy of " + facts.name, [&] { member.hold->describe(i, facts); });
+      }
+    }
+  }
+
+  void note_moments(Holds& holds) {
+    std::optional<Timestamp> first, last;
+    for (Holds::Member& member : holds.members()) {
+      for (std::size_t i = 0; i < member.databases.size(); ++i) {
+        model::DatabaseFacts& facts = facts_[member.databases[i]];
+        facts.moment = member.hold->moment(i);
+        facts.moment.fenced = manifest_.fenced;
+        if (!first || facts.moment.earliest < *first) first = facts.moment.earliest;
+        if (!last || *last < facts.moment.latest) last = facts.moment.latest;
+      }
+    }
+    for (model::DatabaseFacts& facts : facts_) {
+      if (!facts.name.empty()) manifest_.databases.push_back(std::move(facts));
+    }
+    if (!first || manifest_.fenced) return;
+    manifest_.moments_apart_ms = milliseconds_between(*first, *last);
+    if (manifest_.moments_apart_ms <= instance_.limits.moments_apart_ms) return;
+    model::Finding finding;
+    finding.code = "moments-apart";
+    finding.severity = model::Severity::warning;
+    finding.seen = "the databases' moments are up to " +
+                   std::to_string(manifest_.moments_apart_ms) + " ms apart";
+    finding.why =
+        "what was written to two of them together may be in one copy and not in the other";
+    finding.mend = "Raise limits.fence_ms so that the fence succeeds, or add [quiesce].";
+    finding.mend_class = model::MendClass::manual;
+    add_finding(std::move(finding));
+  }
+
+  void start_application() {
+    if (!quiesced_) return;
+    observer_.phase("starting the application");
+    quiesced_->start();
+    stopped_ms_ = quiesced_->stopped_ms();
+    quiesced_.reset();
+  }
+
+  // Tables that went, or lost all their rows, since the last manifest.
+  void verify() {
+    if (last_ == nullptr) return;
+    for (const model::DatabaseFacts& before : last_->databases) {
+      const auto now =
+          std::find_if(manifest_.databases.begin(), manifest_.databases.end(),
+                       [&](const auto& database) { return database.name == before.name; });
+      if (now == manifest_.databases.end()) continue;
+      for (const model::TableFacts& table : before.tables) {
+        const auto same =
+            std::find_if(now->tables.begin(), now->tables.end(), [&](const auto& candidate) {
+              return candidate.schema == table.schema && candidate.table == table.table;
+            });
+        const bool vanished = same == now->tables.end();
+        if (!vanished && !(table.rows > 0 && same->rows == 0)) continue;
+        model::Finding finding;
+        finding.code = vanished ? "table-vanished" : "table-emptied";
+        finding.severity = model::Severity::warning;
+        finding.component = before.name;
+        finding.seen = "table " + model::TableName{table.schema, table.table}.display() + " had " +
+                       std::to_string(table.rows) + " rows in the last snapshot, now " +
+                       (vanished ? "it is gone" : "it has none");
+        finding.why = "if nobody meant that, the older snapshots are the only copies";
+        finding.mend = "Find out whether it was meant; keep the older snapshots until then.";
+        finding.mend_class = model::MendClass::manual;
+        add_finding(std::move(finding));
+      }
+    }
+  }
+
+  void finish() {
+    manifest_.ended = environment_.clock->now();
+    sink_.save_text("RESTORE.md", restore_text(manifest_));
+    sink_.save_text("holdfast.json", model::to_json(manifest_).dump_indented() + "\n");
+  }
+
+  const Environment& environment_;
+  const model::Instance& instance_;
+  const Survey& survey_;
+  const model::Manifest* last_;
+  InstanceSink& sink_;
+  model::Observer& observer_;
+  std::stop_token stop_;
+  TemporaryDirectory scratch_;
+  model::Manifest manifest_;
+  std::vector<model::DatabaseFacts>
+      facts_;  // as the survey's databases; without name where left out
+  std::unique_ptr<Journal> journal_;
+  std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
+  std::uint64_t stopped_ms_ = 0;
+};
+
+void resume_first(const Environment& environment, const model::Instance& instance,
+                  model::Observer& observer) {
+  const ResumeReport report =
+      resume(environment.state_directory, instance.name, environment.program);
+  for (const std::string& line : report.undone) observer.note(line);
+  if (report.failed.empty()) return;
+  throw Error(Errc::blocked,
+              "an earlier job left something that could not be put back: " + report.failed[0])
+      .set_hint("Mend it by hand, then run `holdfast resume`.");
+}
+
+// Runs `body`; when it fails, the on_error hooks run, whose own failure is only told.
+template <typename Body>
+void with_error_hooks(const model::Instance& instance, model::Observer& observer, Body body) {
+  try {
+    body();
+  } catch (const Error&) {
+    try {
+      run_hooks(instance.hooks.on_error, "on_error", instance, observer, {});
+    } catch (const Error& hook) {
+      observer.warning(hook.message());
+    }
+    throw;
+  }
+}
+
+}  // namespace
+
+InstanceBackupReport backup_instance(const Environment& environment, const RepositoryAccess& access,
+                                     const model::Instance& instance,
+                                     const InstanceBackupOptions& options,
+                                     model::Observer& observer, std::stop_source& stop) {
+  const InstanceLock only_one(environment.state_directory, instance.name);
+  resume_first(environment, instance, observer);
+  observer.phase("opening the repository");
+  OpenedRepository opened = open_repository(environment, access, LockMode::shared, stop);
+  repo::Repository& repository = *opened.repository;
+  const std::vector<archive::Snapshot> before =
+      instance_snapshots(archive::load_snapshots(repository), instance.name);
+  repository.load_index(observer);
+  std::optional<InstanceTree> last;
+  if (!before.empty()) last = load_instance_tree(repository, before[0].file.tree);
+  const Survey survey = survey_instance(environment, instance, last ? &last->manifest : nullptr,
+                                        options.acceptances, observer);
+  refuse_blockers(survey.findings);
+
+  InstanceBackupReport report;
+  with_error_hooks(instance, observer, [&] {
+    const std::string directory = model::escape_name(instance.name);
+    format::SnapshotFile snapshot;
+    snapshot.time = environment.clock->now();
+    repo::WriterOptions writer_options;
+    writer_options.pack_size_bytes = access.pack_size_bytes;
+    writer_options.verify = access.verify;
+    writer_options.clock = environment.clock;
+    repo::BlobWriter writer(repository, writer_options, opened.lock.get());
+    const std::stop_callback cancel(stop.get_token(), [&] { writer.cancel(); });
+    RepositorySink sink(environment, repository, writer, directory,
+                        before.empty() ? std::nullopt : std::optional(before[0].file.tree),
+                        options.scrub, observer);
+    InstanceCopy copy(environment, instance, survey, last ? &last->manifest : nullptr, sink,
+                      observer, stop.get_token());
+    copy.run();
+    observer.phase("writing the snapshot");
+    snapshot.tree = sink.finish();
+    writer.finish();
+    snapshot.paths = {"/" + directory};
+    snapshot.hostname = options.host.empty() ? environment.hostname : options.host;
+    snapshot.username = environment.username;
+    snapshot.uid = environment.uid;
+    snapshot.gid = environment.gid;
+    snapshot.tags = {std::string(instance_tag), "profile=" + instance.profile};
+    snapshot.tags.insert(snapshot.tags.end(), options.tags.begin(), options.tags.end());
+    if (!before.empty()) snapshot.parent = before[0].id;
+    snapshot.program_version = copy.manifest().program_version;
+    const archive::ArchiveCounts& counts = sink.counts();
+    const repo::WriterTotals totals = writer.totals();
+    snapshot.summary = format::SnapshotSummary{snapshot.time,
+                                               environment.clock->now(),
+                                               counts.files_new,
+                                               counts.files_changed,
+                                               counts.files_unmodified,
+                                               counts.dirs_new,
+                                               counts.dirs_changed,
+                                               counts.dirs_unmodified,
+                                               totals.data_blobs,
+                                               totals.tree_blobs,
+                                               totals.data_bytes + totals.tree_bytes,
+                                               totals.stored_bytes,
+                                               counts.files_processed,
+                                               counts.bytes_processed};
+    for (const model::DatabaseFacts& database : copy.manifest().databases) {
+      for (const model::PartFacts& part : database.parts) {
+        ++snapshot.summary->total_files_processed;
+        snapshot.summary->total_bytes_processed += part.size_bytes;
+      }
+    }
+    if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+    if (opened.lock) opened.lock->check();
+    report.snapshot = archive::save_snapshot(repository, snapshot);
+    report.manifest = std::move(copy.manifest());
+    report.summary = *snapshot.summary;
+    report.stopped_ms = copy.stopped_ms();
+  });
+  run_hooks(instance.hooks.after_backup, "after_backup", instance, observer, stop.get_token());
+  return report;
+}
+
+InstanceBackupReport export_instance(const Environment& environment,
+                                     const model::Instance& instance, const fs::path& target,
+                                     const InstanceBackupOptions& options,
+                                     model::Observer& observer, std::stop_source& stop) {
+  const InstanceLock only_one(environment.state_directory, instance.name);
+  resume_first(environment, instance, observer);
+  std::error_code failure;
+  if (fs::exists(fs::symlink_status(target, failure)) && !fs::is_empty(target, failure)) {
+    throw Error(Errc::exists, target.string() + " is there already and not empty")
+        .set_hint("Choose a new directory.");
+  }
+  const Survey survey =
+      survey_instance(environment, instance, nullptr, options.acceptances, observer);
+  refuse_blockers(survey.findings);
+
+  InstanceBackupReport report;
+  with_error_hooks(instance, observer, [&] {
+    // Under a name of its own until it is whole, so that nobody takes a part for the whole.
+    const fs::path parent = fs::absolute(target).lexically_normal().parent_path();
+    make_directories(parent);
+    const TemporaryDirectory growing("." + target.filename().string() + ".export", parent);
+    DirectorySink sink(environment, growing.path() / "copy", observer);
+    make_directories(growing.path() / "copy");
+    InstanceCopy copy(environment, instance, survey, nullptr, sink, observer, stop.get_token());
+    copy.run();
+    if (::rename((growing.path() / "copy").c_str(), target.c_str()) != 0) {
+      throw system_error(errno, "putting the export at " + target.string());
+    }
+    fsync_directory(parent);
+    report.manifest = std::move(copy.manifest());
+    report.stopped_ms = copy.stopped_ms();
+  });
+  run_hooks(instance.hooks.after_backup, "after_backup", instance, observer, stop.get_token());
+  return report;
+}
+
+}  // namespace holdfast::job

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// backup -I and export -I: a whole instance at one moment.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "job/environment.h"
+#include "job/preflight.h"
+#include "model/instance.h"
+#include "model/manifest.h"
+
+namespace holdfast::job {
+
+struct InstanceBackupOptions {
+  std::vector<Acceptance> acceptances;
+  std::vector<std::string> tags;  // added to `holdfast` and `profile=…`
+  std::string host;               // empty: this host
+  bool scrub = false;             // read every file again, whatever its metadata say
+};
+
+struct InstanceBackupReport {
+  std::optional<format::Id> snapshot;  // none for an export
+  model::Manifest manifest;
+  format::SnapshotSummary summary;
+  std::uint64_t stopped_ms = 0;  // how long the application was down
+};
+
+// The order of docs/architecture "The order of a backup". Errc::blocked, not_consistent, … as told
+// there. A result that is incomplete has manifest.complete false (exit 3).
+[[nodiscard]] InstanceBackupReport backup_instance(
+    const Environment& environment, const RepositoryAccess& access, const model::Instance& instance,
+    const InstanceBackupOptions& options, model::Observer& observer, std::stop_source& stop);
+
+// The same into a new directory as plain files: databases/, files/, holdfast.json, RESTORE.md.
+// Errc::exists if the target is there and not empty. On failure nothing of it stays.
+[[nodiscard]] InstanceBackupReport export_instance(const Environment& environment,
+                                                   const model::Instance& instance,
+                                                   const std::filesystem::path& target,
+                                                   const InstanceBackupOptions& options,
+                                                   model::Observer& observer,
+                                                   std::stop_source& stop);
+
+}  // namespace holdfast::job

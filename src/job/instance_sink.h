@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where an instance's copy goes: a snapshot, or a plain directory. The order of a backup is the
+// same for both.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "archive/archiver.h"
+#include "archive/tree_builder.h"
+#include "engine/engine.h"
+#include "job/environment.h"
+#include "model/instance.h"
+#include "model/manifest.h"
+
+namespace holdfast::job {
+
+// Paths are relative to the instance's directory. Parts may be saved by several threads at once;
+// the rest is called by one.
+class InstanceSink {
+ public:
+  virtual ~InstanceSink() = default;
+  InstanceSink(const InstanceSink&) = delete;
+  InstanceSink& operator=(const InstanceSink&) = delete;
+
+  // Lets `hold` write one stream part to `place`; returns its size in bytes.
+  virtual std::uint64_t save_part(engine::Hold& hold, std::size_t database, const model::Part& part,
+                                  const std::string& place, std::stop_token stop) = 0;
+  // Saves a set of files below facts.directory and fills counts, paths and what could not be read.
+  // With `warm_up` everything is read and stored, but belongs to no snapshot yet: the real pass
+  // then finds little left to do.
+  virtual void save_files(const model::FilesSettings& settings, bool warm_up,
+                          model::FilesFacts& facts, std::stop_token stop) = 0;
+  virtual void save_text(const std::string& place, std::string_view text) = 0;
+
+ protected:
+  InstanceSink() = default;
+};
+
+// Into a snapshot.
+class RepositorySink final : public InstanceSink {
+ public:
+  // `parent`: root tree of the instance's last snapshot, for change detection. All outlive the
+  // sink.
+  RepositorySink(const Environment& environment, repo::Repository& repository,
+                 repo::BlobWriter& writer, std::string instance_directory,
+                 std::optional<format::Id> parent, bool scrub, model::Observer& observer);
+  ~RepositorySink() override;
+  std::uint64_t save_part(engine::Hold& hold, std::size_t database, const model::Part& part,
+                          const std::string& place, std::stop_token stop) override;
+  void save_files(const model::FilesSettings& settings, bool warm_up, model::FilesFacts& facts,
+                  std::stop_token stop) override;
+  void save_text(const std::string& place, std::string_view text) override;
+
+  // Saves the directories above and returns the snapshot's root tree.
+  [[nodiscard]] format::Id finish();
+  [[nodiscard]] const archive::ArchiveCounts& counts() const noexcept { return counts_; }
+
+ private:
+  repo::Repository& repository_;
+  repo::BlobWriter& writer_;
+  std::string directory_;
+  std::optional<format::Id> parent_;
+  bool scrub_;
+  model::Observer& observer_;
+  Clock& clock_;
+  std::mutex mutex_;  // guards builder_
+  archive::TreeBuilder builder_;
+  archive::ArchiveCounts counts_;
+  std::map<std::string, format::Id> warm_;  // trees of the warm-up, by place
+};
+
+// Into a directory of plain files.
+class DirectorySink final : public InstanceSink {
+ public:
+  DirectorySink(const Environment& environment, std::filesystem::path directory,
+                model::Observer& observer);
+  std::uint64_t save_part(engine::Hold& hold, std::size_t database, const model::Part& part,
+                          const std::string& place, std::stop_token stop) override;
+  void save_files(const model::FilesSettings& settings, bool warm_up, model::FilesFacts& facts,
+                  std::stop_token stop) override;
+  void save_text(const std::string& place, std::string_view text) override;
+
+ private:
+  std::filesystem::path directory_;
+  model::Observer& observer_;
+  Clock& clock_;
+};
+
+}  // namespace holdfast::job

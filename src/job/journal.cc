@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/journal.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <mutex>
+#include <set>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "engine/registry.h"
+#include "job/hooks.h"
+#include "job/scratch.h"
+#include "model/manifest.h"
+
+namespace holdfast::job {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string checksum(std::string_view text) {
+  return to_hex(sha256(as_bytes(text))).substr(0, 16);
+}
+
+std::string sealed_line(const Json& record) {
+  const std::string text = record.dump();
+  return checksum(text) + " " + text + "\n";
+}
+
+// Waits for the journal's lock and takes it; an empty descriptor means that the journal is gone.
+Fd take_lock(const fs::path& directory) {
+  auto file = try_open_file(directory / "lock", O_RDWR);
+  if (!file) return Fd();
+  while (::flock(file->get(), LOCK_EX) != 0) {
+    if (errno != EINTR) throw system_error(errno, "locking " + (directory / "lock").string());
+  }
+  return std::move(*file);
+}
+
+bool is_locked(const fs::path& directory) {
+  const auto file = try_open_file(directory / "lock", O_RDWR);
+  return file && ::flock(file->get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+// Reads what is on disk. A torn last line is an announcement that never became durable, so nothing
+// was done for it.
+void read_entries(const fs::path& file, FoundJournal& journal) {
+  const std::string text = read_text_file(file);
+  std::size_t start = 0;
+  while (start < text.size()) {
+    const std::size_t end = text.find('\n', start);
+    if (end == std::string::npos) return;
+    const std::string_view line(text.data() + start, end - start);
+    const bool last = end + 1 == text.size();
+    start = end + 1;
+    if (line.size() < 18 || line[16] != ' ' || checksum(line.substr(17)) != line.substr(0, 16)) {
+      if (last) return;
+      throw Error(Errc::corrupt, "journal " + file.string() + " is damaged");
+    }
+    const Json record = Json::parse(line.substr(17), file.string());
+    if (const Json* settled = record.find("settled")) {
+      for (JournalEntry& entry : journal.entries) {
+        if (entry.number == settled->as_uint()) entry.settled = true;
+      }
+    } else if (record.find("undoing") != nullptr) {
+      journal.undoing = true;
+    } else if (const Json* failed = record.find("failed")) {
+      journal.failures.push_back(failed->as_string());
+    } else {
+      journal.entries.push_back({record.at("entry").as_uint(), record.at("kind").as_string(),
+                                 record.at("what").as_string(), record.at("undo"), false});
+    }
+  }
+}
+
+FoundJournal read_journal(const fs::path& directory) {
+  FoundJournal journal;
+  journal.directory = directory;
+  try {
+    const Json about = Json::parse(read_text_file(directory / "about.json"), "about.json");
+    journal.instance = about.at("instance").as_string();
+    journal.verb = about.at("verb").as_string();
+    journal.pid = about.at("pid").as_int();
+    journal.begun = parse_rfc3339(about.at("begun").as_string());
+    read_entries(directory / "entries", journal);
+  } catch (const Error& error) {
+    journal.damage = error.message();
+  }
+  return journal;
+}
+
+// The program that undoes what a journal holds, in a session of its own. `pipe_end` < 0: it starts
+// at once.
+pid_t spawn_guardian(const fs::path& program, const fs::path& directory, int pipe_end) {
+  Command command;
+  command.argv = {program.string(), "resume", "--journal", directory.string()};
+  std::vector<int> keep_open;
+  if (pipe_end >= 0) {
+    command.argv.insert(command.argv.end(), {"--when-closed", std::to_string(pipe_end)});
+    keep_open.push_back(pipe_end);
+  }
+  return spawn_detached(command, keep_open);
+}
+
+void undo_rename(const Json& undo) {
+  const fs::path now = undo.at("now").as_string();
+  const fs::path before = undo.at("before").as_string();
+  std::error_code ignored;
+  if (!fs::exists(fs::symlink_status(now, ignored))) return;
+  if (fs::exists(fs::symlink_status(before, ignored))) {
+    throw Error(Errc::exists,
+                before.string() + " is there again; its old content stays at " + now.string())
+        .set_hint("Look at both and move the right one into place.");
+  }
+  if (::rename(now.c_str(), before.c_str()) != 0) {
+    throw system_error(errno, "renaming " + now.string() + " to " + before.string());
+  }
+  fsync_directory(before.parent_path());
+}
+
+}  // namespace
+
+struct Journal::State {
+  fs::path directory;
+  fs::path program;
+  std::string instance;
+  Fd lock;
+  Fd entries_file;
+  Fd pipe_end;  // the guardian waits for its closing
+  pid_t guardian = -1;
+  std::mutex mutex;  // guards all below and the writing of entries
+  std::vector<JournalEntry> entries;
+
+  void append(const Json& record) {
+    const std::string path = (directory / "entries").string();
+    write_all(entries_file.get(), as_bytes(sealed_line(record)), path);
+    fsync_file(entries_file.get(), path);
+  }
+
+  [[nodiscard]] bool guardian_alive() {
+    if (guardian < 0) return false;
+    const pid_t ended = ::waitpid(guardian, nullptr, WNOHANG);
+    if (ended == 0) return true;
+    guardian = -1;
+    return false;
+  }
+
+  void ensure_guardian() {
+    if (guardian_alive()) return;
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw system_error(errno, "making a pipe for the guardian");
+    const Fd read_end(ends[0]);
+    pipe_end.reset(ends[1]);
+    guardian = spawn_guardian(program, directory, read_end.get());
+  }
+};
+
+Journal::Journal() : state_(std::make_unique<State>()) {}
+
+std::unique_ptr<Journal> Journal::begin(const fs::path& state_directory, std::string_view instance,
+                                        std::string_view verb, const fs::path& program) {
+  auto journal = std::unique_ptr<Journal>(new Journal());
+  State& state = *journal->state_;
+  return in_context("beginning a journal below " + state_directory.string(), [&] {
+    const Timestamp now = system_clock().now();
+    const CalendarTime utc = calendar({now.seconds, now.nanoseconds, 0});
+    std::byte noise[4];
+    fill_random(noise);
+    char stamp[32];
+    std::snprintf(stamp, sizeof stamp, "%04d%02d%02dT%02d%02d%02dZ", utc.year, utc.month, utc.day,
+                  utc.hour, utc.minute, utc.second);
+    const std::string name = std::string(stamp) + "-" + model::escape_name(instance) + "-" +
+                             std::to_string(::getpid()) + "-" + to_hex(noise);
+    state.program = program.empty() ? own_executable() : program;
+    state.instance = instance;
+    const fs::path parent = state_directory / "journals";
+    for (const fs::path& directory : {state_directory, parent}) {
+      make_directories(directory);
+      ::chmod(directory.c_str(), 0700);
+    }
+    // Made under a name that find_journals() passes over, so that nobody sees it before it is
+    // locked and complete.
+    const fs::path made = parent / ("." + name);
+    if (::mkdir(made.c_str(), 0700) != 0) throw system_error(errno, "making " + made.string());
+    state.lock = open_file(made / "lock", O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (::flock(state.lock.get(), LOCK_EX | LOCK_NB) != 0)
+      throw system_error(errno, "locking " + made.string());
+    Json about;
+    about.set("instance", instance)
+        .set("verb", verb)
+        .set("pid", ::getpid())
+        .set("begun", to_rfc3339(now));
+    write_file_durably(made / "about.json", as_bytes(about.dump()));
+    state.entries_file = open_file(made / "entries", O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
+    fsync_directory(made);
+    state.directory = parent / name;
+    if (::rename(made.c_str(), state.directory.c_str()) != 0) {
+      throw system_error(errno, "renaming " + made.string());
+    }
+    fsync_directory(parent);
+    return std::move(journal);
+  });
+}
+
+Journal::~Journal() {
+  if (!state_ || state_->directory.empty()) return;
+  state_->lock.reset();      // first the lock, so that the guardian need not wait for us,
+  state_->pipe_end.reset();  // then the sign for it to begin
+}
+
+std::uint64_t Journal::announce(std::string_view kind, std::string_view what, const Json& undo) {
+  const std::lock_guard guard(state_->mutex);
+  state_->ensure_guardian();
+  JournalEntry entry{state_->entries.size() + 1, std::string(kind), std::string(what), undo, false};
+  Json record;
+  record.set("entry", entry.number)
+      .set("kind", entry.kind)
+      .set("what", entry.what)
+      .set("undo", undo);
+  state_->append(record);
+  state_->entries.push_back(std::move(entry));
+  return state_->entries.size();
+}
+
+void Journal::settle(std::uint64_t entry) {
+  const std::lock_guard guard(state_->mutex);
+  check_rule(entry >= 1 && entry <= state_->entries.size(), "a settled journal entry exists");
+  Json record;
+  record.set("settled", entry);
+  state_->append(record);
+  state_->entries[entry - 1].settled = true;
+}
+
+void Journal::undo(std::uint64_t entry) {
+  JournalEntry copy;
+  {
+    const std::lock_guard guard(state_->mutex);
+    check_rule(entry >= 1 && entry <= state_->entries.size(), "an undone journal entry exists");
+    copy = state_->entries[entry - 1];
+  }
+  if (copy.settled) return;
+  perform_undo(copy, run_id(), state_->instance);
+  settle(entry);
+}
+
+void Journal::undo_all() {
+  std::exception_ptr first;
+  for (std::uint64_t entry = state_->entries.size(); entry >= 1; --entry) {
+    try {
+      undo(entry);
+    } catch (const Error& error) {
+      log(LogLevel::error, error.message());
+      if (!first) first = std::current_exception();
+    }
+  }
+  if (first) std::rethrow_exception(first);
+}
+
+void Journal::close() {
+  State& state = *state_;
+  for (const JournalEntry& entry : state.entries) {
+    check_rule(entry.settled, "a journal is closed only when every entry is settled");
+  }
+  // Any byte dismisses the guardian.
+  if (state.guardian_alive()) {
+    const char dismissal = 'd';
+    static_cast<void>(!::write(state.pipe_end.get(), &dismissal, 1));
+    state.pipe_end.reset();
+    while (::waitpid(state.guardian, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  std::error_code failure;
+  fs::remove_all(state.directory, failure);
+  state.directory.clear();
+  state.lock.reset();
+}
+
+const fs::path& Journal::directory() const noexcept {
+  return state_->directory;
+}
+
+std::string Journal::run_id() const {
+  return state_->directory.filename().string();
+}
+
+InstanceLock::InstanceLock(const fs::path& state_directory, std::string_view instance) {
+  const fs::path directory = state_directory / "instances";
+  make_directories(directory);
+  const fs::path path = directory / (model::escape_name(instance) + ".lock");
+  file_ = open_file(path, O_RDWR | O_CREAT, 0600);
+  if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) return;
+  if (errno != EWOULDBLOCK) throw system_error(errno, "locking " + path.string());
+  throw Error(Errc::locked,
+              "another job is working on instance " + std::string(instance) + " on this machine")
+      .set_hint("Wait for it to end.");
+}
+
+std::vector<FoundJournal> find_journals(const fs::path& state_directory) {
+  std::vector<FoundJournal> found;
+  std::error_code failure;
+  for (const auto& item : fs::directory_iterator(state_directory / "journals", failure)) {
+    if (item.path().filename().string().starts_with(".")) continue;
+    const bool alive = is_locked(item.path());
+    found.push_back(read_journal(item.path()));
+    found.back().alive = alive;
+  }
+  if (failure && failure != std::errc::no_such_file_or_directory) {
+    throw system_error(failure.value(), "reading " + (state_directory / "journals").string());
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.directory < b.directory; });
+  return found;
+}
+
+ResumeReport resume(const fs::path& state_directory, std::string_view instance,
+                    const fs::path& program) {
+  ResumeReport report;
+  const fs::path runs_as = program.empty() ? own_executable() : program;
+  for (const FoundJournal& journal : find_journals(state_directory)) {
+    if (!instance.empty() && journal.instance != instance && journal.damage.empty()) continue;
+    const std::string title =
+        journal.verb + " of " + journal.instance + " begun " + to_display(journal.begun);
+    if (!journal.damage.empty()) {
+      report.failed.push_back(journal.damage + "; look at " + journal.directory.string() +
+                              ", put back by hand what it names, then remove it");
+      continue;
+    }
+    if (journal.alive && !journal.undoing) {
+      report.alive.push_back(title + " (pid " + std::to_string(journal.pid) + ")");
+      continue;
+    }
+    const pid_t worker = spawn_guardian(runs_as, journal.directory, -1);
+    while (::waitpid(worker, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    const Fd lock = take_lock(journal.directory);
+    const FoundJournal after = read_journal(journal.directory);
+    bool all_settled = after.damage.empty();
+    for (const JournalEntry& entry : after.entries) {
+      if (entry.settled) {
+        report.undone.push_back(entry.what + " (" + title + "): put back");
+      } else {
+        all_settled = false;
+      }
+    }
+    if (all_settled) {
+      std::error_code ignored;
+      fs::remove_all(journal.directory, ignored);
+    } else {
+      const std::string why = !after.damage.empty()    ? after.damage
+                              : after.failures.empty() ? "the guardian could not be run"
+                                                       : after.failures.back();
+      report.failed.push_back(title + ": " + why);
+    }
+  }
+  return report;
+}
+
+bool guard(int fd, const fs::path& directory) {
+  // The terminal's interrupt and the hang-up are meant for the job, not for who puts things back
+  // after it.
+  for (const int number : {SIGINT, SIGHUP, SIGTERM, SIGPIPE}) ::signal(number, SIG_IGN);
+  if (fd >= 0) {
+    char byte = 0;
+    const Fd pipe_end(fd);
+    ssize_t count = 0;
+    while ((count = ::read(fd, &byte, 1)) < 0 && errno == EINTR) {
+    }
+    if (count == 1) return true;
+  }
+  const Fd lock = take_lock(directory);
+  if (!lock) return true;  // another has done it and removed the journal
+  FoundJournal journal = read_journal(directory);
+  if (!journal.damage.empty()) {
+    log(LogLevel::error, journal.damage);
+    return false;
+  }
+  const std::string path = (directory / "entries").string();
+  const Fd entries_file = open_file(path, O_WRONLY | O_APPEND);
+  // A torn last line would swallow the next one.
+  const std::string text = read_text_file(path);
+  if (!text.empty() && text.back() != '\n') {
+    const std::size_t whole = text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1;
+    if (::ftruncate(entries_file.get(), static_cast<off_t>(whole)) != 0)
+      throw system_error(errno, "mending " + path);
+  }
+  const auto append = [&](const Json& record) {
+    write_all(entries_file.get(), as_bytes(sealed_line(record)), path);
+    fsync_file(entries_file.get(), path);
+  };
+  append(Json().set("undoing", true));
+  bool all = true;
+  for (auto entry = journal.entries.rbegin(); entry != journal.entries.rend(); ++entry) {
+    if (entry->settled) continue;
+    Json record;
+    try {
+      perform_undo(*entry, directory.filename().string(), journal.instance);
+      record.set("settled", entry->number);
+    } catch (const Error& error) {
+      all = false;
+      log(LogLevel::error, error.message());
+      record.set("failed", entry->what + ": " + error.what());
+    }
+    append(record);
+  }
+  return all;
+}
+
+void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance) {
+  in_context("putting back: " + entry.what, [&] {
+    if (entry.kind == "start") {
+      const std::chrono::milliseconds timeout(entry.undo.at("timeout_ms").as_int());
+      wait_for_stop_commands(run_id, timeout);
+      std::vector<std::string> argv;
+      for (const Json& word : entry.undo.at("argv").as_array()) argv.push_back(word.as_string());
+      run_start_command(argv, instance, timeout);
+    } else if (entry.kind == "engine") {
+      const engine::Engine* engine = engine::find_engine(entry.undo.at("engine").as_string());
+      if (engine == nullptr)
+        throw Error(Errc::unsupported,
+                    "engine " + entry.undo.at("engine").as_string() + " is not in this build");
+      engine->undo(entry.undo.at("undo"));
+    } else if (entry.kind == "rename") {
+      undo_rename(entry.undo);
+    } else if (entry.kind == "remove") {
+      const fs::path path = entry.undo.at("path").as_string();
+      std::error_code failure;
+      fs::remove_all(path, failure);
+      if (failure) throw system_error(failure.value(), "removing " + path.string());
+    } else {
+      throw Error(Errc::unsupported, "journal entry of unknown kind \"" + entry.kind + "\"")
+          .set_hint("Run the version of Holdfast that wrote it.");
+    }
+  });
+}
+
+std::filesystem::path default_state_directory() {
+  if (const char* given = std::getenv("HOLDFAST_STATE_DIR"); given != nullptr && *given != '\0')
+    return given;
+  if (::geteuid() == 0) return "/var/lib/holdfast";
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/') {
+    return fs::path(state) / "holdfast";
+  }
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home != '/') {
+    throw Error(Errc::usage, "no place for journals: neither HOLDFAST_STATE_DIR nor HOME is set");
+  }
+  return fs::path(home) / ".local/state/holdfast";
+}
+
+}  // namespace holdfast::job

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The durable list of what a job has changed outside the repository and how to put it back.
+//
+// A directory per job: <state>/journals/<run id>/. Entries are lines of JSON, each with its own
+// checksum, fsynced before the change they announce is made. A lock on the directory says that the
+// job lives. The guardian
+// (`holdfast resume --journal DIR --when-closed FD`, started before the first change) undoes them
+// if the job dies.
+//
+// An entry is undone once: the process that undoes it holds the lock and is none of the job's, so
+// killing the job or a `resume` neither repeats nor loses one. Only if that process itself is
+// killed between an undo and its record is the undo made again; undos must bear that.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/timestamp.h"
+
+namespace holdfast::job {
+
+struct JournalEntry {
+  std::uint64_t number = 0;
+  std::string
+      kind;  // who undoes it: "start" (argv), "engine" (engine name + its undo), "rename", "remove"
+  std::string what;  // for people: "stopped the application"
+  Json undo;
+  bool settled = false;
+};
+
+class Journal {
+ public:
+  // Makes the directory and takes its lock. Errc::denied etc. naming the state directory if that
+  // fails.
+  [[nodiscard]] static std::unique_ptr<Journal> begin(const std::filesystem::path& state_directory,
+                                                      std::string_view instance,
+                                                      std::string_view verb,
+                                                      const std::filesystem::path& program);
+  ~Journal();  // unsettled entries stay for the guardian or the next `resume`
+
+  // Durable when it returns, with a living guardian: the first call starts it, a later one replaces
+  // it if it died. Throws if that cannot be: the change must then not be made.
+  std::uint64_t announce(std::string_view kind, std::string_view what, const Json& undo);
+  // The change is undone, or permanent on purpose. Durable when it returns.
+  void settle(std::uint64_t entry);
+  // Undoes one entry now (as the guardian would) and settles it.
+  void undo(std::uint64_t entry);
+  // Undoes everything unsettled, last first; goes on after a failure and throws the first.
+  void undo_all();
+
+  // All settled: dismisses the guardian and removes the directory.
+  void close();
+  [[nodiscard]] const std::filesystem::path& directory() const noexcept;
+  [[nodiscard]] std::string run_id()
+      const;  // name of the directory; in the environment of children as HOLDFAST_RUN
+
+ private:
+  Journal();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Only one job at a time works on an instance of this machine: two would stop and start it under
+// each other.
+class InstanceLock {
+ public:
+  // Errc::locked if another job has it.
+  InstanceLock(const std::filesystem::path& state_directory, std::string_view instance);
+
+ private:
+  Fd file_;
+};
+
+// A journal found on disk.
+struct FoundJournal {
+  std::filesystem::path directory;
+  std::string instance, verb;
+  std::int64_t pid = 0;
+  Timestamp begun;
+  bool alive = false;    // its job, or whoever undoes it, still runs: the lock is held
+  bool undoing = false;  // somebody has begun to undo it
+  std::vector<JournalEntry> entries;
+  std::vector<std::string> failures;  // why entries are still unsettled
+  std::string damage;                 // why the journal cannot be read; empty if it can
+};
+[[nodiscard]] std::vector<FoundJournal> find_journals(const std::filesystem::path& state_directory);
+
+struct ResumeReport {
+  std::vector<std::string> undone;  // "started the application: systemctl start shop"
+  std::vector<std::string> failed;  // with reasons; their entries stay
+  std::vector<std::string> alive;   // journals of jobs that still run, left alone
+};
+
+// Puts back what interrupted jobs left, those of `instance` only unless it is empty. The work is
+// done by a process of its own, so that killing this one does not repeat or lose an entry.
+[[nodiscard]] ResumeReport resume(const std::filesystem::path& state_directory,
+                                  std::string_view instance, const std::filesystem::path& program);
+
+// The guardian's own main: waits until `fd` closes (unless -1), takes the journal's lock and undoes
+// what is unsettled, last first. False if something could not be undone; it stays in the journal.
+bool guard(int fd, const std::filesystem::path& journal_directory);
+
+// Undoes one entry. Errors say what failed; nothing is recorded.
+void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance);
+
+// HOLDFAST_STATE_DIR, else /var/lib/holdfast for root, else $XDG_STATE_HOME/holdfast or
+// ~/.local/state/holdfast.
+[[nodiscard]] std::filesystem::path default_state_directory();
+
+}  // namespace holdfast::job

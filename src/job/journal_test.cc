@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/journal.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/process.h"
+#include "job/hooks.h"
+
+namespace holdfast::job {
+namespace {
+
+namespace fs = std::filesystem;
+
+Json start_undo(const std::string& script) {
+  Json undo;
+  undo.set("argv", Json::array().push("/bin/sh").push("-c").push(script)).set("timeout_ms", 20'000);
+  return undo;
+}
+
+class JournalTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] std::string marks() const {
+    std::error_code missing;
+    return fs::exists(marker_, missing) ? read_text_file(marker_) : "";
+  }
+  // A shell command that leaves a mark each time it runs.
+  [[nodiscard]] std::string mark(const std::string& word) const {
+    return "echo " + word + " >> " + marker_.string();
+  }
+
+  void play(const std::vector<std::string>& words) const {
+    Command command;
+    command.argv = {own_executable().string()};
+    command.argv.insert(command.argv.end(), words.begin(), words.end());
+    static_cast<void>(run_process(command));
+  }
+
+  static bool within_seconds(int seconds, const std::function<bool()>& holds) {
+    for (int i = 0; i < seconds * 100; ++i) {
+      if (holds()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+
+  TemporaryDirectory directory_{"journal-test"};
+  fs::path state_ = directory_.path() / "state";
+  fs::path marker_ = directory_.path() / "marks";
+};
+
+TEST_F(JournalTest, LeavesNothingWhenAllIsSettled) {
+  auto journal = Journal::begin(state_, "shop", "backup", {});
+  const auto entry = journal->announce("start", "stopped it", start_undo(mark("started")));
+  ASSERT_EQ(find_journals(state_).size(), 1U);
+  EXPECT_TRUE(find_journals(state_)[0].alive);
+  EXPECT_EQ(find_journals(state_)[0].entries.at(0).what, "stopped it");
+  journal->undo(entry);
+  journal->undo(entry);  // settled: nothing more to do
+  journal->close();
+  EXPECT_TRUE(find_journals(state_).empty());
+  EXPECT_EQ(marks(), "started\n");
+}
+
+TEST_F(JournalTest, GuardianPutsBackWhatAKilledJobLeft) {
+  play({"dying-job", state_.string(), mark("started")});
+  ASSERT_TRUE(within_seconds(20, [&] { return marks() == "started\n"; }));
+  // The next resume only reports it.
+  const ResumeReport report = resume(state_, "", {});
+  EXPECT_EQ(report.undone.size(), 1U);
+  EXPECT_TRUE(report.failed.empty());
+  EXPECT_EQ(marks(), "started\n");
+  EXPECT_TRUE(find_journals(state_).empty());
+}
+
+TEST_F(JournalTest, ResumePutsBackWhenTheGuardianWasKilledToo) {
+  play({"dying-job", state_.string(), mark("started"), "kill-guardian"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(marks(), "");
+  EXPECT_TRUE(resume(state_, "another", {}).undone.empty());
+  EXPECT_EQ(resume(state_, "shop", {}).undone.size(), 1U);
+  EXPECT_EQ(marks(), "started\n");
+  EXPECT_TRUE(resume(state_, "shop", {}).undone.empty());
+  EXPECT_EQ(marks(), "started\n");
+}
+
+TEST_F(JournalTest, KillingResumeNeitherRepeatsNorLosesAnEntry) {
+  play({"dying-job", state_.string(), mark("begun") + "; sleep 1; " + mark("started"),
+        "kill-guardian"});
+  Command command;
+  command.argv = {own_executable().string(), "resume-all", state_.string()};
+  const pid_t first = spawn_detached(command, {});
+  ASSERT_TRUE(within_seconds(20, [&] { return marks() == "begun\n"; }));
+  ASSERT_EQ(::kill(first, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(first, nullptr, 0), first);
+  const ResumeReport report = resume(state_, "", {});
+  EXPECT_EQ(report.undone.size(), 1U);
+  EXPECT_EQ(marks(), "begun\nstarted\n");
+}
+
+TEST_F(JournalTest, KeepsWhatCouldNotBePutBack) {
+  const std::string script =
+      "test -e " + (directory_.path() / "mended").string() + " && " + mark("started");
+  play({"dying-job", state_.string(), script, "kill-guardian"});
+  const ResumeReport failed = resume(state_, "", {});
+  ASSERT_EQ(failed.failed.size(), 1U);
+  EXPECT_NE(failed.failed[0].find("exit code 1"), std::string::npos) << failed.failed[0];
+  ASSERT_EQ(find_journals(state_).size(), 1U);
+  std::ofstream(directory_.path() / "mended") << "yes";
+  EXPECT_EQ(resume(state_, "", {}).undone.size(), 1U);
+  EXPECT_EQ(marks(), "started\n");
+}
+
+TEST_F(JournalTest, UndoesLastFirst) {
+  auto journal = Journal::begin(state_, "shop", "restore", {});
+  journal->announce("start", "one", start_undo(mark("one")));
+  journal->announce("start", "two", start_undo(mark("two")));
+  journal->undo_all();
+  journal->close();
+  EXPECT_EQ(marks(), "two\none\n");
+}
+
+TEST_F(JournalTest, PutsRenamedThingsBackAndRemovesWhatItMade) {
+  const fs::path before = directory_.path() / "data";
+  const fs::path now = directory_.path() / "data_before";
+  std::ofstream(before) << "old";
+  auto journal = Journal::begin(state_, "shop", "restore", {});
+  journal->announce("remove", "made half",
+                    Json().set("path", (directory_.path() / "half").string()));
+  journal->announce("rename", "renamed data",
+                    Json().set("before", before.string()).set("now", now.string()));
+  fs::create_directory(directory_.path() / "half");
+  fs::rename(before, now);
+  journal->undo_all();
+  journal->close();
+  EXPECT_EQ(read_text_file(before), "old");
+  EXPECT_FALSE(fs::exists(now));
+  EXPECT_FALSE(fs::exists(directory_.path() / "half"));
+}
+
+TEST_F(JournalTest, PassesOverATornLastLineAndReportsDamageBefore) {
+  play({"dying-job", state_.string(), mark("started"), "kill-guardian"});
+  const fs::path entries = find_journals(state_).at(0).directory / "entries";
+  const std::string whole = read_text_file(entries);
+  std::ofstream(entries, std::ios::app) << "0123456789abcdef {\"entr";
+  EXPECT_EQ(find_journals(state_).at(0).entries.size(), 1U);
+  std::ofstream(entries) << "x" << whole << whole;
+  EXPECT_NE(find_journals(state_).at(0).damage.find("damaged"), std::string::npos);
+  ASSERT_EQ(resume(state_, "", {}).failed.size(), 1U);
+  EXPECT_EQ(marks(), "");
+  std::ofstream(entries) << whole << "0123456789abcdef {\"entr";
+  EXPECT_EQ(resume(state_, "", {}).undone.size(), 1U);
+  EXPECT_EQ(marks(), "started\n");
+}
+
+TEST_F(JournalTest, LeavesLivingJobsAlone) {
+  auto journal = Journal::begin(state_, "shop", "backup", {});
+  const auto entry = journal->announce("start", "stopped it", start_undo(mark("started")));
+  const ResumeReport report = resume(state_, "", {});
+  EXPECT_EQ(report.alive.size(), 1U);
+  EXPECT_TRUE(report.undone.empty());
+  EXPECT_EQ(marks(), "");
+  journal->settle(entry);
+  journal->close();
+}
+
+TEST_F(JournalTest, LetsOneJobWorkOnAnInstance) {
+  const InstanceLock first(state_, "shop");
+  const InstanceLock other(state_, "mail");
+  try {
+    const InstanceLock second(state_, "shop");
+    FAIL() << "two jobs had the same instance";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::locked);
+  }
+}
+
+model::Instance quiesced_instance(const std::string& stop, const std::string& start) {
+  model::Instance instance;
+  instance.name = "shop";
+  instance.quiesce.stop = {"/bin/sh", "-c", stop};
+  instance.quiesce.start = {"/bin/sh", "-c", start};
+  return instance;
+}
+
+TEST_F(JournalTest, QuiesceStopsAndStarts) {
+  const model::Instance instance = quiesced_instance(mark("stopped"), mark("started"));
+  auto journal = Journal::begin(state_, "shop", "backup", {});
+  model::SilentObserver observer;
+  {
+    Quiesced quiesced(instance, *journal, observer, {});
+    EXPECT_EQ(marks(), "stopped\n");
+    quiesced.start();
+    EXPECT_EQ(marks(), "stopped\nstarted\n");
+  }
+  journal->close();
+  EXPECT_EQ(marks(), "stopped\nstarted\n");
+}
+
+TEST_F(JournalTest, AFailingStopStartsTheApplicationAgain) {
+  const model::Instance instance = quiesced_instance("echo no way >&2; exit 3", mark("started"));
+  auto journal = Journal::begin(state_, "shop", "backup", {});
+  model::SilentObserver observer;
+  try {
+    const Quiesced quiesced(instance, *journal, observer, {});
+    FAIL() << "the stop command failed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::failed_child);
+    EXPECT_NE(error.message().find("no way"), std::string::npos) << error.message();
+  }
+  EXPECT_EQ(marks(), "started\n");
+}
+
+TEST_F(JournalTest, AStartedProgramMayGoOnWriting) {
+  const fs::path alive = directory_.path() / "alive";
+  run_start_command(
+      {"/bin/sh", "-c", "(sleep 0.3; echo out; echo err >&2; echo yes > " + alive.string() + ") &"},
+      "shop", std::chrono::seconds(10));
+  EXPECT_TRUE(within_seconds(10, [&] { return fs::exists(alive); }));
+}
+
+TEST_F(JournalTest, WaitsForAStopCommandThatOutlivedItsJob) {
+  Command command;
+  command.argv = {"/bin/sh", "-c", "sleep 0.5; " + mark("stopped")};
+  command.environment = {{"HOLDFAST_RUN", "run-1"}, {"HOLDFAST_HOOK", "stop"}};
+  const pid_t pid = spawn_detached(command, {});
+  wait_for_stop_commands("run-2", std::chrono::seconds(20));
+  EXPECT_EQ(marks(), "");
+  wait_for_stop_commands("run-1", std::chrono::seconds(20));
+  EXPECT_EQ(marks(), "stopped\n");
+  ::waitpid(pid, nullptr, 0);
+}
+
+}  // namespace
+}  // namespace holdfast::job

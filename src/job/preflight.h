@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every check of profile and engines, before anything is touched.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "job/environment.h"
+#include "model/instance.h"
+#include "model/manifest.h"
+#include "model/profile.h"
+
+namespace holdfast::job {
+
+struct ProbedDatabase {
+  model::DatabaseSettings settings;
+  model::Endpoint endpoint;
+  const engine::Engine* engine = nullptr;  // null: `engine-missing`, a blocker
+  engine::Probe probe;
+};
+
+// What preflight learnt; the backup goes on from here.
+struct Survey {
+  std::vector<ProbedDatabase> databases;    // in copying order (`after`)
+  std::vector<model::FilesSettings> files;  // in copying order
+  std::vector<model::Finding> findings;
+};
+
+struct Acceptance {
+  std::string code, component;  // component empty: any
+  std::string reason;
+};
+[[nodiscard]] Acceptance parse_acceptance(
+    std::string_view text);  // "CODE" or "CODE:component"; Errc::usage
+
+// Looks at everything. Compares with `last`, the last manifest, if given: what vanished is the
+// blocker `component-vanished`, `table-vanished` or `table-emptied`, what is new a note. Applies
+// acceptances (with the instance file's, whose `until` has not passed): an accepted blocker stays
+// in the list, marked.
+[[nodiscard]] Survey survey_instance(const Environment& environment,
+                                     const model::Instance& instance, const model::Manifest* last,
+                                     const std::vector<Acceptance>& acceptances,
+                                     model::Observer& observer);
+
+// The endpoint of a database with its password resolved.
+[[nodiscard]] model::Endpoint make_endpoint(const model::DatabaseSettings& database);
+
+// Throws Errc::blocked, naming the codes, if an unaccepted blocker is among them.
+void refuse_blockers(const std::vector<model::Finding>& findings);
+
+// Mends: all of class safe, and those of class writes-source whose code is in `codes`. What was
+// done, a line each.
+[[nodiscard]] std::vector<std::string> fix_findings(const Environment& environment,
+                                                    const model::Instance& instance,
+                                                    const Survey& survey,
+                                                    const std::set<std::string>& codes);
+
+}  // namespace holdfast::job
