@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "format/id.h"
+#include "format/json_object.h"
 
 namespace holdfast::format {
 
@@ -52,8 +53,7 @@ std::string to_json(const ConfigFile& config) {
 
 ConfigFile parse_config_file(std::string_view text) {
   return in_context("reading the config file", [&] {
-    const Json json = Json::parse(text, "config");
-    if (!json.is_object()) throw Error(Errc::corrupt, "config is not a JSON object");
+    const Json json = parse_object(text, "config");
     ConfigFile config;
     const std::uint64_t version = json.at("version").as_uint();
     if (version != 1 && version != 2) {

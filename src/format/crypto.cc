@@ -101,13 +101,15 @@ bool decode_secret(std::string_view base64, std::span<std::byte> into) {
   if (!bytes) return false;
   const bool fits = bytes->size() == into.size();
   if (fits) std::copy(bytes->begin(), bytes->end(), into.begin());
-  wipe(bytes->data(), bytes->size());
+  if (!bytes->empty()) wipe(bytes->data(), bytes->size());
   return fits;
 }
 
 struct WipeAtEnd {
   Bytes& bytes;
-  ~WipeAtEnd() { wipe(bytes.data(), bytes.size()); }
+  ~WipeAtEnd() {
+    if (!bytes.empty()) wipe(bytes.data(), bytes.size());
+  }
 };
 
 void append_secret(std::string& to, std::span<const std::byte> secret) {

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "format/json_object.h"
 
 namespace holdfast::format {
 
@@ -48,8 +48,7 @@ std::string to_json(const KeyFile& key) {
 
 KeyFile parse_key_file(std::string_view text) {
   return in_context("reading a key file", [&] {
-    const Json json = Json::parse(text, "key file");
-    if (!json.is_object()) throw Error(Errc::corrupt, "key file is not a JSON object");
+    const Json json = parse_object(text, "key file");
     const std::string& kdf = json.at("kdf").as_string();
     if (kdf != "scrypt") {
       throw Error(Errc::unsupported,

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "base/error.h"
+#include "format/json_object.h"
 
 namespace holdfast::format {
 
@@ -51,14 +51,6 @@ Json summary_to_json(const SnapshotSummary& summary) {
   for (const Counter& counter : counters) json.set(counter.key, summary.*counter.value);
   for (const auto& [key, value] : summary.other.as_object()) json.set(key, value);
   return json;
-}
-
-std::uint32_t number32(const Json& json, std::string_view key) {
-  const std::uint64_t number = json.uint_or(key, 0);
-  if (number > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(Errc::corrupt, fmt::format("snapshot: {} is out of range", key));
-  }
-  return static_cast<std::uint32_t>(number);
 }
 
 // The member as an id; nothing if it is missing or null.
@@ -129,8 +121,7 @@ std::string to_json(const SnapshotFile& snapshot) {
 
 SnapshotFile parse_snapshot_file(std::string_view text) {
   return in_context("reading a snapshot file", [&] {
-    const Json json = Json::parse(text, "snapshot");
-    if (!json.is_object()) throw Error(Errc::corrupt, "snapshot is not a JSON object");
+    const Json json = parse_object(text, "snapshot");
     SnapshotFile snapshot;
     snapshot.time = parse_rfc3339(json.at("time").as_string());
     snapshot.parent = optional_id(json, "parent");
@@ -140,8 +131,8 @@ SnapshotFile parse_snapshot_file(std::string_view text) {
     snapshot.paths = string_list(json, "paths");
     snapshot.hostname = json.string_or("hostname", "");
     snapshot.username = json.string_or("username", "");
-    snapshot.uid = number32(json, "uid");
-    snapshot.gid = number32(json, "gid");
+    snapshot.uid = number32_or_zero(json, "uid");
+    snapshot.gid = number32_or_zero(json, "gid");
     snapshot.excludes = string_list(json, "excludes");
     snapshot.tags = string_list(json, "tags");
     snapshot.original = optional_id(json, "original");

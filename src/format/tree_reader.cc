@@ -72,12 +72,13 @@ constexpr std::array node_types{NodeType::file,   NodeType::dir,      NodeType::
 // Where in a tree the reader is; its name in errors.
 struct TreePlace {
   std::size_t entry = 0;
-  const std::string* name = nullptr;
+  bool is_in_entry = false;
+  std::string name;  // a copy: the node is gone when an error asks
 
   [[nodiscard]] std::string operator()() const {
-    if (name == nullptr) return "tree";
-    if (name->empty()) return fmt::format("tree entry {}", entry);
-    return fmt::format("tree entry {} \"{}\"", entry, go_quote(*name));
+    if (!is_in_entry) return "tree";
+    if (name.empty()) return fmt::format("tree entry {}", entry);
+    return fmt::format("tree entry {} \"{}\"", entry, go_quote(name));
   }
 };
 
@@ -88,7 +89,8 @@ class NodeReader {
 
   Node read(JsonObject members) {
     Node node;
-    place_.name = &node.name;
+    place_.is_in_entry = true;
+    place_.name.clear();
     seen_ = 0;
     link_target_json_ = {};
     std::size_t expected = 0;
@@ -107,7 +109,7 @@ class NodeReader {
     }
     finish(node);
     last_name_ = node.name;
-    place_.name = nullptr;
+    place_.is_in_entry = false;
     return node;
   }
 
@@ -240,6 +242,7 @@ class NodeReader {
     auto name = go_unquote(text_of(value));
     if (!name) fail("the quoting of its name is malformed");
     node.name = std::move(*name);
+    place_.name = node.name;
     if (node.name.empty() || node.name == "." || node.name == "..") {
       fail("its name is not one of a file");
     }
