@@ -224,15 +224,16 @@ def check_machine_paths(tree):
 
 
 def check_listed(tree):
-    # A name may be built from a loop's variable: "${parser}_fuzz.cc" lists every such file.
+    # A name may be built from a variable: "${parser}_fuzz.cc" lists every such file beside it.
     listed = []
-    for path in tree.paths(r"(.*/)?CMakeLists\.txt"):
+    for path in tree.paths(r"(src|tests)/(.*/)?CMakeLists\.txt"):
+        folder = path[: -len("CMakeLists.txt")]
         for word in re.findall(r"[\w./+${}-]+\.cc\b", "\n".join(tree.lines(path))):
-            name = re.sub(r"\$\{\w+\}", "\0", word.split("/")[-1])
-            listed.append(re.escape(name).replace(re.escape("\0"), r"\w+"))
+            parts = re.split(r"\$\{\w+\}", folder + word)
+            listed.append(r"\w+".join(re.escape(part) for part in parts))
     names = re.compile("|".join(listed) or "$.")
     for path in tree.paths(r"(src|tests)/.+\.cc"):
-        if not names.fullmatch(path.split("/")[-1]):
+        if not names.fullmatch(path):
             yield f"{path}: no CMakeLists.txt lists it, so nothing builds it"
 
 
@@ -317,7 +318,7 @@ def good_tree():
         ),
         "src/engine/sqlite/lite.cc": head + "#include <sqlite3.h>\n",
         "src/engine/sqlite/hold.cc": head + '#include "model/part.h"\n',
-        "tests/fuzz/CMakeLists.txt": "add_executable(${parser}_fuzz ${parser}_fuzz.cc)\n",
+        "tests/fuzz/CMakeLists.txt": "add_executable(${target} ${target}.cc)\n",
         "tests/fuzz/key_file_fuzz.cc": head,
         "scripts/run": f"#!/usr/bin/env bash\n# {SPDX}\necho run\n",
         "docs/glossary.md": "# Words\n",
