@@ -310,8 +310,9 @@ def good_tree():
         ),
         "src/format/crypto.cc": head + '#include "base/hash.h"\n#include <openssl/evp.h>\n',
         "src/format/crypto_test.cc": head + "#include <openssl/rand.h>\n",
-        "src/format/tree.cc": head + "#include <simdjson.h>\n",
-        "src/format/index_file.cc": head + "#include <simdjson.h>\n",
+        "src/format/json_walk.h": head + "#include <simdjson.h>\n",
+        "src/format/tree.cc": head + '#include "format/json_walk.h"\n',
+        "src/format/index_file.cc": head + '#include "format/json_walk.h"\n',
         "src/engine/README.md": card.format("engine", "model, base"),
         "src/engine/CMakeLists.txt": (
             "holdfast_room(engine FILES sqlite/lite.cc sqlite/hold.cc USES model base)\n"
