@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every database engine does for a backup. One folder below per engine.
+//
+// An engine moves bytes between a database and a stream and vouches for their consistency. It never
+// sees the repository, never ends the process, and leaves the database as it found it. Every engine
+// passes tests/contract/engine_contract.h.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "model/endpoint.h"
+#include "model/finding.h"
+#include "model/manifest.h"
+#include "model/moment.h"
+#include "model/part.h"
+#include "model/value.h"
+
+namespace holdfast::engine {
+
+// What an engine can do at an endpoint, as found by probe(). Calling what is not declared is
+// Errc::unsupported, naming the ability.
+struct Abilities {
+  bool rows = false;     // Engine::rows, and digests in both describe()
+  bool fence = false;    // Hold::fence
+  bool scratch = false;  // Engine::scratch
+  bool tables = false;   // LoadOptions::tables: restore of single tables
+  bool grants = false;   // Engine::grants
+};
+
+struct Probe {
+  bool exists = false;  // the database is there
+  bool empty = true;    // it holds no object of the user's
+  std::string version;  // of the server or library, for people and for comparison
+  std::uint64_t size_bytes = 0;
+  std::uint64_t scratch_bytes = 0;  // needed below HoldOptions::scratch_directory during a backup
+  std::string server;       // databases with equal text are held together: one hold, one moment
+  bool needs_stop = false;  // cannot be copied while written to: [quiesce] when = "needed" applies
+  std::vector<std::filesystem::path>
+      own_files;  // local files the copy covers: left out of file components
+  Abilities abilities;
+  Json facts = Json::object();  // engine's own
+  std::vector<model::Finding> findings;
+};
+
+struct HoldOptions {
+  std::chrono::milliseconds fence_max{500};          // limits.fence_ms
+  std::chrono::milliseconds writer_stall_max{1000};  // limits.writer_stall_ms
+  std::filesystem::path scratch_directory;           // exists; ours alone
+  unsigned parallel = 1;
+  bool stopped = false;  // the application has been stopped by [quiesce]: nobody else writes
+};
+
+// A consistent moment of one or several databases of one server. Job drives it through its stages:
+//
+//   hold → [fence] → capture → [unfence] → parts/copy/describe … → release
+//
+// Every stage is called once, fence() again only after it returned false; out of order is
+// Errc::bug. A capture() that throws has let go of everything. The destructor lets go at any stage
+// and never throws; what it cannot undo is logged. While a Hold lives, nothing else in this process
+// may open the files of its databases: closing a descriptor drops the process's POSIX locks on the
+// file.
+class Hold {
+ public:
+  virtual ~Hold() = default;
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+  // Stops writers of all its databases, waiting for their locks until `deadline` at most, less the
+  // share of the time that capturing needs. False, with nothing held, if a lock was not had in
+  // time. Errc::unsupported without Abilities::fence.
+  [[nodiscard]] virtual bool fence(std::chrono::steady_clock::time_point deadline) = 0;
+  // Fixes the moment. Quick where fenced; otherwise it may take the time its engine needs. What
+  // keeps writers waiting goes on in the background until HoldOptions::writer_stall_max at most.
+  // Errc::not_consistent if no moment could be had within that; Errc::unavailable if the database
+  // stayed locked.
+  virtual void capture() = 0;
+  // Lets writers go on. No error if not fenced. Quick.
+  virtual void unfence() = 0;
+
+  // Whether writers work undisturbed from here on while parts are copied; valid after unfence().
+  // Decides how early a stopped application may be started again.
+  [[nodiscard]] virtual bool lets_writers_work() const { return true; }
+
+  // One per endpoint, in their order. Valid from capture() (at_capture) or release() (at_release)
+  // on.
+  [[nodiscard]] virtual model::Moment moment(std::size_t database) const = 0;
+  // Valid from capture() on.
+  [[nodiscard]] virtual std::vector<model::Part> parts(std::size_t database) = 0;
+
+  // Writes one stream part. Several parts may be copied at once, each on a thread of its own.
+  // Errc::cancelled soon after a stop request.
+  virtual void copy(std::size_t database, const model::Part& part, model::PartSink& into,
+                    std::stop_token stop) = 0;
+
+  // What the copy holds, for the manifest: read from the copy or the held moment itself, never from
+  // the live database. Fills version, engine_facts, tables (digests where Abilities::rows),
+  // objects; leaves the rest alone. Errc::not_consistent if the copy is not sound. Several
+  // databases may be described at once.
+  virtual void describe(std::size_t database, model::DatabaseFacts& facts,
+                        std::stop_token stop = {}) = 0;
+
+  // Ends the hold. Errc::not_consistent if the database disowns what was copied; the caller then
+  // must not write the snapshot. Every success ends here; the destructor is for failures.
+  virtual void release() = 0;
+
+ protected:
+  Hold() = default;
+};
+
+struct LoadOptions {
+  std::vector<model::TableName> tables;  // empty: everything. A table "*" means all of its schema
+  bool replace = false;                  // what exists is kept as <name>_before_<UTC time>
+  std::string kept_suffix;               // "_before_20261120T105601Z"
+  std::filesystem::path scratch_directory;
+  unsigned parallel = 1;
+  // Told before anything that exists outside is changed; job writes it to the journal. Returns once
+  // durable.
+  std::function<void(std::string_view what, const Json& undo)> before_change;
+};
+
+// What load() did, for the report.
+struct LoadReport {
+  std::vector<std::string>
+      kept;  // what was replaced, under its new name, with the statement that drops it
+  std::uint64_t rows = 0;
+};
+
+// A throw-away database for drills, gone with the object.
+class Scratch {
+ public:
+  virtual ~Scratch() = default;
+  [[nodiscard]] virtual const model::Endpoint& endpoint() const = 0;
+};
+
+// What a file is, for `inspect`.
+struct Inspection {
+  std::string kind;    // "SQLite database", "PostgreSQL custom dump", …
+  bool whole = false;  // complete and sound as far as was looked
+  bool deep = false;   // content was read, not only headers
+  Json facts = Json::object();
+  std::vector<model::Finding> findings;
+  std::vector<model::TableFacts> tables;
+  std::vector<model::ObjectFacts> objects;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;  // "sqlite"
+
+  // Checks URI and options without touching anything. Errc::usage naming what is wrong.
+  virtual void check_endpoint(const model::Endpoint& endpoint) const = 0;
+  // Reads, changes nothing. What is wrong is a finding, not an Error.
+  [[nodiscard]] virtual Probe probe(const model::Endpoint& endpoint) const = 0;
+
+  // Databases of one server (Probe::server equal), not yet held. The endpoints are copied.
+  [[nodiscard]] virtual std::unique_ptr<Hold> hold(std::span<const model::Endpoint> endpoints,
+                                                   const HoldOptions& options) const = 0;
+
+  // Loads a component's parts into `into`, which does not exist or is empty, else Errc::exists
+  // unless options.replace. Loads beside, proves (row counts and digests of `facts`), then
+  // switches.
+  virtual LoadReport load(const model::PartSource& parts, const model::DatabaseFacts& facts,
+                          const model::Endpoint& into, const LoadOptions& options,
+                          std::stop_token stop) const = 0;
+  // Puts back what an interrupted load() announced through before_change. No error if nothing is
+  // left to do, so that a repetition does no harm; entries are undone last first.
+  virtual void undo(const Json& undo) const = 0;
+
+  // Applies the mend of a finding of probe() whose class is safe or writes_source. Returns what was
+  // done, a line. Errc::unsupported naming the code if this engine has no such mend.
+  virtual std::string mend(const model::Endpoint& endpoint, std::string_view code) const;
+
+  // What a live (or scratch) database holds, as Hold::describe says it of a copy: for drills,
+  // restores and comparisons. Abilities::rows, else tables without digests.
+  virtual void describe(const model::Endpoint& endpoint, model::DatabaseFacts& facts,
+                        std::stop_token stop = {}) const = 0;
+  // The rows of one table of a live or scratch database. Abilities::rows. Errc::not_found naming
+  // the table.
+  virtual void rows(const model::Endpoint& endpoint, const model::TableName& table,
+                    model::RowSink& into, std::stop_token stop) const = 0;
+  // One value as text, for [[drill.query]]; null is the empty text. Errc::usage if the statement
+  // yields no single value or would write.
+  [[nodiscard]] virtual std::string query_one(const model::Endpoint& endpoint,
+                                              std::string_view sql) const = 0;
+
+  // Abilities::scratch.
+  [[nodiscard]] virtual std::unique_ptr<Scratch> scratch(
+      const Probe& probe, const std::filesystem::path& directory) const = 0;
+
+  // Statements that give a role exactly what `purpose` ("backup", "restore", "application") needs;
+  // Errc::usage for another purpose. Engines without users say so in a comment.
+  [[nodiscard]] virtual std::string grants(const model::Endpoint& endpoint,
+                                           std::string_view purpose) const = 0;
+
+  // Looks at a foreign file; nothing if it is not of this engine. `deep` reads the content too.
+  [[nodiscard]] virtual std::optional<Inspection> inspect(const std::filesystem::path& file,
+                                                          bool deep) const = 0;
+  // The rows of a table in such a file. Errc::not_found naming the table.
+  virtual void inspect_rows(const std::filesystem::path& file, const model::TableName& table,
+                            model::RowSink& into) const = 0;
+  // Loads a file that the vendor's tools or other programs made, under load()'s rules.
+  // Errc::unsupported where it cannot be imported.
+  virtual LoadReport import_file(const std::filesystem::path& file, const model::Endpoint& into,
+                                 const LoadOptions& options, std::stop_token stop) const = 0;
+
+  // Paragraphs for RESTORE.md: how to restore this component from its plain files with the engine's
+  // own tools.
+  [[nodiscard]] virtual std::string restore_instructions(
+      const model::DatabaseFacts& facts) const = 0;
+
+  // Databases found at or below a directory, as endpoints with a comment where each fact was read.
+  struct Discovered {
+    model::Endpoint endpoint;
+    std::string comment;
+  };
+  [[nodiscard]] virtual std::vector<Discovered> discover(
+      const std::filesystem::path& directory) const = 0;
+
+ protected:
+  Engine() = default;
+};
+
+}  // namespace holdfast::engine

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of engines, and what an engine without an own answer does.
+#include "engine/registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "engine/sqlite/sqlite.h"
+
+namespace holdfast::engine {
+
+std::span<const Engine* const> all_engines() noexcept {
+  static const std::array engines{&sqlite::engine()};
+  return engines;
+}
+
+const Engine* find_engine(std::string_view name) noexcept {
+  const auto engines = all_engines();
+  const auto found = std::find_if(engines.begin(), engines.end(),
+                                  [&](const Engine* engine) { return engine->name() == name; });
+  return found == engines.end() ? nullptr : *found;
+}
+
+std::span<const std::string_view> known_engine_names() noexcept {
+  static constexpr std::array<std::string_view, 8> names{
+      "sqlite", "postgresql", "mariadb", "derby", "h2", "oracle", "sqlserver", "typedb"};
+  return names;
+}
+
+std::string Engine::mend(const model::Endpoint& endpoint, std::string_view code) const {
+  throw Error(Errc::unsupported,
+              fmt::format("{}: the {} engine mends no `{}`", endpoint.component, name(), code));
+}
+
+}  // namespace holdfast::engine

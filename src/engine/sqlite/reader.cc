@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/sqlite/reader.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <array>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "engine/sqlite/header.h"
+#include "engine/sqlite/location.h"
+#include "engine/sqlite/locks.h"
+#include "engine/sqlite/private_copy.h"
+
+namespace holdfast::engine::sqlite {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto lock_wait = 5s;
+constexpr auto pause = 1ms;
+constexpr int shortfall_looks = 3;
+constexpr auto shortfall_pause = 10ms;
+
+bool filesystem_is_read_only(const std::filesystem::path& path) {
+  struct statvfs found {};
+  return ::statvfs(path.c_str(), &found) == 0 && (found.f_flag & ST_RDONLY) != 0;
+}
+
+Reader settled(Connection connection) {
+  connection.wait_for(lock_wait);
+  return {std::nullopt, std::move(connection)};
+}
+
+Reader from_copy(TemporaryDirectory home, const std::filesystem::path& copy) {
+  Connection connection(copy, Access::immutable);
+  return {std::move(home), std::move(connection)};
+}
+
+// A database whose journal must be recovered, which is done in a copy. Nothing if that is no longer
+// so.
+std::optional<Reader> read_hot(const std::filesystem::path& path,
+                               const std::filesystem::path& copies) {
+  const Fd file = open_file(path, O_RDONLY);
+  const SteadyTime deadline = std::chrono::steady_clock::now() + lock_wait;
+  while (!try_lock_shared(file.get())) {
+    if (std::chrono::steady_clock::now() > deadline) return std::nullopt;
+    std::this_thread::sleep_for(pause);
+  }
+  if (!journal_is_hot(path, file.get())) return std::nullopt;
+  TemporaryDirectory home("holdfast-sqlite", copies);
+  const std::filesystem::path copy = home.path() / "copy.db";
+  static_cast<void>(copy_with_journal(path, file.get(), copy, clone_file, std::nullopt, {}));
+  let_go(file.get());
+  settle_copy(copy);
+  return from_copy(std::move(home), copy);
+}
+
+Reader read_wal(const std::filesystem::path& path, const Siblings& siblings,
+                const std::filesystem::path& copies) {
+  const bool can_write = may_write(path) && may_write(path.parent_path());
+  if (can_write) {
+    // Opened for writing, but writing nothing: so that siblings that come with us go with us.
+    Connection connection(path, Access::read_write);
+    connection.run("PRAGMA query_only=ON");
+    connection.tidy_on_close(siblings.wal_bytes == 0 && !siblings.shm);
+    return settled(std::move(connection));
+  }
+  if (siblings.shm) return settled(Connection(path, Access::read_only));
+  if (siblings.wal_bytes == 0 && filesystem_is_read_only(path)) {
+    return settled(Connection(path, Access::immutable));
+  }
+  const Fd file = open_file(path, O_RDONLY);
+  TemporaryDirectory home("holdfast-sqlite", copies);
+  const std::filesystem::path copy = home.path() / "copy.db";
+  copy_with_wal(path, file.get(), copy, clone_file, {});
+  return from_copy(std::move(home), copy);
+}
+
+}  // namespace
+
+std::optional<Shortfall> find_shortfall(Connection& look, const std::filesystem::path& path) {
+  std::optional<Shortfall> found;
+  for (int count = 0; count < shortfall_looks; ++count) {
+    if (count > 0) std::this_thread::sleep_for(shortfall_pause);
+    std::array<std::byte, header_bytes> front{};
+    const std::size_t got = look.read_front(front);
+    const std::optional<Header> header = parse_header(ByteView(front).first(got));
+    const std::uint64_t size_bytes = look.file_bytes();
+    const Siblings siblings = siblings_of(path);
+    const bool in_flux = siblings.wal_bytes > 0 || siblings.journal_live;
+    if (!header || in_flux || size_bytes >= std::uint64_t{header->page_count} * header->page_size)
+      return std::nullopt;
+    found = {size_bytes, std::uint64_t{header->page_count} * header->page_size};
+  }
+  return found;
+}
+
+Reader open_live(const std::filesystem::path& path, const std::filesystem::path& copies) {
+  const std::optional<FileFacts> facts = file_facts(path);
+  if (!facts) throw Error(Errc::not_found, fmt::format("there is no database {}", path.native()));
+  if (!facts->regular)
+    throw Error(Errc::unsupported, fmt::format("{} is no regular file", path.native()));
+  Connection look(path, Access::read_only);
+  std::array<std::byte, header_bytes> front{};
+  const std::size_t count = look.read_front(front);
+  if (count == 0) return settled(std::move(look));
+  const std::optional<Header> header = parse_header(ByteView(front).first(count));
+  if (!header) {
+    throw Error(Errc::corrupt,
+                fmt::format("{} is not an SQLite database, or it is encrypted", path.native()));
+  }
+  const Siblings siblings = siblings_of(path);
+  if (siblings.journal_live && !look.writer_is_active()) {
+    if (auto recovered = read_hot(path, copies)) return std::move(*recovered);
+  }
+  if (header->wal) return read_wal(path, siblings, copies);
+  return settled(std::move(look));
+}
+
+}  // namespace holdfast::engine::sqlite

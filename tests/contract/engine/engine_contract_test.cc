@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract for every engine of the registry. An engine without a fixture here fails the last
+// test.
+#include "contract/engine_contract.h"
+
+#include <algorithm>
+
+#include "contract/engine/sqlite_fixture.h"
+#include "engine/registry.h"
+
+namespace holdfast::test {
+namespace {
+
+std::vector<EngineCase> all_cases() {
+  return {
+      {"sqlite_wal", [] { return make_sqlite_fixture("wal"); }},
+      {"sqlite_delete", [] { return make_sqlite_fixture("delete"); }},
+      {"sqlite_truncate", [] { return make_sqlite_fixture("truncate"); }},
+      {"sqlite_persist", [] { return make_sqlite_fixture("persist"); }},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, EngineContract, testing::ValuesIn(all_cases()),
+                         [](const auto& tested) { return tested.param.name; });
+
+TEST(EngineContractCases, CoverEveryEngineOfTheRegistry) {
+  for (const engine::Engine* engine : engine::all_engines()) {
+    const std::vector<EngineCase> cases = all_cases();
+    EXPECT_TRUE(std::any_of(cases.begin(), cases.end(), [&](const EngineCase& one) {
+      return one.name.starts_with(engine->name());
+    })) << engine->name();
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::test

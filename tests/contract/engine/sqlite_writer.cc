@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// An application that writes to SQLite databases: a process of its own, as it is in life, because
+// SQLite's locks belong to processes. Commits a counter to all of its databases in one transaction,
+// again and again, until SIGTERM.
+//
+//   sqlite_writer write MODE BUSY_MS PAUSE_US DATABASE...   counts; prints "commits refusals"
+//   sqlite_writer lock DATABASE                             holds the writer's lock; prints
+//   "locked", ends on SIGTERM sqlite_writer crash MODE DATABASE                       dies within a
+//   transaction that has reached the file sqlite_writer abandon DATABASE commits in WAL mode and
+//   dies, leaving the log
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace {
+
+volatile std::sig_atomic_t asked_to_stop = 0;
+void on_signal(int /*number*/) {
+  asked_to_stop = 1;
+}
+
+int run(sqlite3* database, const std::string& sql) {
+  return sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr);
+}
+
+void must(sqlite3* database, const std::string& sql) {
+  if (run(database, sql) == SQLITE_OK) return;
+  std::fprintf(stderr, "sqlite_writer: %s: %s\n", sql.c_str(), sqlite3_errmsg(database));
+  std::exit(1);
+}
+
+sqlite3* open(const char* path) {
+  sqlite3* database = nullptr;
+  if (sqlite3_open(path, &database) != SQLITE_OK) std::exit(1);
+  sqlite3_busy_timeout(database, 10'000);
+  return database;
+}
+
+std::string schema_name(std::size_t index) {
+  return index == 0 ? "main" : "d" + std::to_string(index);
+}
+
+int write(int argc, char** argv) {
+  const std::string mode = argv[2];
+  const int busy_ms = std::atoi(argv[3]);
+  const auto pause_us = static_cast<useconds_t>(std::atoi(argv[4]));
+  sqlite3* const database = open(argv[5]);
+  std::vector<std::string> schemas;
+  for (int i = 5; i < argc; ++i) {
+    const std::string schema = schema_name(schemas.size());
+    if (i > 5) must(database, "ATTACH '" + std::string(argv[i]) + "' AS " + schema);
+    must(database, "PRAGMA " + schema + ".journal_mode=" + mode);
+    must(database, "PRAGMA " + schema + ".synchronous=OFF");
+    must(database, "CREATE TABLE IF NOT EXISTS " + schema + ".counter (n INTEGER NOT NULL)");
+    must(database, "CREATE TABLE IF NOT EXISTS " + schema +
+                       ".log (id INTEGER PRIMARY KEY, n INTEGER, filler TEXT)");
+    must(database, "INSERT INTO " + schema + ".counter SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM " +
+                       schema + ".counter)");
+    schemas.push_back(schema);
+  }
+  sqlite3_busy_timeout(database, busy_ms);
+  std::printf("ready\n");
+  std::fflush(stdout);
+  long commits = 0;
+  long refusals = 0;
+  while (asked_to_stop == 0) {
+    int result = run(database, "BEGIN IMMEDIATE");
+    for (const std::string& schema : schemas) {
+      if (result != SQLITE_OK) break;
+      result = run(database, "UPDATE " + schema + ".counter SET n = n + 1; INSERT INTO " + schema +
+                                 ".log (n, filler) SELECT n, hex(randomblob(200)) FROM " + schema +
+                                 ".counter; DELETE FROM " + schema +
+                                 ".log WHERE id <= (SELECT max(id) FROM " + schema + ".log) - 300");
+    }
+    if (result == SQLITE_OK) result = run(database, "COMMIT");
+    if (result == SQLITE_OK) {
+      ++commits;
+    } else {
+      if ((result & 0xff) != SQLITE_BUSY) {
+        std::fprintf(stderr, "sqlite_writer: %s\n", sqlite3_errmsg(database));
+        return 1;
+      }
+      ++refusals;
+      run(database, "ROLLBACK");
+    }
+    // A log that is taken in and begun anew as often as possible, under the eyes of whoever reads
+    // it.
+    if (mode == "wal" && commits % 20 == 0) run(database, "PRAGMA wal_checkpoint(PASSIVE)");
+    if (pause_us > 0) usleep(pause_us);
+  }
+  sqlite3_close(database);
+  std::printf("%ld %ld\n", commits, refusals);
+  return 0;
+}
+
+int lock(char** argv) {
+  sqlite3* const database = open(argv[2]);
+  must(database, "BEGIN IMMEDIATE");
+  std::printf("locked\n");
+  std::fflush(stdout);
+  while (asked_to_stop == 0) usleep(1000);
+  sqlite3_close(database);
+  return 0;
+}
+
+int crash(char** argv) {
+  sqlite3* const database = open(argv[3]);
+  must(database, "PRAGMA journal_mode=" + std::string(argv[2]));
+  must(database, "PRAGMA cache_size=1");  // so that changed pages reach the file before the commit
+  must(database, "BEGIN IMMEDIATE");
+  must(database, "UPDATE items SET name = name || ' torn', price = price + 1");
+  must(database,
+       "INSERT INTO items (name, price, photo) SELECT hex(randomblob(500)), 1, randomblob(500) "
+       "FROM items");
+  sqlite3_db_cacheflush(database);
+  kill(getpid(), SIGKILL);
+  return 1;
+}
+
+int abandon(char** argv) {
+  sqlite3* const database = open(argv[2]);
+  must(database, "PRAGMA journal_mode=WAL");
+  must(database, "PRAGMA wal_autocheckpoint=0");
+  must(database, "INSERT INTO items (name, price) VALUES ('only in the log', 1)");
+  kill(getpid(), SIGKILL);
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGTERM, on_signal);
+  const std::string verb = argc > 1 ? argv[1] : "";
+  if (verb == "write" && argc > 5) return write(argc, argv);
+  if (verb == "lock" && argc == 3) return lock(argv);
+  if (verb == "crash" && argc == 4) return crash(argv);
+  if (verb == "abandon" && argc == 3) return abandon(argv);
+  std::fprintf(stderr, "usage: see the top of sqlite_writer.cc\n");
+  return 1;
+}
