@@ -15,6 +15,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       [](const auto& bytes) {
         return format::parse_config_file(holdfast::as_text(std::as_bytes(std::span(bytes))));
       },
-      [](const format::ConfigFile& file) { return format::to_json(file); });
+      [](const format::ConfigFile& file) { return format::to_json(file); }, 2);
   return 0;
 }
