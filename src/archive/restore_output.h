@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done to one restored file: its bytes, its size, its metadata.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "archive/restore_target.h"
+#include "archive/restorer.h"
+#include "base/bytes.h"
+#include "format/tree.h"
+
+namespace holdfast::archive {
+
+// `path` is for messages in all of them.
+
+// Writes all but the pages that are zero, which a new file of full length has already.
+void write_sparse(int fd, ByteView bytes, std::uint64_t offset_bytes, std::string_view path);
+// Asks for the room at once, so that files do not interleave and a full disk shows early:
+// Errc::no_space. A file system that cannot do so is no failure.
+void reserve_room(int fd, std::uint64_t size_bytes, std::string_view path);
+void set_file_size(int fd, std::uint64_t size_bytes, std::string_view path);
+// Throws what the file system would say on closing (NFS, quotas say it late); `fd` goes on living.
+void flush_file(int fd, std::string_view path);
+
+// Sets a node's metadata on an entry of `directory`, those xattrs only that the options select. As
+// restic, passes over what an ordinary user is not allowed.
+void restore_metadata(RestoreTarget& target, const RestoreOptions& options,
+                      const TargetDirectory& directory, const std::string& name,
+                      const format::Node& node);
+
+}  // namespace holdfast::archive

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk through the snapshot: makes directories, hands everything else to batches, and leaves
+// directories when all below them is done.
+//
+// Memory does not depend on the size of the tree. Bounds: two batches of batch_bytes_max (one being
+// filled while the other is written) or one larger file; the subdirectories still to visit,
+// levels_bytes_max; one tree blob; one pack run and one blob for each thread. A tree that is shared
+// many times costs disk and time, as it would in restic, but no memory.
+#include "archive/restorer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "archive/restore_batch.h"
+#include "archive/restore_tally.h"
+#include "archive/restore_target.h"
+#include "base/crew.h"
+#include "base/error.h"
+
+namespace holdfast::archive {
+namespace {
+
+constexpr std::size_t batch_bytes_max = 32U << 20U;
+constexpr std::size_t levels_bytes_max = 128U << 20U;
+constexpr std::size_t depth_max = 4096;
+
+struct Selection {
+  bool restore = true;  // this very item
+  bool descend = true;  // something below it may be
+};
+
+// A directory on the way down: its files are handed out at once, its subdirectories wait here.
+struct Level {
+  std::shared_ptr<TargetDirectory> directory;
+  format::Node node;  // of the directory; nothing for the root
+  format::Id tree;
+  std::vector<format::Node> subdirectories;
+  std::vector<std::string>
+      names;  // of all entries, in order; only to delete what is not among them
+  std::size_t next = 0;
+  std::size_t weight_bytes = 0;
+  std::string last_name;  // the subdirectory visited last, when the lists were let go
+  bool let_go = false;
+  bool damaged = false;  // what belongs in it is not known
+};
+
+class TreeRestore {
+ public:
+  TreeRestore(repo::Repository& repository, const RestoreOptions& options,
+              model::Observer& observer, std::stop_token stop)
+      : repository_(repository),
+        codec_(repository.codec()),
+        options_(options),
+        observer_(observer),
+        stop_(std::move(stop)),
+        tally_(observer),
+        target_(options.target, {.dry_run = options.dry_run,
+                                 .replace = options.overwrite == Overwrite::always ||
+                                            options.overwrite == Overwrite::if_changed,
+                                 .remove_recursively = options.delete_extra}) {}
+
+  RestoreReport run(const format::Id& root) {
+    observer_.phase("restoring");
+    Level level;
+    level.directory = target_.root();
+    level.tree = root;
+    enter(std::move(level));
+    while (!levels_.empty()) {
+      check_stop();
+      Level& top = levels_.back();
+      if (top.let_go) load(top, true);
+      if (top.next < top.subdirectories.size()) {
+        visit_directory(top, std::move(top.subdirectories[top.next++]));
+      } else {
+        leave(top);
+        weight_bytes_ -= top.weight_bytes;
+        levels_.pop_back();
+      }
+    }
+    observer_.totals_known = true;
+    hand_over();
+    wait();
+    return tally_.report();
+  }
+
+ private:
+  // ---- the walk ----
+
+  void check_stop() const {
+    if (stop_.stop_requested()) throw Error(Errc::cancelled, "the restore was cancelled");
+  }
+
+  [[nodiscard]] bool filtered() const {
+    return !options_.excludes.empty() || !options_.includes.empty();
+  }
+
+  [[nodiscard]] Selection select(const std::string& location) const {
+    if (!options_.excludes.empty()) {
+      const bool taken = !options_.excludes.matches(location);
+      return {taken, taken};
+    }
+    if (options_.includes.empty()) return {};
+    const bool taken = options_.includes.matches(location);
+    return {taken, taken || options_.includes.may_match_below(location)};
+  }
+
+  [[nodiscard]] Selection select(const TargetDirectory& directory, const std::string& name) const {
+    return filtered() ? select(RestoreTarget::location_of(directory, name)) : Selection{};
+  }
+
+  void enter(Level level) {
+    load(level, false);
+    levels_.push_back(std::move(level));
+    // The outermost lists are needed last, so they are the ones to be read again.
+    for (std::size_t i = 0; i + 1 < levels_.size() && weight_bytes_ > levels_bytes_max; ++i)
+      let_go(levels_[i]);
+  }
+
+  // Reads the tree. The first time, what is not a directory goes into the batch.
+  void load(Level& level, bool again) {
+    level.let_go = false;
+    level.next = 0;
+    level.weight_bytes = 0;
+    // A batch that failed while it is waited for, down in here, is not this directory's fault.
+    try {
+      Bytes json = repository_.load_blob({format::BlobType::tree, level.tree}, codec_);
+      format::read_tree_json(format::padded(json), [&](format::Node&& node) {
+        check_stop();
+        take(level, std::move(node), again);
+      });
+    } catch (const Error& error) {
+      if (batch_failed_) throw;
+      level.damaged = true;
+      tally_.failed(RestoreTarget::location_of(*level.directory, {}), "reading", error);
+    }
+    weight_bytes_ += level.weight_bytes;
+  }
+
+  void take(Level& level, format::Node&& node, bool again) {
+    if (options_.delete_extra) {
+      level.weight_bytes += sizeof(std::string) + node.name.size();
+      level.names.push_back(node.name);
+    }
+    if (node.type == format::NodeType::socket || node.type == format::NodeType::irregular) return;
+    if (node.type == format::NodeType::dir) {
+      if (again && node.name <= level.last_name) return;
+      level.weight_bytes += weight_of(node);
+      level.subdirectories.push_back(std::move(node));
+      return;
+    }
+    if (again || !select(*level.directory, node.name).restore || !ensure(*level.directory)) return;
+    add(level.directory, std::move(node));
+  }
+
+  void let_go(Level& level) {
+    if (level.let_go || level.next == 0) return;
+    level.last_name = std::move(level.subdirectories[level.next - 1].name);
+    level.subdirectories = {};
+    level.names = {};
+    level.let_go = true;
+    weight_bytes_ -= std::exchange(level.weight_bytes, 0);
+  }
+
+  void visit_directory(Level& parent, format::Node node) {
+    // The name stays behind for let_go().
+    parent.subdirectories[parent.next - 1].name = node.name;
+    const Selection selection = select(*parent.directory, node.name);
+    if (!selection.restore && !selection.descend) return;
+    Level level;
+    level.directory = target_.below(parent.directory, node.name);
+    if (levels_.size() == depth_max) {
+      const std::string location = RestoreTarget::location_of(*level.directory, {});
+      tally_.failed(
+          location.substr(0, 200), "restoring",
+          Error(Errc::corrupt, fmt::format("directories are nested deeper than {}", depth_max)));
+      return;
+    }
+    if (selection.restore) {
+      anything_ = true;
+      if (!ensure(*level.directory)) return;
+    }
+    level.tree = *node.subtree;
+    level.node = std::move(node);
+    enter(std::move(level));
+  }
+
+  // Everything below is in this batch or an earlier one.
+  void leave(Level& level) {
+    TargetDirectory& directory = *level.directory;
+    if (directory.state == TargetDirectory::State::unvisited ||
+        directory.state == TargetDirectory::State::failed) {
+      return;
+    }
+    // As in restic, a filter that takes nothing touches nothing.
+    if (options_.delete_extra && !level.damaged && (anything_ || !filtered())) delete_extra(level);
+    if (!directory.parent) return;
+    batch_.weight_bytes += weight_of(level.node);
+    batch_.left.push_back({level.directory, std::move(level.node)});
+    if (batch_.weight_bytes > batch_bytes_max) hand_over();
+  }
+
+  // Makes the directory when the first thing in it is wanted; false if it cannot be had, which is
+  // reported once.
+  bool ensure(TargetDirectory& directory) {
+    if (directory.state != TargetDirectory::State::unvisited) {
+      return directory.state != TargetDirectory::State::failed;
+    }
+    std::size_t unvisited = 0;
+    for (const TargetDirectory* at = &directory; at->state == TargetDirectory::State::unvisited;
+         at = at->parent.get()) {
+      ++unvisited;
+    }
+    try {
+      if (!target_.ensure(directory)) return false;
+    } catch (const Error& error) {
+      tally_.failed(RestoreTarget::location_of(directory, {}), "creating", error);
+      return false;
+    }
+    for (; unvisited != 0; --unvisited) tally_.expect(0);
+    return true;
+  }
+
+  void add(const std::shared_ptr<TargetDirectory>& directory, format::Node&& node) {
+    anything_ = true;
+    batch_.weight_bytes += weight_of(node);
+    RestoreItem& item = batch_.items.emplace_back(directory, std::move(node));
+    // Without an inode there is no telling which files are one.
+    if (item.node.type == format::NodeType::file && item.node.links > 1 && item.node.inode != 0)
+      find_link(item);
+    if (batch_.weight_bytes > batch_bytes_max) hand_over();
+  }
+
+  // Two names of one file have one content; where they do not, the numbers come from different file
+  // systems, and both files are restored.
+  void find_link(RestoreItem& item) {
+    std::size_t hash = 0;
+    for (const format::Id& id : item.node.content.value_or(std::vector<format::Id>())) {
+      hash = hash * 31 + format::IdHash{}(id);
+    }
+    const auto [place, first] = links_.try_emplace({item.node.inode, item.node.device_id});
+    if (first) {
+      place->second = std::make_shared<LinkedFile>();
+      place->second->directory = item.directory;
+      place->second->name = item.node.name;
+      place->second->size_bytes = item.node.size_bytes;
+      place->second->content_hash = hash;
+    } else if (place->second->size_bytes != item.node.size_bytes ||
+               place->second->content_hash != hash) {
+      return;
+    }
+    item.linked = place->second;
+    item.is_link = !first;
+  }
+
+  // ---- batches ----
+
+  // Starts the batch that has been filled, after the one before it.
+  void hand_over() {
+    wait();
+    auto run = std::make_shared<BatchRun>(repository_, target_, options_, tally_,
+                                          std::exchange(batch_, {}));
+    crew_ = std::make_unique<Crew>();
+    crew_->start(
+        [run, stop = stop_](const std::stop_token& abandoned) { run->run(stop, abandoned); });
+  }
+
+  void wait() {
+    if (!crew_) return;
+    batch_failed_ = true;
+    crew_->join();
+    batch_failed_ = false;
+    crew_.reset();
+  }
+
+  // ---- what the snapshot does not have ----
+
+  void delete_extra(const Level& level) {
+    const TargetDirectory& directory = *level.directory;
+    if (directory.fresh || directory.state != TargetDirectory::State::ready) return;
+    const auto report = [&](const std::string& below) {
+      tally_.deleted(target_.path_of(directory, below));
+    };
+    try {
+      for (const std::string& name : target_.list(directory)) {
+        check_stop();
+        if (std::ranges::binary_search(level.names, name)) continue;
+        if (!select(directory, name).restore) continue;
+        if (options_.dry_run) {
+          report(name);
+        } else {
+          target_.remove_all(directory, name, report);
+        }
+      }
+    } catch (const Error& error) {
+      tally_.failed(RestoreTarget::location_of(directory, {}), "deleting from", error);
+    }
+  }
+
+  repo::Repository& repository_;
+  repo::Codec codec_;
+  const RestoreOptions& options_;
+  model::Observer& observer_;
+  std::stop_token stop_;
+  RestoreTally tally_;
+  RestoreTarget target_;
+  std::vector<Level> levels_;
+  std::size_t weight_bytes_ = 0;  // of levels_
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<LinkedFile>> links_;
+  RestoreBatch batch_;
+  bool anything_ = false;  // that the filters take was found
+  bool batch_failed_ = false;
+  std::unique_ptr<Crew> crew_;  // last: it ends before what it uses
+};
+
+}  // namespace
+
+Overwrite parse_overwrite(std::string_view name) {
+  if (name == "always") return Overwrite::always;
+  if (name == "if-changed") return Overwrite::if_changed;
+  if (name == "if-newer") return Overwrite::if_newer;
+  if (name == "never") return Overwrite::never;
+  throw Error(Errc::usage, fmt::format("invalid overwrite behavior \"{}\", must be one of "
+                                       "(always|if-changed|if-newer|never)",
+                                       name));
+}
+
+RestoreReport restore_tree(repo::Repository& repository, const format::Id& tree,
+                           const RestoreOptions& options, model::Observer& observer,
+                           std::stop_token stop) {
+  return TreeRestore(repository, options, observer, std::move(stop)).run(tree);
+}
+
+}  // namespace holdfast::archive
