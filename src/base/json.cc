@@ -287,6 +287,7 @@ void append_json_string(std::string& to, std::string_view text) {
 }
 
 Json Json::parse(std::string_view text, std::string_view what) {
+  if (text.empty()) throw_not_json(what, "it is empty");
   simdjson::dom::parser parser;
   // simdjson refuses at the limit, not beyond it. A capacity of 0 would be no capacity at all.
   simdjson::error_code code = parser.allocate(std::max<std::size_t>(text.size(), 1), depth_max + 1);

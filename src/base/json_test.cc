@@ -241,5 +241,9 @@ TEST(Json, WritesIntegersPlain) {
   EXPECT_EQ(Json(0).dump(), "0");
 }
 
+TEST(Json, RefusesTextWithoutMemory) {
+  EXPECT_THROW(static_cast<void>(Json::parse(std::string_view(), "nothing")), Error);
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -31,7 +31,7 @@ Secret::~Secret() {
 }
 
 void wipe(void* memory, std::size_t size_bytes) noexcept {
-  ::explicit_bzero(memory, size_bytes);
+  if (size_bytes != 0) ::explicit_bzero(memory, size_bytes);  // empty memory may have no address
 }
 
 void wipe(std::string& text) noexcept {

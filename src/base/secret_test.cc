@@ -118,5 +118,10 @@ TEST(ForbidCoreFiles, TurnsThemOff) {
       testing::ExitedWithCode(0), "");
 }
 
+TEST(Secret, WipesNothingWhereNothingIs) {
+  wipe(nullptr, 0);  // undefined behaviour before, as UBSan said
+  SUCCEED();
+}
+
 }  // namespace
 }  // namespace holdfast
