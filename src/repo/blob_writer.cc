@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workers fill four open packs; upload threads finish and store full ones and write index files. A
+// fixed number of pack buffers goes round, which is what bounds memory and makes workers wait for
+// uploads.
+#include "repo/blob_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/crew.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "format/index_file.h"
+#include "repo/pack_builder.h"
+
+namespace holdfast::repo {
+namespace {
+
+using format::BlobHandle;
+using format::BlobType;
+using format::IndexedPack;
+using storage::FileKind;
+using storage::FileRef;
+
+// A blob that would take an open pack further beyond its size goes to the next pack.
+constexpr std::size_t overshoot_bytes = 1U << 20U;
+// Room for the header of a usual pack, so that closing does not move the buffer.
+constexpr std::size_t header_reserve_bytes = 64U << 10U;
+
+// A random bit, unpredictable enough to blur which blobs lie together.
+bool random_bit() {
+  thread_local std::uint64_t bits = 0;
+  thread_local unsigned left = 0;
+  if (left == 0) {
+    fill_random(std::as_writable_bytes(std::span(&bits, 1)));
+    left = 64;
+  }
+  const bool bit = (bits & 1U) != 0;
+  bits >>= 1U;
+  --left;
+  return bit;
+}
+
+// The format has 32 bits for sizes, also for those of sealed blobs.
+void check_size(ByteView plain) {
+  if (plain.size() <= std::numeric_limits<std::uint32_t>::max() - (1U << 20U)) return;
+  throw Error(Errc::unsupported,
+              fmt::format("a blob of {} bytes is larger than the format allows", plain.size()));
+}
+
+// An Error that shares nothing with the given one: threads add contexts to what they catch.
+Error separate(const Error& error) {
+  Error copy(error.code(), error.message(), error.where());
+  if (!error.hint().empty()) copy.set_hint(error.hint());
+  return copy;
+}
+
+struct OpenPack {
+  std::mutex mutex;  // guards `pack`
+  std::optional<PackBuilder> pack;
+};
+
+}  // namespace
+
+std::uint64_t BlobWriter::memory_bytes_max(const WriterOptions& options, unsigned connections,
+                                           std::size_t blob_bytes_max) noexcept {
+  const std::uint64_t pack =
+      std::max<std::uint64_t>(options.pack_size_bytes + overshoot_bytes, blob_bytes_max);
+  return pack_buffers_max(connections) * (pack + header_reserve_bytes);
+}
+
+struct BlobWriter::State {
+  State(Repository& repository_in, const WriterOptions& options_in, Lock* lock_in)
+      : repository(repository_in),
+        options(options_in),
+        lock(lock_in),
+        connections(std::max(repository_in.storage().connections_max(), 1U)),
+        index_written(options_in.clock->steady()),
+        crew([this] { wake_all(); }) {
+    buffers.reserve(pack_buffers_max(connections));
+  }
+
+  Repository& repository;
+  const WriterOptions options;
+  Lock* const lock;
+  const unsigned connections;
+
+  // Two for each type. Locked before `mutex`, and one at a time but for finish().
+  std::array<std::array<OpenPack, 2>, 2> open;
+
+  mutable std::mutex mutex;  // guards all below but index_mutex
+  std::condition_variable buffer_free;
+  std::condition_variable pack_full;
+  std::condition_variable upload_done;
+  std::vector<Bytes> buffers;  // free ones; has capacity for all
+  unsigned buffers_made = 0;
+  std::deque<PackBuilder> queue;
+  unsigned uploads = 0;  // under way
+  bool closing = false;  // no more packs will come
+  bool cancelled = false;
+  bool finished = false;
+  std::exception_ptr failure;
+  std::optional<Error> error;  // the failure, if it is one of ours
+  WriterTotals totals;
+  std::vector<format::Id> written;
+  std::vector<IndexedPack> pending;  // stored and not yet in an index file
+  std::size_t pending_blobs = 0;
+  std::chrono::steady_clock::time_point index_written;
+
+  std::mutex index_mutex;  // held while an index file is written; before `mutex`
+  Crew crew;               // last: its threads use all of the above
+
+  void wake_all() {
+    buffer_free.notify_all();
+    pack_full.notify_all();
+    upload_done.notify_all();
+  }
+  [[nodiscard]] bool gave_up() const { return cancelled || failure != nullptr; }
+  void check_alive() const;
+  void fail(std::exception_ptr exception, const Error* one);
+  template <typename Body>
+  decltype(auto) failing_all(Body&& body);
+
+  // What is stored of a blob: `plain` sealed, maybe compressed. The view is into the worker.
+  struct Prepared {
+    ByteView sealed;
+    std::uint32_t plain_size_bytes;
+  };
+  [[nodiscard]] Prepared prepare(BlobType type, ByteView plain, Worker& worker) const;
+  void verify(ByteView plain, ByteView packed, bool is_compressed, Worker& worker) const;
+  void store(const BlobHandle& blob, ByteView plain, const Prepared& prepared);
+  [[nodiscard]] PackBuilder new_pack(std::size_t size_bytes);
+  void enqueue(PackBuilder&& pack);
+
+  // One upload that was counted as under way; at its end the buffer goes back.
+  class Upload {
+   public:
+    Upload(State& state, PackBuilder& pack) : state_(state), pack_(pack) {}
+    ~Upload() { state_.recycle(pack_); }
+    Upload(const Upload&) = delete;
+    Upload& operator=(const Upload&) = delete;
+
+   private:
+    State& state_;
+    PackBuilder& pack_;
+  };
+
+  void upload_all(const std::stop_token& stop);
+  void upload(PackBuilder& pack, Codec& codec);
+  void recycle(PackBuilder& pack) noexcept;
+  [[nodiscard]] bool index_is_due() const;
+  void write_index(bool only_if_due);
+  void close_open_packs();
+};
+
+void BlobWriter::State::check_alive() const {  // with `mutex` held
+  if (error) throw separate(*error);
+  if (failure) std::rethrow_exception(failure);
+  if (cancelled) throw Error(Errc::cancelled, "writing to the repository was interrupted");
+  check_rule(!finished, "nothing is saved after the writer has finished");
+}
+
+// Runs `body`; whatever leaves it ends the writer for all threads. A blob that was claimed and then
+// not stored would otherwise count as stored.
+template <typename Body>
+decltype(auto) BlobWriter::State::failing_all(Body&& body) {
+  try {
+    return std::forward<Body>(body)();
+  } catch (const Error& one) {
+    fail(std::current_exception(), &one);
+    throw;
+  } catch (...) {
+    fail(std::current_exception(), nullptr);
+    throw;
+  }
+}
+
+void BlobWriter::State::fail(std::exception_ptr exception, const Error* one) {
+  {
+    const std::lock_guard lock_state(mutex);
+    if (!gave_up()) {
+      failure = std::move(exception);
+      if (one != nullptr) error = separate(*one);
+    }
+  }
+  wake_all();
+}
+
+BlobWriter::State::Prepared BlobWriter::State::prepare(BlobType type, ByteView plain,
+                                                       Worker& worker) const {
+  worker.compressed.clear();
+  const bool is_compressed =
+      repository.config().version >= 2 && !plain.empty() &&
+      worker.codec.compressor.compress(plain, worker.compressed, type == BlobType::tree);
+  const ByteView packed = is_compressed ? ByteView(worker.compressed) : plain;
+  worker.sealed.clear();
+  worker.codec.sealer.seal(packed, worker.sealed);
+  if (options.verify) verify(plain, packed, is_compressed, worker);
+  return {worker.sealed, is_compressed ? static_cast<std::uint32_t>(plain.size()) : 0};
+}
+
+// Does to the sealed blob what a restore would do, and compares. A comparison of the bytes proves
+// as much as their hash and is cheaper.
+void BlobWriter::State::verify(ByteView plain, ByteView packed, bool is_compressed,
+                               Worker& worker) const {
+  worker.codec.sealer.open(worker.sealed, worker.check);
+  bool is_equal = std::ranges::equal(worker.check, packed);
+  if (is_equal && is_compressed) {
+    // `packed` lies in worker.compressed, which is needed no more.
+    worker.codec.decompressor.decompress(worker.check, plain.size(), worker.compressed);
+    is_equal = std::ranges::equal(worker.compressed, plain);
+  }
+  if (!is_equal) {
+    throw Error(Errc::corrupt, "a blob does not read back as it was written")
+        .set_hint("The memory or the processor of this machine may be faulty; test them.");
+  }
+}
+
+// A builder with a buffer from the ring; waits for one.
+PackBuilder BlobWriter::State::new_pack(std::size_t size_bytes) {
+  Bytes buffer;
+  {
+    std::unique_lock lock_state(mutex);
+    buffer_free.wait(lock_state, [&] {
+      return gave_up() || !buffers.empty() || buffers_made < pack_buffers_max(connections);
+    });
+    check_alive();
+    if (!buffers.empty()) {
+      buffer = std::move(buffers.back());
+      buffers.pop_back();
+    } else {
+      ++buffers_made;
+      totals.pack_buffers = buffers_made;
+    }
+  }
+  buffer.clear();
+  buffer.reserve(std::max(options.pack_size_bytes + overshoot_bytes, size_bytes) +
+                 header_reserve_bytes);
+  return PackBuilder(std::move(buffer));
+}
+
+void BlobWriter::State::enqueue(PackBuilder&& pack) {
+  const std::lock_guard lock_state(mutex);
+  check_alive();
+  queue.push_back(std::move(pack));
+  pack_full.notify_one();
+}
+
+void BlobWriter::State::store(const BlobHandle& blob, ByteView plain, const Prepared& prepared) {
+  const std::size_t size_bytes = prepared.sealed.size();
+  if (size_bytes >= options.pack_size_bytes) {
+    PackBuilder pack = new_pack(size_bytes);
+    pack.add(blob, prepared.sealed, prepared.plain_size_bytes);
+    enqueue(std::move(pack));
+  } else {
+    auto& pair = open[static_cast<std::size_t>(blob.type)];
+    OpenPack& into = pair[random_bit() ? 1 : 0];
+    const std::lock_guard lock_pack(into.mutex);
+    if (into.pack &&
+        (!into.pack->has_room(size_bytes) ||
+         into.pack->size_bytes() + size_bytes > options.pack_size_bytes + overshoot_bytes)) {
+      enqueue(std::move(*into.pack));
+      into.pack.reset();
+    }
+    if (!into.pack) into.pack.emplace(new_pack(size_bytes));
+    into.pack->add(blob, prepared.sealed, prepared.plain_size_bytes);
+    if (into.pack->size_bytes() >= options.pack_size_bytes) {
+      enqueue(std::move(*into.pack));
+      into.pack.reset();
+    }
+  }
+  const std::lock_guard lock_state(mutex);
+  (blob.type == BlobType::tree ? totals.tree_blobs : totals.data_blobs) += 1;
+  (blob.type == BlobType::tree ? totals.tree_bytes : totals.data_bytes) += plain.size();
+  totals.stored_bytes += size_bytes;
+}
+
+void BlobWriter::State::upload_all(const std::stop_token& stop) {
+  Codec codec = repository.codec();
+  while (true) {
+    std::optional<PackBuilder> pack;
+    {
+      std::unique_lock lock_state(mutex);
+      // Wakes now and then, so that what is stored gets its index file although nothing more comes.
+      pack_full.wait_for(lock_state, std::max(options.index_every, std::chrono::seconds(1)), [&] {
+        return stop.stop_requested() || gave_up() || closing || !queue.empty();
+      });
+      if (stop.stop_requested() || gave_up()) return;
+      if (!queue.empty()) {
+        pack.emplace(std::move(queue.front()));
+        queue.pop_front();
+        ++uploads;
+      } else if (closing) {
+        return;
+      }
+    }
+    if (pack) {
+      const Upload under_way(*this, *pack);
+      upload(*pack, codec);
+    }
+    write_index(true);
+  }
+}
+
+void BlobWriter::State::upload(PackBuilder& pack, Codec& codec) {
+  const IndexedPack finished_pack = pack.finish(codec);
+  if (!options.dry_run) {
+    const FileRef file{FileKind::pack, finished_pack.id.hex()};
+    in_context(fmt::format("writing pack {}", finished_pack.id.short_hex()),
+               [&] { repository.storage().put(file, pack.content()); });
+    static_cast<void>(repository.index().add_pack(finished_pack));
+  }
+  const std::lock_guard lock_state(mutex);
+  ++totals.packs;
+  if (options.dry_run) return;
+  written.push_back(finished_pack.id);
+  pending_blobs += finished_pack.blobs.size();
+  pending.push_back(finished_pack);
+}
+
+// Gives the buffer back to the ring; one that a large blob has stretched is let go.
+void BlobWriter::State::recycle(PackBuilder& pack) noexcept {
+  Bytes buffer = pack.take_buffer();
+  const std::size_t usual_bytes = options.pack_size_bytes + overshoot_bytes + header_reserve_bytes;
+  if (buffer.capacity() > usual_bytes) buffer = Bytes();
+  const std::lock_guard lock_state(mutex);
+  buffers.push_back(std::move(buffer));
+  --uploads;
+  buffer_free.notify_one();
+  upload_done.notify_all();
+}
+
+bool BlobWriter::State::index_is_due() const {  // with `mutex` held
+  return pending.size() >= options.index_packs_max || pending_blobs >= options.index_blobs_max ||
+         (!pending.empty() && options.clock->steady() - index_written >= options.index_every);
+}
+
+void BlobWriter::State::write_index(bool only_if_due) {
+  {
+    const std::lock_guard lock_state(mutex);
+    if (only_if_due && (gave_up() || !index_is_due())) return;
+  }
+  const std::lock_guard lock_index(index_mutex);
+  std::vector<IndexedPack> packs;
+  {
+    const std::lock_guard lock_state(mutex);
+    if (pending.empty() || (only_if_due && !index_is_due())) return;
+    packs = pending;
+  }
+  if (lock != nullptr) lock->check();
+  std::string json;
+  format::append_index_json(json, packs);
+  static_cast<void>(repository.save_unpacked(FileKind::index, json));
+  const std::lock_guard lock_state(mutex);
+  // Others may have stored packs meanwhile; they lie behind the ones just named.
+  pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(packs.size()));
+  pending_blobs = 0;
+  for (const IndexedPack& pack : pending) pending_blobs += pack.blobs.size();
+  index_written = options.clock->steady();
+  ++totals.index_files;
+}
+
+// The leftovers of each type, in one pack if they fit.
+void BlobWriter::State::close_open_packs() {
+  for (auto& pair : open) {
+    const std::scoped_lock lock_packs(pair[0].mutex, pair[1].mutex);
+    std::optional<PackBuilder>& first = pair[0].pack;
+    std::optional<PackBuilder>& second = pair[1].pack;
+    if (first && second && first->has_room_for(*second) &&
+        first->size_bytes() + second->size_bytes() <= options.pack_size_bytes + overshoot_bytes) {
+      first->add_all(*second);
+      const std::lock_guard lock_state(mutex);
+      buffers.push_back(second->take_buffer());
+      second.reset();
+    }
+    for (std::optional<PackBuilder>* pack : {&first, &second}) {
+      if (*pack) enqueue(std::move(**pack));
+      pack->reset();
+    }
+  }
+}
+
+BlobWriter::BlobWriter(Repository& repository, const WriterOptions& options, Lock* lock)
+    : state_(std::make_unique<State>(repository, options, lock)) {
+  constexpr std::size_t pack_bytes_min = 4U << 20U;
+  constexpr std::size_t pack_bytes_max = 128U << 20U;
+  if (options.pack_size_bytes < pack_bytes_min || options.pack_size_bytes > pack_bytes_max) {
+    throw Error(Errc::usage, fmt::format("a pack size of {} bytes is not between 4 and 128 MiB",
+                                         options.pack_size_bytes));
+  }
+  if (log_enabled(LogLevel::debug)) {
+    log(LogLevel::debug, "pack buffers",
+        {{"count_max", fmt::to_string(pack_buffers_max(state_->connections))},
+         {"bytes_max", fmt::to_string(memory_bytes_max(options, state_->connections, 0))}});
+  }
+  State& state = *state_;
+  for (unsigned i = 0; i < state.connections; ++i) {
+    state.crew.start([&state](const std::stop_token& stop) {
+      state.failing_all([&] { state.upload_all(stop); });
+    });
+  }
+}
+
+BlobWriter::~BlobWriter() {
+  cancel();
+  state_->crew.request_stop();
+  state_->wake_all();
+  // What was claimed for packs that were never stored must not count as known to the next writer.
+  Repository& repository = state_->repository;
+  state_.reset();
+  repository.index().release_claims();
+}
+
+SavedBlob BlobWriter::save(BlobType type, ByteView plain, Worker& worker) {
+  return save(type, format::id_of(plain), plain, worker);
+}
+
+SavedBlob BlobWriter::save(BlobType type, const format::Id& id, ByteView plain, Worker& worker) {
+  {
+    const std::lock_guard lock_state(state_->mutex);
+    state_->check_alive();
+  }
+  check_size(plain);
+  const BlobHandle blob{type, id};
+  if (!state_->repository.index().claim(blob)) return {id, false, 0};
+  return state_->failing_all([&] {
+    const State::Prepared prepared = state_->prepare(type, plain, worker);
+    state_->store(blob, plain, prepared);
+    return SavedBlob{id, true, static_cast<std::uint32_t>(prepared.sealed.size())};
+  });
+}
+
+void BlobWriter::save_again(const BlobHandle& blob, ByteView plain, Worker& worker) {
+  {
+    const std::lock_guard lock_state(state_->mutex);
+    state_->check_alive();
+  }
+  check_size(plain);
+  state_->failing_all(
+      [&] { state_->store(blob, plain, state_->prepare(blob.type, plain, worker)); });
+}
+
+void BlobWriter::finish() {
+  State& state = *state_;
+  state.close_open_packs();
+  {
+    const std::lock_guard lock_state(state.mutex);
+    state.check_alive();
+    state.closing = true;
+  }
+  state.wake_all();
+  state.crew.join();
+  {
+    const std::lock_guard lock_state(state.mutex);
+    state.check_alive();
+  }
+  state.write_index(false);
+  const std::lock_guard lock_state(state.mutex);
+  state.finished = true;
+}
+
+void BlobWriter::cancel() noexcept {
+  {
+    const std::lock_guard lock_state(state_->mutex);
+    state_->cancelled = true;
+  }
+  state_->wake_all();
+}
+
+void BlobWriter::flush_index() {
+  State& state = *state_;
+  {
+    std::unique_lock lock_state(state.mutex);
+    if (state.gave_up()) {
+      state.upload_done.wait(lock_state, [&] { return state.uploads == 0; });
+    }
+  }
+  state.write_index(false);
+}
+
+WriterTotals BlobWriter::totals() const {
+  const std::lock_guard lock_state(state_->mutex);
+  return state_->totals;
+}
+
+std::vector<IndexedPack> BlobWriter::written_packs() const {
+  std::vector<format::Id> ids;
+  {
+    const std::lock_guard lock_state(state_->mutex);
+    ids = state_->written;
+  }
+  std::vector<IndexedPack> packs;
+  packs.reserve(ids.size());
+  for (const format::Id& id : ids) {
+    if (std::optional<IndexedPack> pack = state_->repository.index().pack(id)) {
+      packs.push_back(std::move(*pack));
+    }
+  }
+  return packs;
+}
+
+}  // namespace holdfast::repo

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// One pack in the making: sealed blobs end to end in one buffer, closed by the header. Not for
+// several threads at once, and not concerned with where packs go.
+#pragma once
+
+#include <vector>
+
+#include "format/index_file.h"
+#include "format/pack_header.h"
+#include "repo/repository.h"
+
+namespace holdfast::repo {
+
+class PackBuilder {
+ public:
+  // Takes over a buffer, whose content is dropped and whose memory is used.
+  explicit PackBuilder(Bytes buffer);
+
+  // Whether a blob of so many stored bytes can be added: offsets and the header have their limits.
+  [[nodiscard]] bool has_room(std::size_t sealed_bytes) const noexcept;
+  // Errc::bug without room.
+  void add(const format::BlobHandle& blob, ByteView sealed, std::uint32_t plain_size_bytes);
+  // Adds all blobs of another builder that is not finished. Errc::bug without room.
+  void add_all(const PackBuilder& other);
+  [[nodiscard]] bool has_room_for(const PackBuilder& other) const noexcept;
+
+  [[nodiscard]] bool empty() const noexcept { return blobs_.empty(); }
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return content_.size(); }
+  [[nodiscard]] const std::vector<format::PackedBlob>& blobs() const noexcept { return blobs_; }
+
+  // Writes the header, reads it back as a stranger would, and names the pack by its SHA-256.
+  // Errc::corrupt if the header does not read back: the machine's memory is at fault.
+  [[nodiscard]] format::IndexedPack finish(Codec& codec);
+  // The whole pack file, after finish().
+  [[nodiscard]] ByteView content() const noexcept { return content_; }
+  // The buffer, for the next pack.
+  [[nodiscard]] Bytes take_buffer() noexcept { return std::move(content_); }
+
+ private:
+  Bytes content_;
+  std::vector<format::PackedBlob> blobs_;
+  std::size_t header_bytes_ = 0;
+};
+
+}  // namespace holdfast::repo

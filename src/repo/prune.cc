@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order that keeps every snapshot whole at every moment: pack anew, prove it, write the new
+// index, prove it, remove the old index, remove packs.
+#include "repo/prune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <memory>
+#include <optional>
+
+#include "base/crew.h"
+#include "base/error.h"
+#include "base/units.h"
+#include "format/index_file.h"
+#include "repo/blob_writer.h"
+#include "repo/pack_check.h"
+#include "repo/pack_reader.h"
+#include "repo/parallel.h"
+#include "repo/prune_plan.h"
+#include "repo/used_blobs.h"
+
+namespace holdfast::repo {
+namespace {
+
+using format::Id;
+using format::IndexedPack;
+using format::PackedBlob;
+using storage::FileKind;
+
+constexpr std::size_t index_blobs_max = 50'000;
+
+class Prune {
+ public:
+  Prune(Repository& repository, const PruneOptions& options, Lock* lock, model::Observer& observer,
+        std::stop_token stop)
+      : repository_(repository),
+        options_(options),
+        lock_(lock),
+        observer_(observer),
+        stop_(std::move(stop)) {}
+
+  [[nodiscard]] std::vector<Id> roots(const std::vector<Id>& ignore);
+  [[nodiscard]] BlobSet used_blobs(const std::vector<Id>& roots);
+  void execute(const PrunePlan& plan);
+
+ private:
+  void check_lock() const {
+    if (lock_ != nullptr) lock_->check();
+  }
+  void repack(const PrunePlan& plan);
+  void repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
+                   BlobWriter::Worker& worker, BlobSet& taken);
+  void check_written(const std::vector<IndexedPack>& packs);
+  void write_index(const PrunePlan& plan);
+  void remove_index_files(const std::vector<Id>& ids);
+  void remove_packs(const std::vector<Id>& ids, std::string_view phase);
+
+  Repository& repository_;
+  const PruneOptions& options_;
+  Lock* const lock_;
+  model::Observer& observer_;
+  const std::stop_token stop_;
+};
+
+std::vector<Id> Prune::roots(const std::vector<Id>& ignore) {
+  std::vector<Id> roots;
+  Codec codec = repository_.codec();
+  for (const Id& id : repository_.list(FileKind::snapshot)) {
+    if (std::ranges::find(ignore, id) != ignore.end()) continue;
+    check_stop(stop_);
+    const Bytes json = repository_.load_unpacked(FileKind::snapshot, id, codec);
+    roots.push_back(in_context(fmt::format("reading snapshot {}", id.hex()),
+                               [&] { return format::parse_snapshot_file(as_text(json)).tree; }));
+  }
+  return roots;
+}
+
+BlobSet Prune::used_blobs(const std::vector<Id>& roots) {
+  observer_.phase("finding used blobs");
+  std::uint64_t problems = 0;
+  std::optional<TreeProblem> first;
+  BlobSet used = find_used_blobs(
+      repository_, roots,
+      [&](const TreeProblem& problem) {
+        if (problem.kind == TreeProblem::Kind::inconsistent) return;  // nothing is missing
+        if (problems++ == 0) first = problem;
+      },
+      observer_, stop_);
+  if (problems != 0) {
+    throw Error(Errc::corrupt,
+                fmt::format("{} trees or files are damaged, first {}: {}; nothing was removed",
+                            problems, first->path, first->message))
+        .set_hint("Run `holdfast check` to see all of them.");
+  }
+  return used;
+}
+
+void Prune::execute(const PrunePlan& plan) {
+  // Safe at any time: no index names them.
+  remove_packs(plan.unreferenced, "removing unreferenced packs");
+  if (!plan.repack.empty()) repack(plan);
+  if (!plan.changes_index()) return;
+
+  const std::vector<Id> old_index = repository_.index_files();
+  std::vector<Id> packs = plan.unused;
+  packs.insert(packs.end(), plan.repack.begin(), plan.repack.end());
+  if (options_.unsafe_recover_no_free_space) {
+    // There is no room for the new index before the old one and the packs are gone. If this is
+    // interrupted, the index must be made anew from the packs.
+    remove_index_files(old_index);
+    remove_packs(packs, "removing unused packs");
+    write_index(plan);
+  } else {
+    write_index(plan);
+    remove_index_files(old_index);
+    remove_packs(packs, "removing unused packs");
+  }
+}
+
+void Prune::repack(const PrunePlan& plan) {
+  observer_.phase("repacking");
+  observer_.bytes_done = 0;
+  observer_.bytes_total = plan.report.bytes_repacked;
+  observer_.totals_known = true;
+  BlobSet taken(repository_.index().blob_number_end());
+  WriterOptions writer_options;
+  writer_options.pack_size_bytes = options_.pack_size_bytes;
+  BlobWriter writer(repository_, writer_options, lock_);
+  for_each_parallel(plan.repack.size(), cores_available(), stop_, [&] {
+    const auto worker = std::make_shared<BlobWriter::Worker>(repository_);
+    return [&, worker](std::size_t item) {
+      repack_pack(plan.repack[item], plan, writer, *worker, taken);
+    };
+  });
+  writer.finish();
+  // Every wanted blob lies in one of the packs that were read; if one was not met, the plan was
+  // wrong.
+  check_rule(taken.count() == plan.wanted.count(),
+             "every needed blob of a pack to be removed was packed anew");
+  check_written(writer.written_packs());
+}
+
+void Prune::repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
+                        BlobWriter::Worker& worker, BlobSet& taken) {
+  const std::optional<IndexedPack> pack = repository_.index().pack(id);
+  check_rule(pack.has_value(), "a pack to be packed anew is in the index");
+  std::vector<PackedBlob> blobs;
+  for (const PackedBlob& blob : pack->blobs) {
+    const std::uint32_t number = *repository_.index().blob_number(blob.blob);
+    if (plan.wanted.contains(number) && taken.insert(number)) blobs.push_back(blob);
+  }
+  read_pack_blobs(
+      repository_, id, blobs, worker.codec,
+      [&](const PackedBlob& blob, Bytes& plain) { writer.save_again(blob.blob, plain, worker); },
+      [&](const PackedBlob& blob, const Error&) {
+        // Another copy may be sound; if none is, nothing may be removed.
+        const Bytes plain = repository_.load_blob(blob.blob, worker.codec);
+        writer.save_again(blob.blob, plain, worker);
+      });
+  std::uint64_t size_bytes = 0;
+  for (const PackedBlob& blob : pack->blobs) size_bytes += blob.size_bytes;
+  observer_.bytes_done.fetch_add(size_bytes, std::memory_order_relaxed);
+}
+
+// What replaces packs that will be removed is read back first.
+void Prune::check_written(const std::vector<IndexedPack>& packs) {
+  observer_.phase("verifying new packs");
+  for_each_parallel(packs.size(), cores_available(), stop_, [&] {
+    const auto checker = std::make_shared<PackCheck>(repository_);
+    return [&, checker](std::size_t item) {
+      const Id& id = packs[item].id;
+      const std::optional<std::uint64_t> size_bytes =
+          repository_.storage().size_bytes({FileKind::pack, id.hex()});
+      if (!size_bytes || !checker->is_whole(id, *size_bytes)) {
+        throw Error(
+            Errc::corrupt,
+            fmt::format("pack {} was stored and does not read back; no pack that was in use "
+                        "is removed",
+                        id.hex()))
+            .set_hint("The storage may be faulty; run `holdfast check --read-data`.");
+      }
+    };
+  });
+}
+
+void Prune::write_index(const PrunePlan& plan) {
+  observer_.phase("writing new index");
+  check_stop(stop_);
+  check_lock();
+  std::vector<IndexedPack> packs;
+  std::size_t blobs = 0;
+  const auto save = [&] {
+    if (packs.empty()) return;
+    std::string json;
+    format::append_index_json(json, packs);
+    const Id id = repository_.save_unpacked(FileKind::index, json);
+    // Read back before the old one goes.
+    static_cast<void>(repository_.load_unpacked(FileKind::index, id));
+    packs.clear();
+    blobs = 0;
+  };
+  repository_.index().for_each_pack([&](std::uint32_t number, const IndexedPack& pack) {
+    if (number < plan.gone.size() && plan.gone[number]) return;
+    if (blobs + pack.blobs.size() > index_blobs_max) save();
+    blobs += pack.blobs.size();
+    packs.push_back(pack);
+  });
+  save();
+}
+
+void Prune::remove_index_files(const std::vector<Id>& ids) {
+  observer_.phase("removing old index");
+  for_each_parallel(ids.size(), repository_.storage().connections_max(), stop_, [&] {
+    return [&](std::size_t item) {
+      check_lock();
+      repository_.remove(FileKind::index, ids[item]);
+    };
+  });
+}
+
+// A pack that cannot be removed is unreferenced from now on; the next prune tries again.
+void Prune::remove_packs(const std::vector<Id>& ids, std::string_view phase) {
+  if (ids.empty()) return;
+  observer_.phase(phase);
+  for_each_parallel(ids.size(), repository_.storage().connections_max(), stop_, [&] {
+    return [&](std::size_t item) {
+      check_lock();
+      try {
+        repository_.remove(FileKind::pack, ids[item]);
+      } catch (const Error& error) {  // becomes a warning
+        if (error.code() == Errc::cancelled) throw;
+        observer_.warning(
+            fmt::format("pack {} could not be removed: {}", ids[item].hex(), error.message()));
+      }
+    };
+  });
+}
+
+}  // namespace
+
+PruneOptions::MaxUnused parse_max_unused(std::string_view text) {
+  using Kind = PruneOptions::MaxUnused::Kind;
+  if (text == "unlimited") return {Kind::unlimited, 0, 0};
+  if (!text.ends_with('%')) return {Kind::bytes, 0, parse_size_bytes(text)};
+  double percent = 0;
+  const char* const end = text.data() + text.size() - 1;
+  const auto [at, error] = std::from_chars(text.data(), end, percent);
+  if (error != std::errc() || at != end || !(percent >= 0) || !(percent < 100)) {
+    throw Error(Errc::usage, fmt::format("\"{}\" is no share of unused space", text))
+        .set_hint("Give a percentage below 100, a size such as 10G, or `unlimited`.");
+  }
+  return {Kind::percent, percent, 0};
+}
+
+PruneReport prune(Repository& repository, const PruneOptions& options, Lock* lock,
+                  const std::vector<Id>& ignore, model::Observer& observer, std::stop_token stop) {
+  Prune run(repository, options, lock, observer, std::move(stop));
+  const BlobSet used = run.used_blobs(run.roots(ignore));
+  observer.phase("planning");
+  const PrunePlan plan = plan_prune(repository, options, used);
+  if (options.dry_run) return plan.report;
+  run.execute(plan);
+  repository.forget_index();  // it names packs that are gone
+  return plan.report;
+}
+
+}  // namespace holdfast::repo

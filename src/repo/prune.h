@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Removes what no snapshot needs, and packs anew what is only partly needed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "repo/lock.h"
+#include "repo/repository.h"
+
+namespace holdfast::repo {
+
+struct PruneOptions {
+  // Tolerated unused space: a share of the used bytes, an absolute size, or unlimited.
+  struct MaxUnused {
+    enum class Kind : std::uint8_t { percent, bytes, unlimited } kind = Kind::percent;
+    double percent = 5;
+    std::uint64_t size_bytes = 0;
+  } max_unused;
+  std::optional<std::uint64_t> repack_bytes_max;
+  bool repack_cacheable_only = false;
+  bool repack_small = false;
+  bool repack_uncompressed = false;
+  bool unsafe_recover_no_free_space = false;  // remove index files before packing anew
+  bool dry_run = false;
+  std::size_t pack_size_bytes = 16U << 20U;
+};
+[[nodiscard]] PruneOptions::MaxUnused parse_max_unused(
+    std::string_view text);  // "5%", "10G", "unlimited"
+
+struct PruneReport {  // counts of blobs and bytes as restic's summary
+  std::uint64_t blobs_used = 0, blobs_duplicate = 0, blobs_unused = 0, blobs_removed = 0,
+                blobs_repacked = 0, blobs_repack_removed = 0, blobs_remaining = 0;
+  std::uint64_t bytes_used = 0, bytes_duplicate = 0, bytes_unused = 0, bytes_removed = 0,
+                bytes_repacked = 0, bytes_repack_removed = 0, bytes_unreferenced = 0,
+                bytes_uncompressed = 0, bytes_remaining = 0;
+  std::uint64_t packs_kept = 0, packs_repacked = 0, packs_removed = 0, packs_unreferenced = 0;
+};
+
+// The caller holds an exclusive lock and has listed the snapshots before loading the index.
+// Errc::corrupt if a tree is unreadable, a needed blob or pack is missing or has another size:
+// nothing is then removed. Snapshots in `ignore` count as gone (forget --prune --dry-run).
+[[nodiscard]] PruneReport prune(Repository& repository, const PruneOptions& options, Lock* lock,
+                                const std::vector<format::Id>& ignore, model::Observer& observer,
+                                std::stop_token stop);
+
+}  // namespace holdfast::repo
