@@ -3,7 +3,8 @@
 // SQLite's locks belong to processes. Commits a counter to all of its databases in one transaction,
 // again and again, until SIGTERM.
 //
-//   sqlite_writer write MODE BUSY_MS PAUSE_US DATABASE...   counts; prints "commits refusals"
+//   sqlite_writer write MODE BUSY_MS PAUSE_US DATABASE...   counts; prints "commits refusals"; MODE may be "wal+delete"
+//   sqlite_writer rewrite DATABASE                          changes every row and takes in the log, over and over
 //   sqlite_writer lock DATABASE                             holds the writer's lock; prints
 //   "locked", ends on SIGTERM sqlite_writer crash MODE DATABASE                       dies within a
 //   transaction that has reached the file sqlite_writer abandon DATABASE commits in WAL mode and
@@ -45,6 +46,17 @@ std::string schema_name(std::size_t index) {
   return index == 0 ? "main" : "d" + std::to_string(index);
 }
 
+// The mode of one database: each has its own, or the last one given.
+std::string mode_of(const std::string& modes, std::size_t index) {
+  std::size_t begin = 0;
+  for (; index > 0; --index) {
+    const std::size_t plus = modes.find('+', begin);
+    if (plus == std::string::npos) break;
+    begin = plus + 1;
+  }
+  return modes.substr(begin, modes.find('+', begin) - begin);
+}
+
 int write(int argc, char** argv) {
   const std::string mode = argv[2];
   const int busy_ms = std::atoi(argv[3]);
@@ -54,7 +66,7 @@ int write(int argc, char** argv) {
   for (int i = 5; i < argc; ++i) {
     const std::string schema = schema_name(schemas.size());
     if (i > 5) must(database, "ATTACH '" + std::string(argv[i]) + "' AS " + schema);
-    must(database, "PRAGMA " + schema + ".journal_mode=" + mode);
+    must(database, "PRAGMA " + schema + ".journal_mode=" + mode_of(mode, schemas.size()));
     must(database, "PRAGMA " + schema + ".synchronous=OFF");
     must(database, "CREATE TABLE IF NOT EXISTS " + schema + ".counter (n INTEGER NOT NULL)");
     must(database, "CREATE TABLE IF NOT EXISTS " + schema +
@@ -90,11 +102,27 @@ int write(int argc, char** argv) {
     }
     // A log that is taken in and begun anew as often as possible, under the eyes of whoever reads
     // it.
-    if (mode == "wal" && commits % 20 == 0) run(database, "PRAGMA wal_checkpoint(PASSIVE)");
+    if (mode.find("wal") != std::string::npos && commits % 20 == 0) run(database, "PRAGMA wal_checkpoint(PASSIVE)");
     if (pause_us > 0) usleep(pause_us);
   }
   sqlite3_close(database);
   std::printf("%ld %ld\n", commits, refusals);
+  return 0;
+}
+
+int rewrite(char** argv) {
+  sqlite3* const database = open(argv[2]);
+  sqlite3_busy_timeout(database, 100);
+  std::printf("ready\n");
+  std::fflush(stdout);
+  long commits = 0;
+  while (asked_to_stop == 0) {
+    must(database, "UPDATE items SET price = price + 1, photo = randomblob(300)");
+    run(database, "PRAGMA wal_checkpoint(TRUNCATE)");
+    ++commits;
+  }
+  sqlite3_close(database);
+  std::printf("%ld 0\n", commits);
   return 0;
 }
 
@@ -137,6 +165,7 @@ int main(int argc, char** argv) {
   std::signal(SIGTERM, on_signal);
   const std::string verb = argc > 1 ? argv[1] : "";
   if (verb == "write" && argc > 5) return write(argc, argv);
+  if (verb == "rewrite" && argc == 3) return rewrite(argv);
   if (verb == "lock" && argc == 3) return lock(argv);
   if (verb == "crash" && argc == 4) return crash(argv);
   if (verb == "abandon" && argc == 3) return abandon(argv);
