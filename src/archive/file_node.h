@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the file system and tree nodes: what lstat and listxattr say as a Node, and a Node's
+// metadata back onto a file. Linux. Neither content nor subtrees.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "format/tree.h"
+
+namespace holdfast::archive {
+
+struct NodeOptions {
+  bool with_atime = false;  // else atime = mtime, as restic
+};
+
+// Everything but content and subtree. `directory_fd` and `name` name the file; a symlink is not
+// followed. `path` is for messages. Names of owners are looked up once per process and cached.
+// Xattrs come in the order the system lists them, and none for symlinks, both as restic 0.14; that
+// the file system has none is no failure. Another failure to read xattrs is thrown, or, with
+// `incomplete`, put there, and the node comes without them. Errc by system_error.
+[[nodiscard]] format::Node make_node(int directory_fd, const std::string& name,
+                                     const struct ::stat& status, const NodeOptions& options,
+                                     std::string_view path,
+                                     std::optional<Error>* incomplete = nullptr);
+// The same for a file that is open as `fd`, which saves the way through the directory. O_PATH will
+// do for a directory, reached through a symlink or not.
+[[nodiscard]] format::Node make_node_of_open(int fd, const std::string& name,
+                                             const struct ::stat& status,
+                                             const NodeOptions& options, std::string_view path,
+                                             std::optional<Error>* incomplete = nullptr);
+
+// Whether two nodes say the same: restic's measure of "unmodified". Order of xattrs does not count.
+[[nodiscard]] bool is_same_node(const format::Node& a, const format::Node& b);
+
+// Sets owner (numeric; only as root, a failure otherwise is passed over), xattrs (removing those
+// the node lacks; those only root may set are passed over otherwise), mode, times: in this order
+// each sticks, because a change of owner clears setuid and file capabilities, an ACL changes the
+// mode, and everything changes ctime. Never follows a symlink, whose mode is left alone. Throws the
+// first failure after trying all.
+void apply_metadata(int directory_fd, const std::string& name, const format::Node& node,
+                    std::string_view path);
+
+}  // namespace holdfast::archive
