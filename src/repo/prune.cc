@@ -50,6 +50,9 @@ class Prune {
   void check_lock() const {
     if (lock_ != nullptr) lock_->check();
   }
+  // Throws Errc::locked if there are snapshots that were not looked at: not every program takes
+  // locks.
+  void check_snapshots();
   void repack(const PrunePlan& plan);
   void repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
                    BlobWriter::Worker& worker, BlobSet& taken);
@@ -63,12 +66,14 @@ class Prune {
   Lock* const lock_;
   model::Observer& observer_;
   const std::stop_token stop_;
+  std::vector<Id> snapshots_;  // all that were there; sorted
 };
 
 std::vector<Id> Prune::roots(const std::vector<Id>& ignore) {
   std::vector<Id> roots;
   Codec codec = repository_.codec();
-  for (const Id& id : repository_.list(FileKind::snapshot)) {
+  snapshots_ = repository_.list(FileKind::snapshot);
+  for (const Id& id : snapshots_) {
     if (std::ranges::find(ignore, id) != ignore.end()) continue;
     check_stop(stop_);
     const Bytes json = repository_.load_unpacked(FileKind::snapshot, id, codec);
@@ -98,7 +103,18 @@ BlobSet Prune::used_blobs(const std::vector<Id>& roots) {
   return used;
 }
 
+void Prune::check_snapshots() {
+  for (const Id& id : repository_.list(FileKind::snapshot)) {
+    if (std::binary_search(snapshots_.begin(), snapshots_.end(), id)) continue;
+    throw Error(Errc::locked, fmt::format("another program has written snapshot {} meanwhile; "
+                                          "nothing that is in use was removed",
+                                          id.hex()))
+        .set_hint("Run it again while nothing else uses the repository.");
+  }
+}
+
 void Prune::execute(const PrunePlan& plan) {
+  check_snapshots();
   // Safe at any time: no index names them.
   remove_packs(plan.unreferenced, "removing unreferenced packs");
   if (!plan.repack.empty()) repack(plan);
@@ -115,6 +131,7 @@ void Prune::execute(const PrunePlan& plan) {
     write_index(plan);
   } else {
     write_index(plan);
+    check_snapshots();
     remove_index_files(old_index);
     remove_packs(packs, "removing unused packs");
   }

@@ -328,6 +328,48 @@ TEST(Prune, GoesOnWhenAPackCannotBeRemoved) {
   EXPECT_TRUE(filled.check_all().sound());
 }
 
+TEST(Prune, StopsWhenASnapshotAppearsThatNoLockHeldBack) {
+  Filled filled;
+  filled.forget();
+  filled.test.reload();
+  const std::vector<Id> index = filled.test.repository->list(FileKind::index);
+  const std::size_t packs = filled.test.count(FileKind::pack);
+  bool is_planted = false;
+  filled.test.hooks->on_put = [&](const FileRef& file) {
+    if (file.kind != FileKind::index || is_planted) return;
+    is_planted = true;
+    filled.test.files->put({FileKind::snapshot, std::string(64, 'd')}, as_bytes("a snapshot"));
+  };
+  model::SilentObserver observer;
+  EXPECT_EQ(code_thrown([&] {
+              static_cast<void>(prune(*filled.test.repository, {}, nullptr, {}, observer, {}));
+            }),
+            Errc::locked);
+  EXPECT_GE(filled.test.count(FileKind::pack), packs - 1);
+  for (const Id& id : index)
+    EXPECT_TRUE(filled.test.files->size_bytes({FileKind::index, id.hex()}));
+}
+
+TEST(Prune, RemovesWhatRusticHasMarkedForDeletion) {
+  Filled filled;
+  const format::IndexedPack marked = filled.test.repository->index().packs().back();
+  std::string json;
+  format::append_index_json(json, {marked});
+  json.replace(json.find("\"packs\""), 7, "\"packs\":[],\"packs_to_delete\"");
+  filled.test.repository->save_unpacked(FileKind::index, json);
+  for (const Id& id : filled.test.repository->list(FileKind::index)) {
+    const Bytes text = filled.test.repository->load_unpacked(FileKind::index, id);
+    const bool names_it = as_text(text).find(marked.id.hex()) != std::string_view::npos;
+    if (names_it && as_text(text).find("packs_to_delete") == std::string_view::npos) {
+      filled.test.files->remove({FileKind::index, id.hex()});
+    }
+  }
+  const PruneReport report = filled.run();
+  EXPECT_EQ(report.packs_unreferenced, 2U);
+  EXPECT_FALSE(filled.test.files->size_bytes({FileKind::pack, marked.id.hex()}));
+  EXPECT_TRUE(filled.check_all().sound());
+}
+
 TEST(Prune, LeavesIndexFilesOfOthersAlone) {
   Filled filled;
   filled.forget();
