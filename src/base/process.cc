@@ -105,7 +105,7 @@ class Run {
   ProcessResult to_the_end() {
     const std::stop_callback waking(stop_, [this] {
       const std::uint64_t one = 1;
-      static_cast<void>(::write(wake_.get(), &one, sizeof one));  // full means awake already
+      static_cast<void>(!::write(wake_.get(), &one, sizeof one));  // full means awake already
     });
     while (!is_complete()) {
       wait_for_events();
