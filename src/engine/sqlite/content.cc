@@ -84,12 +84,18 @@ bool is_empty(Connection& connection) {
 
 Integrity check_integrity(Connection& connection, int count_max) {
   Integrity result;
+  result.extent = "full";
   std::optional<Statement> check =
       connection.try_prepare(fmt::format("PRAGMA integrity_check({})", count_max));
   if (!check) {
-    result.quick = true;
+    result.extent = "quick";
+    connection.pretend_collations();
     connection.run("PRAGMA ignore_check_constraints=ON");
-    check = connection.prepare(fmt::format("PRAGMA quick_check({})", count_max));
+    check = connection.try_prepare(fmt::format("PRAGMA quick_check({})", count_max));
+  }
+  if (!check) {
+    result.extent = "rows";
+    return result;
   }
   while (check->step()) {
     std::string line = printable(check->text(0));
@@ -98,10 +104,9 @@ Integrity check_integrity(Connection& connection, int count_max) {
   return result;
 }
 
-void require_integrity(Connection& connection, bool* quick) {
+std::string require_integrity(Connection& connection) {
   const Integrity result = check_integrity(connection);
-  if (quick != nullptr) *quick = result.quick;
-  if (result.problems.empty()) return;
+  if (result.problems.empty()) return result.extent;
   throw Error(Errc::not_consistent,
               fmt::format("{}: integrity check: {}", connection.name(), result.problems.front()))
       .set_hint("The database is damaged; `sqlite3 FILE .recover` may save what is left of it.");
@@ -174,8 +179,7 @@ void describe_content(Connection& connection, const std::optional<FileFacts>& so
                       model::DatabaseFacts& facts) {
   connection.report_damage_as(Errc::not_consistent);
   connection.check_stop();
-  bool quick = false;
-  require_integrity(connection, &quick);
+  const std::string integrity = require_integrity(connection);
 
   std::array<std::byte, header_bytes> front{};
   const std::size_t count = connection.read_front(front);
@@ -191,7 +195,7 @@ void describe_content(Connection& connection, const std::optional<FileFacts>& so
   own.set("application_id", connection.integer("PRAGMA application_id"));
   own.set("schema_version", connection.integer("PRAGMA schema_version"));
   own.set("library_version", library_version());
-  own.set("integrity", quick ? "quick" : "full");
+  own.set("integrity", integrity);
   if (source) add_ownership(own, *source);
 
   facts.version = library_version();

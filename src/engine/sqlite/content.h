@@ -26,15 +26,16 @@ struct SchemaEntry {
 [[nodiscard]] bool is_empty(Connection& connection);
 
 // What PRAGMA integrity_check objects to, at most `count_max`. Where the schema needs functions or
-// collations of the application's, the check that does without them is made instead and `quick`
-// set.
+// collations of the application's, the check that does without them is made instead.
 struct Integrity {
-  bool quick = false;
+  // "full", "quick" (without indexes), "rows" (not at all: that all rows can be read is what is
+  // known)
+  std::string extent;
   std::vector<std::string> problems;
 };
 [[nodiscard]] Integrity check_integrity(Connection& connection, int count_max = 10);
-// Errc::not_consistent naming the first problem.
-void require_integrity(Connection& connection, bool* quick = nullptr);
+// The extent of the check. Errc::not_consistent naming the first problem.
+[[nodiscard]] std::string require_integrity(Connection& connection);
 
 // Columns and rows of one table. Errc::not_found naming the table.
 void read_rows(Connection& connection, const model::TableName& table, model::RowSink& into);

@@ -2,6 +2,7 @@
 // discover_databases() of inspect.h: finding databases by their content.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -27,8 +28,9 @@ std::optional<Header> header_of(const std::filesystem::path& file) {
   const std::optional<Fd> opened = try_open_file(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
   if (!opened) return std::nullopt;
   std::array<std::byte, header_bytes> front{};
-  const std::size_t count = read_some(opened->get(), front, file.native());
-  return parse_header(ByteView(front).first(count));
+  const ssize_t count = ::pread(opened->get(), front.data(), front.size(), 0);
+  if (count <= 0) return std::nullopt;  // what cannot be read is somebody else's affair
+  return parse_header(ByteView(front).first(static_cast<std::size_t>(count)));
 }
 
 // What can be told apart in an instance file: the file's name without its ending, numbered if

@@ -45,7 +45,8 @@ class HalfCopy {
 };
 
 Connection open_copy(const std::filesystem::path& path) {
-  Connection connection(path, Access::create);
+  open_file(path, O_RDWR | O_CREAT | O_TRUNC, 0600).close(path.native());
+  Connection connection(path, Access::read_write);
   // Nobody else sees the file before it is whole, and a crash throws it away.
   connection.run(
       "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY");
@@ -106,7 +107,7 @@ HeldDatabase::HeldDatabase(std::filesystem::path path, std::filesystem::path cop
 HeldDatabase::~HeldDatabase() {
   end();
   unfence();
-  ::unlink(copy_.c_str());
+  for (const auto& path : {copy_, wal_of(copy_), journal_of(copy_)}) ::unlink(path.c_str());
 }
 
 double HeldDatabase::measure_rate(const std::filesystem::path& directory) const {
@@ -217,16 +218,20 @@ void HeldDatabase::after_begin() {
 }
 
 void HeldDatabase::guard_log() {
-  std::optional<Fd> shm = try_open_file(shm_of(path_), O_RDONLY);
-  if (!shm) return;  // heap memory serves as index: locking mode exclusive, nobody else is here
-  if (!shm_) shm_ = std::move(*shm);
+  if (!shm_) {
+    // Once only: closing another descriptor of it would drop SQLite's own locks.
+    std::optional<Fd> shm = try_open_file(shm_of(path_), O_RDONLY);
+    if (!shm) return;  // heap memory serves as index: nobody else is here
+    shm_ = std::move(*shm);
+  }
   lock_like_readers(shm_.get());
 }
 
 void HeldDatabase::note_position() {
+  moment_.position.clear();
   if (wal_) {
     const std::optional<std::uint32_t> frame = shm_ ? wal_frame(shm_.get()) : std::nullopt;
-    if (frame) moment_.position = fmt::format("wal frame {}", *frame);
+    if (frame) moment_.position = fmt::format("wal frame {}{}", fenced_ ? "" : "up to ", *frame);
     return;
   }
   std::array<std::byte, header_bytes> front{};
@@ -328,6 +333,7 @@ bool HeldDatabase::copy_in_steps(int tries_max, const std::stop_token& stop) {
     copied = pages.copied();
   }
   moment_.latest = system_clock().now();
+  moment_.position.clear();  // the state is one between, that nobody counted
   pages.finish();
   half.keep();
   copied_ = true;

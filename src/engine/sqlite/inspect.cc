@@ -117,8 +117,7 @@ void look_inside(Inspection& inspection, const std::filesystem::path& file,
   Reader reader = open_untouched(file, siblings);
   const Integrity integrity = check_integrity(reader.connection);
   for (const std::string& problem : integrity.problems) damaged(inspection, problem);
-  inspection.facts.set(
-      "integrity", integrity.problems.empty() ? (integrity.quick ? "quick" : "full") : "damaged");
+  inspection.facts.set("integrity", integrity.problems.empty() ? integrity.extent : "damaged");
   inspection.objects = list_objects(reader.connection);
   if (integrity.problems.empty()) inspection.tables = count_tables(reader.connection);
 }

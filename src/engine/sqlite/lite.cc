@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cctype>
@@ -307,6 +308,19 @@ void Connection::check_stop() const {
 void Connection::tidy_on_close(bool allowed) {
   state_->check(sqlite3_db_config(state_->get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, allowed ? 0 : 1,
                                   static_cast<int*>(nullptr)));
+}
+
+void Connection::pretend_collations() {
+  const auto compare = [](void*, int a_bytes, const void* a, int b_bytes, const void* b) -> int {
+    const int order = std::memcmp(a, b, static_cast<std::size_t>(std::min(a_bytes, b_bytes)));
+    return order != 0 ? order : a_bytes - b_bytes;
+  };
+  using Compare = int (*)(void*, int, const void*, int, const void*);
+  static const Compare compare_bytes = compare;
+  const auto needed = [](void*, sqlite3* connection, int encoding, const char* name) {
+    static_cast<void>(sqlite3_create_collation(connection, name, encoding, nullptr, compare_bytes));
+  };
+  state_->check(sqlite3_collation_needed(state_->get(), nullptr, needed));
 }
 
 void Connection::run(const std::string& sql) {

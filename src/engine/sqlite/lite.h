@@ -107,6 +107,10 @@ class Connection {
   // remove the log. Default: it may not, so that a log is left as it was found.
   void tidy_on_close(bool allowed);
 
+  // Lets collations that only the application knows compare bytes, so that what does not depend on
+  // them can be read.
+  void pretend_collations();
+
   void run(const std::string& sql);
   // `error` is the code for SQL that does not compile.
   [[nodiscard]] Statement prepare(std::string_view sql, Errc error = Errc::corrupt);

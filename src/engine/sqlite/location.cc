@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -89,18 +90,24 @@ std::filesystem::path journal_of(const std::filesystem::path& database) {
 }
 
 std::optional<FileFacts> file_facts(const std::filesystem::path& path) {
-  struct stat found {};
-  if (::stat(path.c_str(), &found) != 0) return std::nullopt;
+  struct statx found {};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &found) != 0) {
+    return std::nullopt;
+  }
+  const auto nanoseconds = [](const struct statx_timestamp& time) {
+    return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+  };
   FileFacts facts;
-  facts.regular = S_ISREG(found.st_mode);
-  facts.size_bytes = static_cast<std::uint64_t>(found.st_size);
-  facts.device = found.st_dev;
-  facts.inode = found.st_ino;
-  facts.links = found.st_nlink;
-  facts.changed_ns = found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec;
-  facts.mode = found.st_mode & 07777;
-  facts.uid = found.st_uid;
-  facts.gid = found.st_gid;
+  facts.regular = S_ISREG(found.stx_mode);
+  facts.size_bytes = found.stx_size;
+  facts.device = makedev(found.stx_dev_major, found.stx_dev_minor);
+  facts.inode = found.stx_ino;
+  facts.links = found.stx_nlink;
+  facts.changed_ns = nanoseconds(found.stx_mtime);
+  if ((found.stx_mask & STATX_BTIME) != 0) facts.born_ns = nanoseconds(found.stx_btime);
+  facts.mode = found.stx_mode & 07777U;
+  facts.uid = found.stx_uid;
+  facts.gid = found.stx_gid;
   return facts;
 }
 

@@ -27,6 +27,9 @@ struct FileFacts {
   std::uint64_t size_bytes = 0;
   std::uint64_t device = 0, inode = 0, links = 0;
   std::int64_t changed_ns = 0;  // modification time
+  // When the file came to be, 0 if unknown. With device and inode it tells a file from one that
+  // took its number later.
+  std::int64_t born_ns = 0;
   std::uint32_t mode = 0, uid = 0, gid = 0;
 };
 [[nodiscard]] std::optional<FileFacts> file_facts(const std::filesystem::path& path);

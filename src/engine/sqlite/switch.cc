@@ -104,10 +104,11 @@ std::filesystem::path path_at(const Json& undo, std::string_view key) {
   return path;
 }
 
-bool is_inode(const std::filesystem::path& path, const Json& undo) {
+bool is_our_file(const std::filesystem::path& path, const Json& undo) {
   const std::optional<FileFacts> facts = file_facts(path);
   return facts && facts->device == undo.at("device").as_uint() &&
-         facts->inode == undo.at("inode").as_uint();
+         facts->inode == undo.at("inode").as_uint() &&
+         facts->born_ns == undo.at("born_ns").as_int();
 }
 
 void put_siblings_back(const std::filesystem::path& kept, const std::filesystem::path& place) {
@@ -204,7 +205,8 @@ bool NewFile::switch_in(const Json& facts, const std::filesystem::path& kept,
   const bool keep = old && !kept.empty();
   Json undo = Json::object();
   undo.set("kind", "switch").set("path", place_.native()).set("new", path_.native());
-  undo.set("kept", keep ? kept.native() : "").set("device", own->device).set("inode", own->inode);
+  undo.set("kept", keep ? kept.native() : "").set("device", own->device);
+  undo.set("inode", own->inode).set("born_ns", own->born_ns);
   undo.set("was_empty", Json(nullptr));
   if (old && !keep) {
     Json ownership = Json::object();
@@ -247,7 +249,7 @@ void undo_switch(const Json& undo) {
   }
   if (kind != "switch") throw Error(Errc::corrupt, fmt::format("unknown kind of undo `{}`", kind));
   const std::filesystem::path kept = path_at(undo, "kept");
-  const bool ours_is_there = is_inode(path, undo);
+  const bool ours_is_there = is_our_file(path, undo);
   if (!kept.empty()) {
     put_back_kept(path, kept, ours_is_there);
   } else if (ours_is_there) {

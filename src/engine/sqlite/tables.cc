@@ -274,6 +274,7 @@ LoadReport copy_tables(Connection& source, Connection& target, const LoadOptions
 
 void prepare_target(Connection& target, const std::stop_token& stop) {
   target.wait_for(lock_wait);
+  target.tidy_on_close(true);
   target.stop_with(stop);
   // References of other tables and views go on meaning the name, not the table that is set aside.
   target.run("PRAGMA foreign_keys=OFF; PRAGMA legacy_alter_table=ON");

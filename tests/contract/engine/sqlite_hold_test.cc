@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What docs/consistency.md promises of SQLite, against an application in a process of its own: under load in every
-// journal mode, after it was killed, and where we may not write.
+// What docs/consistency.md promises of SQLite, against an application in a process of its own:
+// under load in every journal mode, after it was killed, and where we may not write.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -39,11 +39,15 @@ int backups() {
 bool clone_by_copying(int source_fd, int target_fd) {
   return engine::sqlite::copy_bytes(source_fd, target_fd, "a test database", std::nullopt, {});
 }
-bool cannot_clone(int /*source_fd*/, int /*target_fd*/) { return false; }
+bool cannot_clone(int /*source_fd*/, int /*target_fd*/) {
+  return false;
+}
 
 class SqliteHold : public testing::Test {
  protected:
-  [[nodiscard]] std::string path(const std::string& name) const { return (home_.path() / name).native(); }
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return (home_.path() / name).native();
+  }
   [[nodiscard]] model::Endpoint endpoint(const std::string& name) const {
     model::Endpoint endpoint;
     endpoint.component = name;
@@ -60,9 +64,11 @@ class SqliteHold : public testing::Test {
     Connection connection(path(name), Access::create);
     connection.tidy_on_close(true);
     connection.run("PRAGMA synchronous=OFF; PRAGMA journal_mode=" + mode);
-    connection.run("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, price REAL, photo BLOB);"
-                   "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < " +
-                   std::to_string(rows) + ") INSERT INTO items SELECT n, 'item ' || n, n, randomblob(300) FROM c");
+    connection.run(
+        "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, price REAL, photo BLOB);"
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < " +
+        std::to_string(rows) +
+        ") INSERT INTO items SELECT n, 'item ' || n, n, randomblob(300) FROM c");
   }
   static Bytes copy_of(engine::Hold& hold, std::size_t database) {
     MemoryPartSink sink;
@@ -80,8 +86,8 @@ class SqliteHold : public testing::Test {
   [[nodiscard]] std::string state_of(const std::string& name) const {
     struct stat found {};
     if (::stat(path(name).c_str(), &found) != 0) return "absent";
-    return std::to_string(found.st_mtim.tv_sec) + "." + std::to_string(found.st_mtim.tv_nsec) + " " +
-           to_hex(ByteView(sha256(as_bytes(read_text_file(path(name))))));
+    return std::to_string(found.st_mtim.tv_sec) + "." + std::to_string(found.st_mtim.tv_nsec) +
+           " " + to_hex(ByteView(sha256(as_bytes(read_text_file(path(name))))));
   }
   static Errc code_of(const std::function<void()>& body) {
     try {
@@ -110,19 +116,23 @@ struct LoadCase {
   std::string name, mode, busy_ms;
   engine::sqlite::Cloner clone;
 };
-void PrintTo(const LoadCase& tested, std::ostream* out) { *out << tested.name; }
+void PrintTo(const LoadCase& tested, std::ostream* out) {
+  *out << tested.name;
+}
 
 class SqliteUnderLoad : public SqliteHold, public testing::WithParamInterface<LoadCase> {};
 
 TEST_P(SqliteUnderLoad, EveryBackupIsAStateThatExisted) {
-  WriterProcess writer({SQLITE_WRITER, "write", GetParam().mode, GetParam().busy_ms, "0", path("counter.db"), path("mirror.db")});
+  WriterProcess writer({SQLITE_WRITER, "write", GetParam().mode, GetParam().busy_ms, "0",
+                        path("counter.db"), path("mirror.db")});
   ASSERT_EQ(writer.line(), "ready");
   const std::vector<model::Endpoint> both{endpoint("counter.db"), endpoint("mirror.db")};
   std::int64_t last = -1;
   for (int backup = 0; backup < backups(); ++backup) {
     const auto hold = engine::sqlite::make_hold(both, options(), GetParam().clone);
     bool fenced = false;
-    for (int attempt = 0; attempt < 50 && !fenced; ++attempt) fenced = hold->fence(SteadyClock::now() + 500ms);
+    for (int attempt = 0; attempt < 50 && !fenced; ++attempt)
+      fenced = hold->fence(SteadyClock::now() + 500ms);
     ASSERT_TRUE(fenced);
     hold->capture();
     hold->unfence();
@@ -147,7 +157,8 @@ TEST_P(SqliteUnderLoad, EveryBackupIsAStateThatExisted) {
 }
 
 TEST_P(SqliteUnderLoad, ASingleDatabaseNeedsNoFence) {
-  WriterProcess writer({SQLITE_WRITER, "write", GetParam().mode, GetParam().busy_ms, "300", path("counter.db")});
+  WriterProcess writer(
+      {SQLITE_WRITER, "write", GetParam().mode, GetParam().busy_ms, "300", path("counter.db")});
   ASSERT_EQ(writer.line(), "ready");
   const model::Endpoint one = endpoint("counter.db");
   for (int backup = 0; backup < backups(); ++backup) {
@@ -155,20 +166,22 @@ TEST_P(SqliteUnderLoad, ASingleDatabaseNeedsNoFence) {
     hold->capture();
     Connection counter = restored(copy_of(*hold, 0));
     hold->release();
-    EXPECT_EQ(counter.integer("SELECT n FROM counter"), counter.integer("SELECT coalesce(max(n), 0) FROM log"));
+    EXPECT_EQ(counter.integer("SELECT n FROM counter"),
+              counter.integer("SELECT coalesce(max(n), 0) FROM log"));
   }
   EXPECT_EQ(stop(writer).refusals, 0);
 }
 
 // WAL: a busy timeout of fence_ms is enough. Rollback journal: one of writer_stall_ms.
-INSTANTIATE_TEST_SUITE_P(Modes, SqliteUnderLoad,
-                         testing::Values(LoadCase{"wal", "wal", "500", cannot_clone},
-                                         LoadCase{"delete", "delete", "1000", cannot_clone},
-                                         LoadCase{"truncate", "truncate", "1000", cannot_clone},
-                                         LoadCase{"persist", "persist", "1000", cannot_clone},
-                                         LoadCase{"delete_cloned", "delete", "1000", clone_by_copying},
-                                         LoadCase{"wal_and_delete", "wal+delete", "1000", cannot_clone}),
-                         [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Modes, SqliteUnderLoad,
+    testing::Values(LoadCase{"wal", "wal", "500", cannot_clone},
+                    LoadCase{"delete", "delete", "1000", cannot_clone},
+                    LoadCase{"truncate", "truncate", "1000", cannot_clone},
+                    LoadCase{"persist", "persist", "1000", cannot_clone},
+                    LoadCase{"delete_cloned", "delete", "1000", clone_by_copying},
+                    LoadCase{"wal_and_delete", "wal+delete", "1000", cannot_clone}),
+    [](const auto& tested) { return tested.param.name; });
 
 TEST_F(SqliteHold, KeepsTheStateOfAWalThroughCheckpointsAndRestarts) {
   make_items("app.db", "wal");
@@ -178,7 +191,8 @@ TEST_F(SqliteHold, KeepsTheStateOfAWalThroughCheckpointsAndRestarts) {
   WriterProcess writer({SQLITE_WRITER, "rewrite", path("app.db")});
   ASSERT_EQ(writer.line(), "ready");
   std::this_thread::sleep_for(150ms);
-  // Closing any descriptor of the file drops SQLite's locks in this process; the state must be held regardless.
+  // Closing any descriptor of the file drops SQLite's locks in this process; the state must be held
+  // regardless.
   for (const char* sibling : {"app.db", "app.db-shm", "app.db-wal"}) {
     static_cast<void>(open_file(path(sibling), O_RDONLY));
   }
@@ -201,15 +215,17 @@ TEST_P(SqliteAfterACrash, RecoversAHotJournalInTheCopyOnly) {
   model::DatabaseFacts before;
   const engine::Engine& sqlite = *engine::find_engine("sqlite");
   sqlite.describe(endpoint("app.db"), before);
-  EXPECT_TRUE(WIFSIGNALED(WriterProcess({SQLITE_WRITER, "crash", "delete", path("app.db")}).wait()));
+  EXPECT_TRUE(
+      WIFSIGNALED(WriterProcess({SQLITE_WRITER, "crash", "delete", path("app.db")}).wait()));
   ASSERT_TRUE(std::filesystem::exists(path("app.db-journal")));
   const std::string database = state_of("app.db");
   const std::string journal = state_of("app.db-journal");
 
   const engine::Probe probe = sqlite.probe(endpoint("app.db"));
   ASSERT_FALSE(probe.findings.empty());
-  EXPECT_TRUE(std::any_of(probe.findings.begin(), probe.findings.end(),
-                          [](const auto& finding) { return finding.code == "sqlite-hot-journal"; }));
+  EXPECT_TRUE(std::any_of(probe.findings.begin(), probe.findings.end(), [](const auto& finding) {
+    return finding.code == "sqlite-hot-journal";
+  }));
   const model::Endpoint one = endpoint("app.db");
   {
     const auto hold = engine::sqlite::make_hold({&one, 1}, options(), cannot_clone);
@@ -242,8 +258,9 @@ TEST_P(SqliteAfterACrash, TakesInALeftoverLogAndLeavesItThere) {
   const std::string database = state_of("app.db");
   const std::string log = state_of("app.db-wal");
   const engine::Probe probe = engine::find_engine("sqlite")->probe(endpoint("app.db"));
-  EXPECT_TRUE(std::any_of(probe.findings.begin(), probe.findings.end(),
-                          [](const auto& finding) { return finding.code == "sqlite-leftover-wal"; }));
+  EXPECT_TRUE(std::any_of(probe.findings.begin(), probe.findings.end(), [](const auto& finding) {
+    return finding.code == "sqlite-leftover-wal";
+  }));
   const model::Endpoint one = endpoint("app.db");
   {
     const auto hold = engine::sqlite::make_hold({&one, 1}, options(), cannot_clone);
@@ -289,7 +306,8 @@ TEST_F(SqliteHold, RefusesOneFileUnderTwoNames) {
   make_items("app.db", "wal");
   std::filesystem::create_symlink(path("app.db"), path("link.db"));
   const std::vector<model::Endpoint> both{endpoint("app.db"), endpoint("link.db")};
-  EXPECT_EQ(code_of([&] { static_cast<void>(engine::sqlite::make_hold(both, options())); }), Errc::usage);
+  EXPECT_EQ(code_of([&] { static_cast<void>(engine::sqlite::make_hold(both, options())); }),
+            Errc::usage);
 }
 
 TEST_F(SqliteHold, RefusesWhatIsEncryptedTruncatedOrDamaged) {
@@ -322,6 +340,7 @@ TEST_F(SqliteHold, RefusesWhatIsEncryptedTruncatedOrDamaged) {
 
 // Runs `body` as a user who may read the test's files but not write them; true if it held.
 bool as_a_stranger(const std::function<bool()>& body) {
+  std::fflush(nullptr);  // or the child would print it again
   const pid_t child = ::fork();
   if (child == 0) {
     const bool changed = ::getuid() != 0 || (::setgid(65534) == 0 && ::setuid(65534) == 0);
@@ -331,7 +350,6 @@ bool as_a_stranger(const std::function<bool()>& body) {
     } catch (const Error& error) {
       std::fprintf(stderr, "%s\n", error.what());
     }
-    std::fflush(nullptr);
     ::_exit(held ? 0 : 1);
   }
   int status = 0;
@@ -345,15 +363,18 @@ TEST_F(SqliteHold, ReadsWhatItMayNotWrite) {
   make_items("left.db", "wal");
   WriterProcess({SQLITE_WRITER, "abandon", path("left.db")}).wait();
   std::filesystem::remove(path("left.db-shm"));
-  for (const char* name : {"rollback.db", "closed.db", "left.db", "left.db-wal"}) ::chmod(path(name).c_str(), 0444);
+  for (const char* name : {"rollback.db", "closed.db", "left.db", "left.db-wal"})
+    ::chmod(path(name).c_str(), 0444);
   ::chmod(home_.path().c_str(), 0555);
   ::chmod(scratch_.path().c_str(), 0777);
   const auto count = [&](const std::string& name) {
     const model::Endpoint one = endpoint(name);
     const engine::Probe probe = engine::find_engine("sqlite")->probe(one);
-    if (probe.abilities.fence || model::has_blocker(probe.findings)) return std::string("probed wrongly");
+    if (probe.abilities.fence || model::has_blocker(probe.findings))
+      return std::string("probed wrongly");
     const auto hold = engine::sqlite::make_hold({&one, 1}, options());
-    if (code_of([&] { static_cast<void>(hold->fence(SteadyClock::now() + 100ms)); }) != Errc::unsupported) {
+    if (code_of([&] { static_cast<void>(hold->fence(SteadyClock::now() + 100ms)); }) !=
+        Errc::unsupported) {
       return std::string("fenced");
     }
     hold->capture();

@@ -3,9 +3,9 @@
 // SQLite's locks belong to processes. Commits a counter to all of its databases in one transaction,
 // again and again, until SIGTERM.
 //
-//   sqlite_writer write MODE BUSY_MS PAUSE_US DATABASE...   counts; prints "commits refusals"; MODE may be "wal+delete"
-//   sqlite_writer rewrite DATABASE                          changes every row and takes in the log, over and over
-//   sqlite_writer lock DATABASE                             holds the writer's lock; prints
+//   sqlite_writer write MODE BUSY_MS PAUSE_US DATABASE...   counts; prints "commits refusals"; MODE
+//   may be "wal+delete" sqlite_writer rewrite DATABASE                          changes every row
+//   and takes in the log, over and over sqlite_writer lock DATABASE holds the writer's lock; prints
 //   "locked", ends on SIGTERM sqlite_writer crash MODE DATABASE                       dies within a
 //   transaction that has reached the file sqlite_writer abandon DATABASE commits in WAL mode and
 //   dies, leaving the log
@@ -76,8 +76,6 @@ int write(int argc, char** argv) {
     schemas.push_back(schema);
   }
   sqlite3_busy_timeout(database, busy_ms);
-  std::printf("ready\n");
-  std::fflush(stdout);
   long commits = 0;
   long refusals = 0;
   while (asked_to_stop == 0) {
@@ -91,7 +89,10 @@ int write(int argc, char** argv) {
     }
     if (result == SQLITE_OK) result = run(database, "COMMIT");
     if (result == SQLITE_OK) {
-      ++commits;
+      if (++commits == 1) {
+        std::printf("ready\n");
+        std::fflush(stdout);
+      }
     } else {
       if ((result & 0xff) != SQLITE_BUSY) {
         std::fprintf(stderr, "sqlite_writer: %s\n", sqlite3_errmsg(database));
@@ -102,7 +103,8 @@ int write(int argc, char** argv) {
     }
     // A log that is taken in and begun anew as often as possible, under the eyes of whoever reads
     // it.
-    if (mode.find("wal") != std::string::npos && commits % 20 == 0) run(database, "PRAGMA wal_checkpoint(PASSIVE)");
+    if (mode.find("wal") != std::string::npos && commits % 20 == 0)
+      run(database, "PRAGMA wal_checkpoint(PASSIVE)");
     if (pause_us > 0) usleep(pause_us);
   }
   sqlite3_close(database);
