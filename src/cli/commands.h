@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of all verbs.
+#pragma once
+
+#include <span>
+
+#include "cli/command.h"
+
+namespace holdfast::cli {
+
+extern const Command backup_command;
+extern const Command cat_command;
+extern const Command check_command;
+extern const Command discover_command;
+extern const Command drill_command;
+extern const Command dump_command;
+extern const Command export_command;
+extern const Command forget_command;
+extern const Command grants_command;
+extern const Command import_command;
+extern const Command init_command;
+extern const Command inspect_command;
+extern const Command key_add_command;
+extern const Command key_list_command;
+extern const Command key_passwd_command;
+extern const Command key_remove_command;
+extern const Command ls_command;
+extern const Command preflight_command;
+extern const Command prune_command;
+extern const Command restore_command;
+extern const Command resume_command;
+extern const Command snapshots_command;
+extern const Command unlock_command;
+extern const Command version_command;
+
+// In the order of the help.
+[[nodiscard]] std::span<const Command* const> all_commands() noexcept;
+
+}  // namespace holdfast::cli
