@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every engine promises. The tests are in engine_contract.cc; engine_contract_test.cc
+// What every engine promises. The tests are in engine/engine_contract.cc; engine_contract_test.cc
 // instantiates them with fixtures for each engine of the registry.
 #pragma once
 

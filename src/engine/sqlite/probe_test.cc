@@ -74,5 +74,21 @@ TEST_F(ProbeTest, MendsTheRollbackJournal) {
       Errc::unsupported);
 }
 
+TEST(Findings, AreAllListedInTheDocumentation) {
+  const std::string page = read_text_file(HOLDFAST_SOURCES "/docs/findings.md");
+  int found = 0;
+  for (const char* file : {"probe.cc", "inspect.cc"}) {
+    const std::string source =
+        read_text_file(std::string(HOLDFAST_SOURCES "/src/engine/sqlite/") + file);
+    for (std::size_t at = source.find("\"sqlite-"); at != std::string::npos;
+         at = source.find("\"sqlite-", at + 1)) {
+      const std::string code = source.substr(at + 1, source.find('"', at + 1) - at - 1);
+      EXPECT_NE(page.find("| `" + code + "` |"), std::string::npos) << code;
+      ++found;
+    }
+  }
+  EXPECT_GE(found, 18);
+}
+
 }  // namespace
 }  // namespace holdfast::engine::sqlite
