@@ -23,11 +23,12 @@ using format::NodeType;
 
 // What a batch of files takes while it waits, roughly; with the bound, as many descriptors as
 // batches wait.
-constexpr std::size_t batch_weight_bytes = 16U * 1024;
+constexpr std::size_t batch_weight_bytes = std::size_t{16} << 10U;
 constexpr std::size_t waiting_bytes_max = 128 * batch_weight_bytes;
 constexpr std::size_t batch_files_max = 32;
 constexpr std::uint64_t batch_content_bytes_max = 4U << 20U;
-constexpr std::uint64_t unknown_file_bytes = 64U * 1024;  // of a file that was not looked at yet
+// Of a file that was not looked at yet.
+constexpr std::uint64_t unknown_file_bytes = std::uint64_t{64} << 10U;
 constexpr std::size_t entry_weight_bytes = 512;
 
 // Walks for save_paths: decides what is unchanged, hands out what must be read.

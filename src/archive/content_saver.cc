@@ -12,7 +12,7 @@ namespace holdfast::archive {
 namespace {
 
 // Small chunks travel together, so that handing them out costs little.
-constexpr std::size_t run_bytes_min = 512U * 1024;
+constexpr std::size_t run_bytes_min = std::size_t{512} << 10U;
 
 }  // namespace
 

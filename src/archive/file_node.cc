@@ -332,6 +332,7 @@ Node make_node_of_open(int fd, const std::string& name, const struct ::stat& sta
 bool is_same_node(const Node& a, const Node& b) {
   const auto by_name = [](const Node& node) {
     std::vector<const ExtendedAttribute*> sorted;
+    sorted.reserve(node.extended_attributes.size());
     for (const auto& attribute : node.extended_attributes) sorted.push_back(&attribute);
     std::sort(sorted.begin(), sorted.end(),
               [](const auto* x, const auto* y) { return x->name < y->name; });

@@ -16,7 +16,7 @@ namespace holdfast::archive {
 namespace {
 
 constexpr std::size_t open_folders_max = 64;
-constexpr std::size_t entries_buffer_bytes = 256U * 1024;
+constexpr std::size_t entries_buffer_bytes = std::size_t{256} << 10U;
 
 [[noreturn]] void throw_errno(std::string_view doing, std::string_view object) {
   throw system_error(errno, fmt::format("{} {}", doing, object));

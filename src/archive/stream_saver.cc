@@ -62,8 +62,8 @@ struct StreamSaver::State {
   }
 
   repo::Repository& repository;
-  const format::ChunkTables tables;
-  const unsigned threads;
+  format::ChunkTables tables;
+  unsigned threads;
   WorkQueue queue;
   WorkQueue::Worker worker;  // of the writing thread
   std::shared_ptr<ContentSaver> content;

@@ -29,6 +29,8 @@ class StreamSaver final : public ByteSink {
   StreamSaver(repo::Repository& repository, repo::BlobWriter& writer,
               const format::ChunkSizes& sizes, unsigned threads = 1);
   ~StreamSaver() override;
+  StreamSaver(const StreamSaver&) = delete;
+  StreamSaver& operator=(const StreamSaver&) = delete;
   void write(ByteView bytes) override;
   [[nodiscard]] SavedStream finish();  // once
 
@@ -48,6 +50,8 @@ class PartSaver final : public model::PartSink {
   PartSaver(repo::Repository& repository, repo::BlobWriter& writer, std::uint64_t bytes_estimate,
             model::Observer& observer);
   ~PartSaver() override;
+  PartSaver(const PartSaver&) = delete;
+  PartSaver& operator=(const PartSaver&) = delete;
   [[nodiscard]] std::unique_ptr<Segment> segment(std::uint32_t number) override;
   // After all segments finished: Errc::incomplete if one was dropped, is missing or none was
   // written.

@@ -64,6 +64,14 @@ class RecordingObserver final : public model::Observer {
     const std::lock_guard lock(mutex);
     warnings.emplace_back(text);
   }
+  // How many directories at and below `root` were saved with this action.
+  [[nodiscard]] std::size_t count_directories(const std::string& root,
+                                              model::ItemAction action) const {
+    return static_cast<std::size_t>(
+        std::count_if(items.begin(), items.end(), [&](const Item& item) {
+          return item.is_directory && item.action == action && item.path.starts_with(root + "/");
+        }));
+  }
   [[nodiscard]] const Item* find(std::string_view path) const {
     const auto found = std::find_if(items.begin(), items.end(),
                                     [&](const Item& item) { return item.path == path; });
@@ -168,6 +176,10 @@ class TestSource {
     }
     ADD_FAILURE() << path << " is not in the tree";
     return {};
+  }
+  // The tree of root() alone: the directories above it may be changed by anyone at any moment.
+  [[nodiscard]] format::Id own_tree(const ArchivedTree& saved) {
+    return node(saved.tree, root().string()).subtree.value();
   }
   [[nodiscard]] std::string content(const format::Node& file) {
     repo::Codec codec = repository_->codec();

@@ -21,6 +21,8 @@ class TreeBuilder {
   // process's owner, by number, as restic's for standard input.
   explicit TreeBuilder(const Timestamp& time);
   ~TreeBuilder();
+  TreeBuilder(const TreeBuilder&) = delete;
+  TreeBuilder& operator=(const TreeBuilder&) = delete;
 
   // `path` is relative, components joined by '/', none of them empty, `.` or `..`: Errc::bug; so
   // is a place that is taken. A directory on the way is made if it is missing.

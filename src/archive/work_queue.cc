@@ -57,18 +57,24 @@ bool WorkQueue::is_abandoned() const {
 }
 
 void WorkQueue::run(std::unique_lock<std::mutex>& lock, Task&& task, Worker& worker) {
-  struct Running {
-    WorkQueue& queue;
-    std::unique_lock<std::mutex>& lock;
+  class Running {
+   public:
+    Running(WorkQueue& queue, std::unique_lock<std::mutex>& own) : queue_(queue), lock_(own) {}
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
     ~Running() {
-      lock.lock();
-      --queue.running_;
-      queue.changed_.notify_all();
+      lock_.lock();
+      --queue_.running_;
+      queue_.changed_.notify_all();
     }
+
+   private:
+    WorkQueue& queue_;
+    std::unique_lock<std::mutex>& lock_;
   };
   ++running_;
   lock.unlock();
-  const Running running{*this, lock};
+  const Running running(*this, lock);
   // What the task holds, blocks among it, is let go before it counts as over, outside the lock.
   const Task own = std::move(task);
   own(worker);

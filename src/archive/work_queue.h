@@ -35,6 +35,7 @@ class WorkQueue {
     std::size_t blocks_max;
   };
   explicit WorkQueue(const Limits& limits);
+  ~WorkQueue() = default;
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;
 
