@@ -124,6 +124,20 @@ void add_extended_attributes(struct ::archive_entry* entry, const format::Node& 
   }
 }
 
+// A moment as the decimal number that pax wants: libarchive puts the two parts side by side, which
+// is wrong where the whole is negative and the fraction is not. The last second before 1970 loses
+// its fraction.
+struct TarTime {
+  explicit TarTime(const Timestamp& moment)
+      : whole(moment.seconds), nanoseconds(moment.nanoseconds) {
+    if (whole >= 0 || nanoseconds == 0) return;
+    nanoseconds = whole == -1 ? 0 : 1'000'000'000 - nanoseconds;
+    if (whole != -1) ++whole;
+  }
+  std::int64_t whole;
+  long nanoseconds;
+};
+
 class ArchiveWriter {
  public:
   ArchiveWriter(DumpFormat format, ByteSink& sink)
@@ -201,9 +215,10 @@ class ArchiveWriter {
     archive_entry_set_gid(entry, node.gid);
     if (!node.user.empty()) archive_entry_copy_uname(entry, node.user.c_str());
     if (!node.group.empty()) archive_entry_copy_gname(entry, node.group.c_str());
-    archive_entry_set_mtime(entry, node.mtime.seconds, node.mtime.nanoseconds);
-    archive_entry_set_atime(entry, node.atime.seconds, node.atime.nanoseconds);
-    archive_entry_set_ctime(entry, node.ctime.seconds, node.ctime.nanoseconds);
+    const TarTime mtime(node.mtime), atime(node.atime), ctime(node.ctime);
+    archive_entry_set_mtime(entry, mtime.whole, mtime.nanoseconds);
+    archive_entry_set_atime(entry, atime.whole, atime.nanoseconds);
+    archive_entry_set_ctime(entry, ctime.whole, ctime.nanoseconds);
     archive_entry_set_size(entry, 0);
     if (node.type == format::NodeType::file) {
       archive_entry_set_size(entry, static_cast<la_int64_t>(node.size_bytes));
@@ -238,6 +253,7 @@ void dump_tree(repo::Repository& repository, const format::Id& tree, std::string
   while (root_path.starts_with('/')) root_path.remove_prefix(1);
   while (root_path.ends_with('/')) root_path.remove_suffix(1);
   ArchiveWriter writer(format, sink);
+  repo::Codec codec = repository.codec();
   walk_tree(
       repository, tree,
       [&](const std::string& path, const format::Node& node) {
@@ -246,7 +262,7 @@ void dump_tree(repo::Repository& repository, const format::Id& tree, std::string
           const std::string name =
               root_path.empty() ? path.substr(1) : std::string(root_path) + path;
           std::unique_ptr<ByteSource> content;
-          if (node.type == format::NodeType::file) content = open_file(repository, node);
+          if (node.type == format::NodeType::file) content = open_file(repository, node, codec);
           writer.add(name, node, content.get(), stop);
         });
         return Walk::on;

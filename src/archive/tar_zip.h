@@ -19,7 +19,8 @@ enum class DumpFormat : std::uint8_t { tar, zip };
 // Writes what lies below `tree` under the name `root_path` (its leading slash is left out). The
 // index must be loaded.
 //
-// tar is pax: owners, modes, times in nanoseconds, xattrs (SCHILY.xattr.*), ACLs (SCHILY.acl.*),
+// tar is pax: owners, modes, times in nanoseconds, xattrs (SCHILY.xattr.*, names
+// beyond ASCII percent-encoded by libarchive), ACLs (SCHILY.acl.*),
 // symlinks, devices and fifos; names as raw bytes, marked hdrcharset=BINARY where they are not
 // UTF-8. Hard links become files of their own. zip holds directories, files and symlinks with modes
 // and whole seconds; what it cannot hold is left out, as are sockets in both. Memory: one

@@ -189,13 +189,17 @@ Bytes load_data(repo::Repository& repository, const FileLayout& layout, std::siz
 // A file of one blob or none, read when it is asked for, without threads.
 class SmallFileSource final : public ByteSource {
  public:
-  SmallFileSource(repo::Repository& repository, FileLayout layout)
-      : repository_(repository), layout_(std::move(layout)) {}
+  SmallFileSource(repo::Repository& repository, FileLayout layout, repo::Codec* codec)
+      : repository_(repository), layout_(std::move(layout)), codec_(codec) {}
 
   std::size_t read(std::span<std::byte> into) override {
     if (!loaded_ && !layout_.content.empty()) {
-      repo::Codec codec = repository_.codec();
-      bytes_ = load_data(repository_, layout_, 0, codec);
+      if (codec_ != nullptr) {
+        bytes_ = load_data(repository_, layout_, 0, *codec_);
+      } else {
+        repo::Codec codec = repository_.codec();
+        bytes_ = load_data(repository_, layout_, 0, codec);
+      }
     }
     loaded_ = true;
     const std::size_t count = std::min(into.size(), bytes_.size() - given_);
@@ -207,6 +211,7 @@ class SmallFileSource final : public ByteSource {
  private:
   repo::Repository& repository_;
   FileLayout layout_;
+  repo::Codec* codec_;  // the caller's; null: one of its own
   bool loaded_ = false;
   Bytes bytes_;
   std::size_t given_ = 0;
@@ -306,6 +311,15 @@ class ReadAheadSource final : public ByteSource {
   std::size_t given_ = 0;
   Crew crew_;  // last: its threads end before what they use
 };
+
+std::unique_ptr<ByteSource> open_source(repo::Repository& repository, const format::Node& node,
+                                        repo::Codec* codec) {
+  FileLayout layout = layout_of(repository, node);
+  if (layout.content.size() < 2) {
+    return std::make_unique<SmallFileSource>(repository, std::move(layout), codec);
+  }
+  return std::make_unique<ReadAheadSource>(repository, std::move(layout));
+}
 
 class BlobCacheSource final : public model::RandomSource {
  public:
@@ -418,11 +432,12 @@ format::Id find_tree(repo::Repository& repository, const format::Id& tree, std::
 }
 
 std::unique_ptr<ByteSource> open_file(repo::Repository& repository, const format::Node& node) {
-  FileLayout layout = layout_of(repository, node);
-  if (layout.content.size() < 2) {
-    return std::make_unique<SmallFileSource>(repository, std::move(layout));
-  }
-  return std::make_unique<ReadAheadSource>(repository, std::move(layout));
+  return open_source(repository, node, nullptr);
+}
+
+std::unique_ptr<ByteSource> open_file(repo::Repository& repository, const format::Node& node,
+                                      repo::Codec& codec) {
+  return open_source(repository, node, &codec);
 }
 
 std::unique_ptr<model::RandomSource> open_file_random(repo::Repository& repository,

@@ -35,6 +35,10 @@ void walk_tree(repo::Repository& repository, const format::Id& tree,
 // A file's content from the start, read ahead by a few blobs on helper threads; verified.
 [[nodiscard]] std::unique_ptr<ByteSource> open_file(repo::Repository& repository,
                                                     const format::Node& node);
+// The same for a caller that opens many: a small file is read with the caller's codec, which
+// outlives it and is used by one thread.
+[[nodiscard]] std::unique_ptr<ByteSource> open_file(repo::Repository& repository,
+                                                    const format::Node& node, repo::Codec& codec);
 // A file's content at any place; keeps the last few blobs. Safe from several threads.
 [[nodiscard]] std::unique_ptr<model::RandomSource> open_file_random(repo::Repository& repository,
                                                                     const format::Node& node);
