@@ -33,6 +33,7 @@ class Prober {
   Probe run() {
     probe_.version = library_version();
     probe_.server = "sqlite";
+    probe_.own_files = {path_, wal_of(path_), shm_of(path_), journal_of(path_)};
     probe_.abilities = {
         .rows = true, .fence = true, .scratch = true, .tables = true, .grants = true};
     const std::optional<FileFacts> file = file_facts(path_);

@@ -17,6 +17,7 @@ TEST_F(ProbeTest, SaysWhatIsThere) {
   EXPECT_EQ(probe.facts.string_or("journal_mode", ""), "wal");
   EXPECT_GE(probe.scratch_bytes, probe.size_bytes);
   EXPECT_TRUE(probe.abilities.fence);
+  EXPECT_EQ(probe.own_files.size(), 4U) << "the file and its three siblings";
 }
 
 TEST_F(ProbeTest, NamesWhatIsWrong) {
