@@ -218,9 +218,11 @@ class Prober {
     Reader reader = open_live(path_);
     reader.connection.wait_for(lock_wait);
     if (reader.connection.begin_read() != Begin::done) {
-      find("sqlite-held-exclusively", Severity::blocker,
+      // No blocker by itself: once the application is stopped, the copy can be made.
+      probe_.needs_stop = true;
+      find("sqlite-held-exclusively", Severity::warning,
            fmt::format("{} stayed locked for {} s", path_.native(), lock_wait.count()),
-           "another program keeps everybody out, so no copy can be made",
+           "another program keeps everybody out, so no copy can be made before it is stopped",
            "end its transaction or its exclusive locking mode, or set [quiesce]",
            MendClass::manual);
       return true;

@@ -61,7 +61,10 @@ TEST_F(ProbeTest, NamesWhoKeepsEverybodyOut) {
   make("a.db", shop_sql);
   Connection hog(path("a.db"), Access::read_write);
   hog.run("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
-  EXPECT_TRUE(has_code(probe_database(endpoint("a.db")).findings, "sqlite-held-exclusively"));
+  const Probe probe = probe_database(endpoint("a.db"));
+  EXPECT_TRUE(has_code(probe.findings, "sqlite-held-exclusively"));
+  EXPECT_TRUE(probe.needs_stop);
+  EXPECT_FALSE(probe.empty);
 }
 
 TEST_F(ProbeTest, MendsTheRollbackJournal) {
