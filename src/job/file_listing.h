@@ -7,9 +7,8 @@
 #include <stop_token>
 #include <string>
 
+#include "archive/tree_walk.h"
 #include "base/hash.h"
-#include "format/tree.h"
-#include "repo/repository.h"
 
 namespace holdfast::job {
 

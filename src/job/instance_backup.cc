@@ -140,6 +140,7 @@ class InstanceCopy {
       // What was accepted as missing is missing.
       const bool leaves_out = finding.code == "path-missing" || finding.code == "engine-missing" ||
                               finding.code == "path-unreadable" ||
+                              finding.code == "database-missing" ||
                               finding.code == "probe-unobservable";
       if (finding.accepted && leaves_out) manifest_.complete = false;
     }
@@ -313,7 +314,8 @@ class InstanceCopy {
         model::DatabaseFacts& facts = facts_[member.databases[i]];
         std::sort(facts.parts.begin(), facts.parts.end(),
                   [](const auto& a, const auto& b) { return a.path < b.path; });
-        in_context("checking the copy of " + facts.name, [&] { member.hold->describe(i, facts); });
+        in_context("checking the copy of " + facts.name,
+                   [&] { member.hold->describe(i, facts, stop_); });
       }
     }
   }
@@ -458,21 +460,15 @@ InstanceBackupReport backup_instance(const Environment& environment, const Repos
     const std::string directory = model::escape_name(instance.name);
     format::SnapshotFile snapshot;
     snapshot.time = environment.clock->now();
-    repo::WriterOptions writer_options;
-    writer_options.pack_size_bytes = access.pack_size_bytes;
-    writer_options.verify = access.verify;
-    writer_options.clock = environment.clock;
-    repo::BlobWriter writer(repository, writer_options, opened.lock.get());
-    const std::stop_callback cancel(stop.get_token(), [&] { writer.cancel(); });
-    RepositorySink sink(environment, repository, writer, directory,
+    RepositorySink sink(environment, opened, make_writer_options(environment, access, false),
+                        directory,
                         before.empty() ? std::nullopt : std::optional(before[0].file.tree),
-                        options.scrub, observer);
+                        options.scrub, observer, stop.get_token());
     InstanceCopy copy(environment, instance, survey, last ? &last->manifest : nullptr, sink,
                       observer, stop.get_token());
     copy.run();
     observer.phase("writing the snapshot");
     snapshot.tree = sink.finish();
-    writer.finish();
     snapshot.paths = {"/" + directory};
     snapshot.hostname = options.host.empty() ? environment.hostname : options.host;
     snapshot.username = environment.username;
@@ -483,7 +479,7 @@ InstanceBackupReport backup_instance(const Environment& environment, const Repos
     if (!before.empty()) snapshot.parent = before[0].id;
     snapshot.program_version = copy.manifest().program_version;
     const archive::ArchiveCounts& counts = sink.counts();
-    const repo::WriterTotals totals = writer.totals();
+    const repo::WriterTotals& totals = sink.totals();
     snapshot.summary = format::SnapshotSummary{snapshot.time,
                                                environment.clock->now(),
                                                counts.files_new,

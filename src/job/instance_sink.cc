@@ -45,25 +45,54 @@ void note_paths(const std::vector<std::string>& paths, model::FilesFacts& facts)
 
 }  // namespace
 
-RepositorySink::RepositorySink(const Environment& environment, repo::Repository& repository,
-                               repo::BlobWriter& writer, std::string instance_directory,
-                               std::optional<format::Id> parent, bool scrub,
-                               model::Observer& observer)
-    : repository_(repository),
-      writer_(writer),
+RepositorySink::RepositorySink(const Environment& environment, OpenedRepository& opened,
+                               const repo::WriterOptions& writer_options,
+                               std::string instance_directory, std::optional<format::Id> parent,
+                               bool scrub, model::Observer& observer, std::stop_token stop)
+    : repository_(*opened.repository),
+      lock_(opened.lock.get()),
+      writer_options_(writer_options),
       directory_(std::move(instance_directory)),
       parent_(parent),
       scrub_(scrub),
       observer_(observer),
       clock_(*environment.clock),
-      builder_(environment.clock->now()) {}
+      builder_(environment.clock->now()),
+      cancel_(std::move(stop), [this] {
+        const std::lock_guard guard(mutex_);
+        cancelled_ = true;
+        if (writer_) writer_->cancel();
+      }) {
+  start_writer();
+}
 
 RepositorySink::~RepositorySink() = default;
+
+void RepositorySink::start_writer() {
+  auto writer = std::make_unique<repo::BlobWriter>(repository_, writer_options_, lock_);
+  const std::lock_guard guard(mutex_);
+  if (cancelled_) throw Error(Errc::cancelled, "interrupted");
+  writer_ = std::move(writer);
+}
+
+void RepositorySink::flush() {
+  writer_->finish();
+  const repo::WriterTotals more = writer_->totals();
+  totals_.data_blobs += more.data_blobs;
+  totals_.tree_blobs += more.tree_blobs;
+  totals_.data_bytes += more.data_bytes;
+  totals_.tree_bytes += more.tree_bytes;
+  totals_.stored_bytes += more.stored_bytes;
+  totals_.packs += more.packs;
+  totals_.index_files += more.index_files;
+  const std::lock_guard guard(mutex_);
+  writer_.reset();
+}
 
 std::uint64_t RepositorySink::save_part(engine::Hold& hold, std::size_t database,
                                         const model::Part& part, const std::string& place,
                                         std::stop_token stop) {
-  archive::PartSaver saver(repository_, writer_, part.bytes_estimate, observer_);
+  archive::PartSaver saver(repository_, *writer_, part.bytes_estimate, observer_);
   hold.copy(database, part, saver, stop);
   const archive::SavedStream stream = saver.join();
   const std::lock_guard guard(mutex_);
@@ -87,9 +116,12 @@ void RepositorySink::save_files(const model::FilesSettings& settings, bool warm_
   facts.earliest = clock_.now();
   const archive::ArchivedTree saved =
       paths.empty() ? archive::ArchivedTree{}
-                    : archive::save_paths(repository_, writer_, paths, options, observer_, stop);
+                    : archive::save_paths(repository_, *writer_, paths, options, observer_, stop);
   facts.latest = clock_.now();
   if (paths.empty()) return;
+  // The listing, and a second pass, read the trees that were just saved.
+  flush();
+  start_writer();
   if (warm_up) {
     warm_[facts.directory] = saved.tree;
     return;
@@ -106,14 +138,16 @@ void RepositorySink::save_files(const model::FilesSettings& settings, bool warm_
 }
 
 void RepositorySink::save_text(const std::string& place, std::string_view text) {
-  archive::StreamSaver saver(repository_, writer_, format::restic_chunks);
+  archive::StreamSaver saver(repository_, *writer_, format::restic_chunks);
   saver.write(as_bytes(text));
   builder_.add_file(directory_ + "/" + place, saver.finish());
 }
 
 format::Id RepositorySink::finish() {
   repo::BlobWriter::Worker worker(repository_);
-  return builder_.save(writer_, worker);
+  const format::Id tree = builder_.save(*writer_, worker);
+  flush();
+  return tree;
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -47,10 +48,11 @@ class InstanceSink {
 class RepositorySink final : public InstanceSink {
  public:
   // `parent`: root tree of the instance's last snapshot, for change detection. All outlive the
-  // sink.
-  RepositorySink(const Environment& environment, repo::Repository& repository,
-                 repo::BlobWriter& writer, std::string instance_directory,
-                 std::optional<format::Id> parent, bool scrub, model::Observer& observer);
+  // sink. A stop request cancels what is being written.
+  RepositorySink(const Environment& environment, OpenedRepository& opened,
+                 const repo::WriterOptions& writer_options, std::string instance_directory,
+                 std::optional<format::Id> parent, bool scrub, model::Observer& observer,
+                 std::stop_token stop);
   ~RepositorySink() override;
   std::uint64_t save_part(engine::Hold& hold, std::size_t database, const model::Part& part,
                           const std::string& place, std::stop_token stop) override;
@@ -58,22 +60,32 @@ class RepositorySink final : public InstanceSink {
                   std::stop_token stop) override;
   void save_text(const std::string& place, std::string_view text) override;
 
-  // Saves the directories above and returns the snapshot's root tree.
+  // Saves the directories above and returns the snapshot's root tree; everything is then stored.
   [[nodiscard]] format::Id finish();
+  [[nodiscard]] const repo::WriterTotals& totals() const noexcept { return totals_; }
   [[nodiscard]] const archive::ArchiveCounts& counts() const noexcept { return counts_; }
 
  private:
+  // Stores what is still open, so that it can be read, and goes on with a new writer.
+  void flush();
+  void start_writer();
+
   repo::Repository& repository_;
-  repo::BlobWriter& writer_;
+  repo::Lock* lock_;
+  repo::WriterOptions writer_options_;
   std::string directory_;
   std::optional<format::Id> parent_;
   bool scrub_;
   model::Observer& observer_;
   Clock& clock_;
-  std::mutex mutex_;  // guards builder_
+  std::mutex mutex_;  // guards builder_ and the changing of writer_
   archive::TreeBuilder builder_;
+  std::unique_ptr<repo::BlobWriter> writer_;
+  repo::WriterTotals totals_;
+  bool cancelled_ = false;  // guarded by mutex_
   archive::ArchiveCounts counts_;
-  std::map<std::string, format::Id> warm_;  // trees of the warm-up, by place
+  std::map<std::string, format::Id> warm_;            // trees of the warm-up, by place
+  std::stop_callback<std::function<void()>> cancel_;  // last: it uses the others
 };
 
 // Into a directory of plain files.

@@ -79,13 +79,25 @@ void probe_databases(const std::vector<model::DatabaseSettings>& databases, Surv
     }
     database.endpoint = make_endpoint(settings);
     database.engine->check_endpoint(database.endpoint);
+    bool observed = true;
     try {
       database.probe = database.engine->probe(database.endpoint);
     } catch (const Error& error) {
+      observed = false;
       survey.findings.push_back(
           make("probe-unobservable", Severity::blocker, settings.name, error.message(),
                "nothing is known about this database, so its copy could not be vouched for",
                error.hint().empty() ? "Make it reachable." : error.hint()));
+    }
+    const bool blocked =
+        std::any_of(database.probe.findings.begin(), database.probe.findings.end(),
+                    [](const Finding& finding) { return finding.severity == Severity::blocker; });
+    if (observed && !database.probe.exists && !blocked) {
+      survey.findings.push_back(make("database-missing", Severity::blocker, settings.name,
+                                     "there is no database at " + settings.uri,
+                                     "it would be left out of the copy",
+                                     "Correct `uri`, put the database back, or take it out of the "
+                                     "instance file."));
     }
     for (Finding finding : database.probe.findings) {
       finding.component = settings.name;
