@@ -50,9 +50,9 @@ class Prune {
   void check_lock() const {
     if (lock_ != nullptr) lock_->check();
   }
-  // Throws Errc::locked if there are snapshots that were not looked at: not every program takes
-  // locks.
-  void check_snapshots();
+  // Throws Errc::locked if there are snapshots or index files that were not looked at: not every
+  // program takes locks.
+  void check_alone();
   void repack(const PrunePlan& plan);
   void repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
                    BlobWriter::Worker& worker, BlobSet& taken);
@@ -103,18 +103,25 @@ BlobSet Prune::used_blobs(const std::vector<Id>& roots) {
   return used;
 }
 
-void Prune::check_snapshots() {
-  for (const Id& id : repository_.list(FileKind::snapshot)) {
-    if (std::binary_search(snapshots_.begin(), snapshots_.end(), id)) continue;
-    throw Error(Errc::locked, fmt::format("another program has written snapshot {} meanwhile; "
-                                          "nothing that is in use was removed",
-                                          id.hex()))
-        .set_hint("Run it again while nothing else uses the repository.");
-  }
+void Prune::check_alone() {
+  const auto check_kind = [&](FileKind kind, const std::vector<Id>& known) {
+    for (const Id& id : repository_.list(kind)) {
+      if (std::binary_search(known.begin(), known.end(), id)) continue;
+      throw Error(Errc::locked, fmt::format("another program has written {} {} meanwhile; "
+                                            "nothing that is in use was removed",
+                                            storage::file_kind_name(kind), id.hex()))
+          .set_hint("Run it again while nothing else uses the repository.");
+    }
+  };
+  // An index file of another names packs that are in none of ours.
+  std::vector<Id> index_files = repository_.index_files();
+  std::sort(index_files.begin(), index_files.end());
+  check_kind(FileKind::index, index_files);
+  check_kind(FileKind::snapshot, snapshots_);
 }
 
 void Prune::execute(const PrunePlan& plan) {
-  check_snapshots();
+  check_alone();
   // Safe at any time: no index names them.
   remove_packs(plan.unreferenced, "removing unreferenced packs");
   if (!plan.repack.empty()) repack(plan);
@@ -131,7 +138,7 @@ void Prune::execute(const PrunePlan& plan) {
     write_index(plan);
   } else {
     write_index(plan);
-    check_snapshots();
+    check_alone();
     remove_index_files(old_index);
     remove_packs(packs, "removing unused packs");
   }

@@ -40,11 +40,10 @@ struct PruneReport {  // counts of blobs and bytes as restic's summary
 
 // The caller holds an exclusive lock and has listed the snapshots before loading the index.
 // Errc::corrupt if a tree is unreadable, a needed blob or pack is missing or has another size:
-// nothing is then removed. Errc::locked if the lock is lost, or if a snapshot appears meanwhile
-// that another program has written without a lock. Snapshots in `ignore` count as gone (forget
-// --prune
-// --dry-run). Packs of rustic's packs_to_delete count as unindexed, as in restic. Afterwards the
-// index is empty: load it again.
+// nothing is then removed. Errc::locked if the lock is lost, or if a snapshot or an index file
+// appears meanwhile that another program has written without a lock. Snapshots in `ignore` count as
+// gone (forget --prune --dry-run). Packs of rustic's packs_to_delete count as unindexed, as in
+// restic. Afterwards the index is empty: load it again.
 [[nodiscard]] PruneReport prune(Repository& repository, const PruneOptions& options, Lock* lock,
                                 const std::vector<format::Id>& ignore, model::Observer& observer,
                                 std::stop_token stop);

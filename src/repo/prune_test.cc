@@ -370,18 +370,25 @@ TEST(Prune, RemovesWhatRusticHasMarkedForDeletion) {
   EXPECT_TRUE(filled.check_all().sound());
 }
 
-TEST(Prune, LeavesIndexFilesOfOthersAlone) {
+TEST(Prune, StopsWhenAnIndexFileAppearsThatNoLockHeldBack) {
   Filled filled;
   filled.forget();
   filled.test.reload();
-  // Another program that takes no locks writes an index file meanwhile.
-  const Id foreign = filled.test.repository->save_unpacked(FileKind::lock, "{}");
-  const Bytes content = filled.test.content(FileKind::lock, foreign);
-  filled.test.files->remove({FileKind::lock, foreign.hex()});
-  filled.test.files->put({FileKind::index, foreign.hex()}, content);
+  const auto other = filled.test.open_again();
+  BlobWriter writer(*other, {}, nullptr);
+  BlobWriter::Worker worker(*other);
+  const Id blob = writer.save(BlobType::data, as_bytes("of another program"), worker).id;
+  writer.finish();
   model::SilentObserver observer;
-  static_cast<void>(prune(*filled.test.repository, {}, nullptr, {}, observer, {}));
-  EXPECT_TRUE(filled.test.files->size_bytes({FileKind::index, foreign.hex()}));
+  EXPECT_EQ(code_thrown([&] {
+              static_cast<void>(prune(*filled.test.repository, {}, nullptr, {}, observer, {}));
+            }),
+            Errc::locked);
+  // What the index of the other names is still there.
+  Codec codec = other->codec();
+  EXPECT_EQ(as_text(filled.test.open_again()->load_blob({BlobType::data, blob}, codec)),
+            "of another program");
+  EXPECT_TRUE(filled.check_all().sound()) << all(filled.check_all());
 }
 
 TEST(Prune, ReadsToleratedUnusedSpace) {
