@@ -34,8 +34,10 @@ using storage::FileRef;
 
 // A blob that would take an open pack further beyond its size goes to the next pack.
 constexpr std::size_t overshoot_bytes = 1U << 20U;
-// Room for the header of a usual pack, so that closing does not move the buffer.
+// Room for the header of a usual pack, so that closing does not move the buffer; a pack of so many
+// small blobs that its header needs more is closed before.
 constexpr std::size_t header_reserve_bytes = 64U << 10U;
+constexpr std::size_t header_entry_bytes_max = 41;
 
 // A random bit, unpredictable enough to blur which blobs lie together.
 bool random_bit() {
@@ -139,6 +141,16 @@ struct BlobWriter::State {
   [[nodiscard]] Prepared prepare(BlobType type, ByteView plain, Worker& worker) const;
   void verify(ByteView plain, ByteView packed, bool is_compressed, Worker& worker) const;
   void store(const BlobHandle& blob, ByteView plain, const Prepared& prepared);
+  // The buffer of a pack that no large blob has stretched.
+  [[nodiscard]] std::size_t usual_buffer_bytes() const noexcept {
+    return options.pack_size_bytes + overshoot_bytes + header_reserve_bytes;
+  }
+  // Whether a pack takes so many bytes of blobs, with their header, within its buffer.
+  [[nodiscard]] bool fits(const PackBuilder& pack, std::size_t blobs_bytes,
+                          std::size_t header_bytes) const noexcept {
+    return pack.size_bytes() + blobs_bytes <= options.pack_size_bytes + overshoot_bytes &&
+           pack.file_bytes() + blobs_bytes + header_bytes <= usual_buffer_bytes();
+  }
   [[nodiscard]] PackBuilder new_pack(std::size_t size_bytes);
   void enqueue(PackBuilder&& pack);
 
@@ -266,9 +278,8 @@ void BlobWriter::State::store(const BlobHandle& blob, ByteView plain, const Prep
     auto& pair = open[static_cast<std::size_t>(blob.type)];
     OpenPack& into = pair[random_bit() ? 1 : 0];
     const std::lock_guard lock_pack(into.mutex);
-    if (into.pack &&
-        (!into.pack->has_room(size_bytes) ||
-         into.pack->size_bytes() + size_bytes > options.pack_size_bytes + overshoot_bytes)) {
+    if (into.pack && (!into.pack->has_room(size_bytes) ||
+                      !fits(*into.pack, size_bytes, header_entry_bytes_max))) {
       enqueue(std::move(*into.pack));
       into.pack.reset();
     }
@@ -331,8 +342,7 @@ void BlobWriter::State::upload(PackBuilder& pack, Codec& codec) {
 // Gives the buffer back to the ring; one that a large blob has stretched is let go.
 void BlobWriter::State::recycle(PackBuilder& pack) noexcept {
   Bytes buffer = pack.take_buffer();
-  const std::size_t usual_bytes = options.pack_size_bytes + overshoot_bytes + header_reserve_bytes;
-  if (buffer.capacity() > usual_bytes) buffer = Bytes();
+  if (buffer.capacity() > usual_buffer_bytes()) buffer = Bytes();
   const std::lock_guard lock_state(mutex);
   buffers.push_back(std::move(buffer));
   --uploads;
@@ -377,7 +387,7 @@ void BlobWriter::State::close_open_packs() {
     std::optional<PackBuilder>& first = pair[0].pack;
     std::optional<PackBuilder>& second = pair[1].pack;
     if (first && second && first->has_room_for(*second) &&
-        first->size_bytes() + second->size_bytes() <= options.pack_size_bytes + overshoot_bytes) {
+        fits(*first, second->size_bytes(), second->file_bytes() - second->size_bytes())) {
       first->add_all(*second);
       const std::lock_guard lock_state(mutex);
       buffers.push_back(second->take_buffer());

@@ -163,6 +163,22 @@ TEST(BlobWriter, KeepsPacksNearTheirSize) {
   EXPECT_LE(packs, 9U);
 }
 
+TEST(BlobWriter, ClosesAPackOfManySmallBlobsBeforeItsHeaderOutgrowsTheBuffer) {
+  TestRepository test;
+  BlobWriter writer(*test.repository, small_packs(), nullptr);
+  BlobWriter::Worker worker(*test.repository);
+  for (std::uint32_t i = 0; i < 160'000; ++i) {
+    static_cast<void>(
+        writer.save(BlobType::data, std::as_bytes(std::span<const std::uint32_t>(&i, 1)), worker));
+  }
+  writer.finish();
+  const std::uint64_t buffer_bytes =
+      BlobWriter::memory_bytes_max(small_packs(), 1, 0) / BlobWriter::pack_buffers_max(1);
+  test.files->list(FileKind::pack, [&](const storage::FoundFile& found) {
+    EXPECT_LE(found.size_bytes, buffer_bytes);
+  });
+}
+
 TEST(BlobWriter, GivesABlobOfAPacksSizeAPackOfItsOwn) {
   TestRepository test;
   BlobWriter writer(*test.repository, small_packs(), nullptr);

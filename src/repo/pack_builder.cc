@@ -33,6 +33,10 @@ bool PackBuilder::has_room_for(const PackBuilder& other) const noexcept {
              format::pack_header_bytes_max;
 }
 
+std::size_t PackBuilder::file_bytes() const noexcept {
+  return content_.size() + header_bytes_ + format::seal_overhead_bytes + format::pack_trailer_bytes;
+}
+
 void PackBuilder::add(const format::BlobHandle& blob, ByteView sealed,
                       std::uint32_t plain_size_bytes) {
   check_rule(has_room(sealed.size()), "a blob is added to a pack that has room for it");

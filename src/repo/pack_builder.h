@@ -26,6 +26,8 @@ class PackBuilder {
 
   [[nodiscard]] bool empty() const noexcept { return blobs_.empty(); }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return content_.size(); }
+  // What the pack file would have if the header were written now.
+  [[nodiscard]] std::size_t file_bytes() const noexcept;
   [[nodiscard]] const std::vector<format::PackedBlob>& blobs() const noexcept { return blobs_; }
 
   // Writes the header, reads it back as a stranger would, and names the pack by its SHA-256.
