@@ -128,6 +128,7 @@ void Check::check_keys() {
 }
 
 void Check::check_index() {
+  const std::size_t before = report_.errors.size();
   std::uint64_t duplicates = 0;
   std::set<Id> conflicts;
   repository_.load_index(
@@ -145,7 +146,7 @@ void Check::check_index() {
   if (duplicates != 0) {
     report_.hints.push_back(fmt::format("{} packs are named by several index files", duplicates));
   }
-  report_.suggest_repair_index = !report_.errors.empty() || duplicates != 0;
+  report_.suggest_repair_index = report_.errors.size() != before || duplicates != 0;
 }
 
 void Check::check_packs() {

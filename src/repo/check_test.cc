@@ -78,6 +78,7 @@ TEST(Check, FindsAFlippedBitInAnyFile) {
         const CheckReport report = filled.run();
         EXPECT_TRUE(has_line(report.errors, id.hex())) << file_kind_name(kind) << " " << at << "\n"
                                                        << all(report);
+        EXPECT_EQ(report.suggest_repair_index, kind == FileKind::index) << file_kind_name(kind);
         filled.test.flip(kind, id, at);
       }
     }
