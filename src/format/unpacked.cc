@@ -26,11 +26,12 @@ Bytes encode_unpacked(std::string_view json, unsigned repository_version, Compre
   return plain;
 }
 
-void decode_unpacked(ByteView plain, Decompressor& decompressor, Bytes& json) {
+void decode_unpacked(ByteView plain, Decompressor& decompressor, Bytes& json,
+                     std::size_t size_bytes_max) {
   json.clear();
   if (plain.empty()) throw Error(Errc::corrupt, "unpacked file is empty");
   if (plain.front() == compressed_mark) {
-    decompressor.decompress_at_most(plain.subspan(1), unpacked_bytes_max, json);
+    decompressor.decompress_at_most(plain.subspan(1), size_bytes_max, json);
     return;
   }
   if (plain.front() != std::byte{'{'} && plain.front() != std::byte{'['}) {
@@ -38,9 +39,9 @@ void decode_unpacked(ByteView plain, Decompressor& decompressor, Bytes& json) {
                 fmt::format("unpacked file begins with byte 0x{:02x}, neither JSON nor compressed",
                             std::to_integer<unsigned>(plain.front())));
   }
-  if (plain.size() > unpacked_bytes_max) {
+  if (plain.size() > size_bytes_max) {
     throw Error(Errc::corrupt, fmt::format("unpacked file has {} bytes, more than {}", plain.size(),
-                                           unpacked_bytes_max));
+                                           size_bytes_max));
   }
   json.assign(plain.begin(), plain.end());
 }

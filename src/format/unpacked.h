@@ -17,7 +17,8 @@ inline constexpr std::size_t unpacked_bytes_max = 512U * 1024 * 1024;
 [[nodiscard]] Bytes encode_unpacked(std::string_view json, unsigned repository_version,
                                     Compressor& compressor);
 // Replaces `json` by the JSON of an opened file: raw if it begins with `{` or `[`, zstd behind
-// 0x02. Errc::corrupt otherwise, or if it is larger than `unpacked_bytes_max`.
-void decode_unpacked(ByteView plain, Decompressor& decompressor, Bytes& json);
+// 0x02. Errc::corrupt otherwise, or if it is larger than `size_bytes_max`.
+void decode_unpacked(ByteView plain, Decompressor& decompressor, Bytes& json,
+                     std::size_t size_bytes_max = unpacked_bytes_max);
 
 }  // namespace holdfast::format

@@ -35,6 +35,13 @@ bool has_any(storage::Storage& storage, FileKind kind) {
   return found;
 }
 
+// How much JSON a real file of a kind has at most. A small file may claim much: it is compressed.
+std::size_t json_bytes_max(FileKind kind) noexcept {
+  if (kind == FileKind::lock) return std::size_t{1} << 20U;
+  if (kind == FileKind::snapshot) return std::size_t{128} << 20U;
+  return format::unpacked_bytes_max;
+}
+
 // Protects what is left of a repository that was deleted by half.
 void check_empty(storage::Storage& storage) {
   std::string_view found;
@@ -216,7 +223,7 @@ Bytes Repository::load_unpacked(FileKind kind, const Id& id, Codec& codec) {
       codec.sealer.open(stored, json);
     } else {
       codec.sealer.open(stored, codec.scratch);
-      format::decode_unpacked(codec.scratch, codec.decompressor, json);
+      format::decode_unpacked(codec.scratch, codec.decompressor, json, json_bytes_max(kind));
     }
     return json;
   });

@@ -149,6 +149,18 @@ TEST(Repository, RefusesAFileThatIsNotWhatItsNameSays) {
   EXPECT_NE(message_thrown(load).find(id.hex()), std::string::npos);
 }
 
+TEST(Repository, TakesNoMoreMemoryForAFileThanARealOneNeeds) {
+  TestRepository test;
+  Repository& repository = *test.repository;
+  for (const auto& [kind, size_bytes] : {std::pair(FileKind::lock, std::size_t{2} << 20U),
+                                         std::pair(FileKind::snapshot, std::size_t{130} << 20U)}) {
+    const Id id = repository.save_unpacked(kind, "{" + std::string(size_bytes, ' ') + "}");
+    EXPECT_LT(test.content(kind, id).size(), std::size_t{64} << 10U);
+    EXPECT_EQ(code_thrown([&] { static_cast<void>(repository.load_unpacked(kind, id)); }),
+              Errc::corrupt);
+  }
+}
+
 TEST(Repository, SaysWhatWasBeingWrittenWhenSpaceRanOut) {
   const TestRepository test;
   test.hooks->on_put = [](const storage::FileRef&) { throw Error(Errc::no_space, "disk full"); };
