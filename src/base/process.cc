@@ -51,6 +51,15 @@ Fd make_eventfd() {
   return fd;
 }
 
+// Makes an eventfd readable; for stop requests.
+struct Waking {
+  int fd;
+  void operator()() const noexcept {
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(fd, &one, sizeof one));  // full means awake already
+  }
+};
+
 // write(2) to a pipe that reports a reader's absence as EPIPE alone, without the signal, which
 // would end us. Other threads and the rest of this one keep their disposition of SIGPIPE.
 ssize_t write_without_signal(int fd, std::string_view bytes) noexcept {
@@ -103,10 +112,7 @@ class Run {
   Run& operator=(const Run&) = delete;
 
   ProcessResult to_the_end() {
-    const std::stop_callback waking(stop_, [this] {
-      const std::uint64_t one = 1;
-      static_cast<void>(!::write(wake_.get(), &one, sizeof one));  // full means awake already
-    });
+    const std::stop_callback waking(stop_, Waking{wake_.get()});
     while (!is_complete()) {
       wait_for_events();
       write_input();
@@ -269,47 +275,61 @@ ProcessResult run_process(const Command& command, std::string_view input, std::s
 }
 
 struct ChildSource::State {
-  explicit State(const Command& command)
+  State(const Command& command, std::stop_token stop_in)
       : program(command.argv.empty() ? "" : command.argv.front()),
+        stop(std::move(stop_in)),
+        wake(make_eventfd()),
         error_file(make_error_file()),
         output(make_pipe()),
         child(command,
               std::array{Placement{STDIN_FILENO}, Placement{STDOUT_FILENO, output.writing.get()},
                          Placement{STDERR_FILENO, error_file.get()}}),
-        deadline(deadline_of(command)) {
+        deadline(deadline_of(command)),
+        waking(stop, Waking{wake.get()}) {
     output.writing.reset();
   }
   ~State() { output.reading.reset(); }  // before the child is asked to end: it may wait to write
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  [[nodiscard]] bool is_late() const {
-    return deadline && std::chrono::steady_clock::now() >= *deadline;
+  // Waits until `fd` is readable. Ends the program and throws if it is stopped or late before.
+  void wait_for(int fd) {
+    std::array<pollfd, 2> waits{{{fd, POLLIN, 0}, {wake.get(), POLLIN, 0}}};
+    do {
+      if (stop.stop_requested()) {
+        end();
+        throw Error(Errc::cancelled, fmt::format("{} was ended before it was done", program));
+      }
+      if (deadline && std::chrono::steady_clock::now() >= *deadline) {
+        end();
+        throw Error(Errc::failed_child, fmt::format("{} did not end in time", program));
+      }
+      poll_until(waits, deadline, fd < 0);
+    } while (waits[0].revents == 0 && (fd >= 0 || !child.has_ended()));
   }
-  [[noreturn]] void throw_late() {
+  void end() noexcept {
     output.reading.reset();
     child.end();
-    throw Error(Errc::failed_child, fmt::format("{} did not end in time", program));
   }
 
   std::string program;
+  std::stop_token stop;
+  Fd wake;
   Fd error_file;
   Pipe output;
   Child child;
   std::optional<TimePoint> deadline;
+  std::stop_callback<Waking> waking;  // last: it uses `wake`
 };
 
-ChildSource::ChildSource(const Command& command) : state_(std::make_unique<State>(command)) {}
+ChildSource::ChildSource(const Command& command, std::stop_token stop)
+    : state_(std::make_unique<State>(command, std::move(stop))) {}
 ChildSource::~ChildSource() = default;
 
 std::size_t ChildSource::read(std::span<std::byte> into) {
   if (into.empty() || !state_->output.reading) return 0;
-  if (state_->deadline) {
-    std::array<pollfd, 1> waits{{{state_->output.reading.get(), POLLIN, 0}}};
-    do {
-      if (state_->is_late()) state_->throw_late();
-      poll_until(waits, state_->deadline, false);
-    } while (waits[0].revents == 0);
+  if (state_->deadline || state_->stop.stop_possible()) {
+    state_->wait_for(state_->output.reading.get());
   }
   const std::size_t count = read_some(state_->output.reading.get(), into, state_->program);
   if (count == 0) state_->output.reading.reset();
@@ -318,7 +338,7 @@ std::size_t ChildSource::read(std::span<std::byte> into) {
 
 int ChildSource::wait() {
   state_->output.reading.reset();
-  if (!state_->child.wait_until(state_->deadline)) state_->throw_late();
+  if (!state_->child.has_ended()) state_->wait_for(state_->child.end_fd());
   const int exit_code = state_->child.reap();
   if (exit_code < 0) throw system_error(ECHILD, fmt::format("waiting for {}", state_->program));
   errors_ = read_tail(state_->error_file, errors_bytes_max);

@@ -56,10 +56,11 @@ struct ProcessResult {
                                         std::size_t output_bytes_max = 16U << 20U);
 
 // A program whose standard output is read as a stream while it runs; standard input is /dev/null.
-// Past Command::timeout read() and wait() end it and throw Errc::failed_child.
+// Past Command::timeout read() and wait() end it and throw Errc::failed_child, after a stop request
+// Errc::cancelled, whether it writes anything or not.
 class ChildSource final : public ByteSource {
  public:
-  explicit ChildSource(const Command& command);
+  explicit ChildSource(const Command& command, std::stop_token stop = {});
   ~ChildSource() override;  // ends (SIGTERM, five seconds later SIGKILL) and reaps what still runs
   [[nodiscard]] std::size_t read(std::span<std::byte> into) override;
   // Waits for the end; the exit code as in ProcessResult. Call after read() returned 0.

@@ -346,6 +346,27 @@ TEST(ChildSource, FailsPastItsDeadline) {
   }
 }
 
+TEST(ChildSource, EndsSoonAfterAStopRequest) {
+  for (const char* script : {"sleep 60", "exec >&-; sleep 60", "yes"}) {
+    const Stopwatch watch;
+    std::stop_source stop;
+    ChildSource source(shell(script), stop.get_token());
+    const std::jthread stopper([&] {
+      std::this_thread::sleep_for(200ms);
+      stop.request_stop();
+    });
+    EXPECT_EQ(code_of([&] {
+                std::array<std::byte, 10000> buffer;
+                while (source.read(buffer) > 0) {
+                }
+                static_cast<void>(source.wait());
+              }),
+              Errc::cancelled)
+        << script;
+    EXPECT_LT(watch.elapsed(), 4s);
+  }
+}
+
 TEST(ChildSource, ThrowsIfTheProgramCannotBeStarted) {
   EXPECT_EQ(code_of([] { ChildSource source({.argv = {"no-such-program-here"}}); }),
             Errc::not_found);
