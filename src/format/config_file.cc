@@ -47,7 +47,7 @@ std::string to_json(const ConfigFile& config) {
   json.set("version", config.version);
   json.set("id", config.id);
   json.set("chunker_polynomial", fmt::format("{:x}", config.chunker_polynomial));
-  for (const auto& [key, value] : config.other.as_object()) json.set(key, value);
+  append_members(json, config.other);
   return json.dump();
 }
 
@@ -67,7 +67,7 @@ ConfigFile parse_config_file(std::string_view text) {
     config.chunker_polynomial = parse_polynomial(json.at("chunker_polynomial").as_string());
     for (const auto& [key, value] : json.as_object()) {
       if (key != "version" && key != "id" && key != "chunker_polynomial") {
-        config.other.set(key, value);
+        config.other.as_object().emplace_back(key, value);
       }
     }
     return config;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/error.h"
@@ -23,6 +24,21 @@ std::uint32_t number32_or_zero(const Json& object, std::string_view key) {
     throw Error(Errc::corrupt, fmt::format("{} is out of range: {}", key, number));
   }
   return static_cast<std::uint32_t>(number);
+}
+
+void append_members(Json& to, const Json& members) {
+  Json::Object& object = to.as_object();
+  const std::size_t own = object.size();  // few; keys of `members` are unique among themselves
+  for (const auto& [key, value] : members.as_object()) {
+    const auto end = object.begin() + static_cast<std::ptrdiff_t>(own);
+    const auto same = std::find_if(
+        object.begin(), end, [&name = key](const Json::Member& one) { return one.first == name; });
+    if (same != end) {
+      same->second = value;
+    } else {
+      object.emplace_back(key, value);
+    }
+  }
 }
 
 }  // namespace holdfast::format

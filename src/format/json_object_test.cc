@@ -23,6 +23,12 @@ TEST(JsonObject, IsParsedOrRefusedByName) {
   }
 }
 
+TEST(JsonObject, AppendsMembersBehindItsOwn) {
+  Json json = Json::parse(R"({"a":1,"b":2})", "json");
+  append_members(json, Json::parse(R"({"c":3,"a":4})", "json"));
+  EXPECT_EQ(json.dump(), R"({"a":4,"b":2,"c":3})");
+}
+
 TEST(JsonObject, GivesNumbersOf32Bits) {
   const Json json = parse_object(R"({"a":4294967295,"b":4294967296,"c":null,"d":-1})", "thing");
   EXPECT_EQ(number32_or_zero(json, "a"), 4294967295U);

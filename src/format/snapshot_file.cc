@@ -49,7 +49,7 @@ Json summary_to_json(const SnapshotSummary& summary) {
   json.set("backup_start", to_rfc3339(summary.backup_start));
   json.set("backup_end", to_rfc3339(summary.backup_end));
   for (const Counter& counter : counters) json.set(counter.key, summary.*counter.value);
-  for (const auto& [key, value] : summary.other.as_object()) json.set(key, value);
+  append_members(json, summary.other);
   return json;
 }
 
@@ -85,7 +85,7 @@ SnapshotSummary parse_summary(const Json& json) {
         key == "backup_start" || key == "backup_end" ||
         std::any_of(counters.begin(), counters.end(),
                     [&name = key](const Counter& counter) { return counter.key == name; });
-    if (!is_known) summary.other.set(key, value);
+    if (!is_known) summary.other.as_object().emplace_back(key, value);
   }
   return summary;
 }
@@ -111,7 +111,7 @@ Json to_json_value(const SnapshotFile& snapshot) {
   if (snapshot.original) json.set("original", snapshot.original->hex());
   if (!snapshot.program_version.empty()) json.set("program_version", snapshot.program_version);
   if (snapshot.summary) json.set("summary", summary_to_json(*snapshot.summary));
-  for (const auto& [key, value] : snapshot.other.as_object()) json.set(key, value);
+  append_members(json, snapshot.other);
   return json;
 }
 
@@ -143,7 +143,7 @@ SnapshotFile parse_snapshot_file(std::string_view text) {
     }
     for (const auto& [key, value] : json.as_object()) {
       if (std::find(snapshot_keys.begin(), snapshot_keys.end(), key) == snapshot_keys.end()) {
-        snapshot.other.set(key, value);
+        snapshot.other.as_object().emplace_back(key, value);
       }
     }
     return snapshot;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format/snapshot_file.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -75,6 +76,19 @@ TEST(SnapshotFile, KeepsMembersOfOthersInTheSummary) {
   EXPECT_EQ(snapshot.summary.value().other.at("command").as_string(), "rustic backup");
   EXPECT_NE(to_json(snapshot).find(R"("total_bytes_processed":0,"command":"rustic backup"}})"),
             std::string::npos);
+}
+
+// Were each compared with each, this would take minutes.
+TEST(SnapshotFile, IsNotSlowedDownByManyMembersOfOthers) {
+  constexpr std::size_t count = 300'000;
+  std::string members;
+  for (std::size_t i = 0; i < count; ++i)
+    members += fmt::format("{}\"k{}\":0", i == 0 ? "" : ",", i);
+  const std::string json = with(fmt::format(R"("summary":{{{0}}},{0})", members));
+  const SnapshotFile snapshot = parse_snapshot_file(json);
+  EXPECT_EQ(snapshot.other.as_object().size(), count);
+  EXPECT_EQ(snapshot.summary.value().other.as_object().size(), count);
+  EXPECT_GT(to_json(snapshot).size(), json.size());
 }
 
 TEST(SnapshotFile, WritesPathsThatAreNotUtf8AsGoDoes) {
