@@ -12,6 +12,23 @@ class JsonProgress final : public ProgressView {
  public:
   using ProgressView::ProgressView;
 
+  // The one stage that restic tells programs of.
+  void phase(std::string_view name) override {
+    if (name != "scan finished" || output_.verbosity() < 3) return;
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begun_;
+    Json line = Json::object();
+    line.set("message_type", "verbose_status");
+    line.set("action", "scan_finished");
+    line.set("item", "");
+    line.set("duration", time.count());
+    line.set("data_size", bytes_total.load());
+    line.set("data_size_in_repo", 0U);
+    line.set("metadata_size", 0U);
+    line.set("metadata_size_in_repo", 0U);
+    line.set("total_files", files_total.load());
+    output_.json_line(line);
+  }
+
   void item_done(const model::ItemDone& done) override {
     ProgressView::item_done(done);
     if (output_.verbosity() < 3) return;

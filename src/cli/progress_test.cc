@@ -145,6 +145,20 @@ TEST(JsonProgress, WritesItemsAndErrorsAsRestic) {
       "\"item\":\"/x\"}\n");
 }
 
+TEST(JsonProgress, TellsWhatTheScanFound) {
+  Screen screen(json_of(3));
+  const auto view = make_json_progress(screen.output, ProgressShape::backup);
+  view->files_total = 3;
+  view->bytes_total = 70;
+  view->phase("load index files");
+  EXPECT_EQ(screen.out.text, "");
+  view->phase("scan finished");
+  const Json line = Json::parse(screen.out.text, "line");
+  EXPECT_EQ(line.at("action").as_string(), "scan_finished");
+  EXPECT_EQ(line.at("total_files").as_uint(), 3U);
+  EXPECT_EQ(line.at("data_size").as_uint(), 70U);
+}
+
 TEST(Progress, AnswersARequestAndTicks) {
   Screen screen(json_of(1));
   StatusRequests requests;

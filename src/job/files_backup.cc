@@ -211,7 +211,7 @@ FilesBackupReport backup_stream(const Environment& environment, const Repository
   if (!options.command.empty()) {
     Command command;
     command.argv = options.command;
-    child.emplace(command);
+    child.emplace(command, stop.get_token());
   }
   ByteSource& source = child ? static_cast<ByteSource&>(*child) : *options.source;
   archive::StreamSaver saver(repository, writer, format::restic_chunks, cores_available());
