@@ -2,10 +2,12 @@
 // The rehearsal: restore into scratch, open, compare, report, throw away, record the proof.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "job/environment.h"
 #include "model/instance.h"
 #include "model/manifest.h"
@@ -14,7 +16,7 @@ namespace holdfast::job {
 
 struct DrillCheck {
   std::string component;
-  std::string name;      // "table orders", "index orders_by_day", "files", "query 1"
+  std::string name;  // "table orders", "index orders_by_day", "files", "query 1"
   bool passed = false;
   std::string expected, found;  // said where it failed
 };
@@ -23,6 +25,7 @@ struct DrillReport {
   std::string instance;
   format::Id snapshot, tree;
   Timestamp snapshot_time, started;
+  bool complete = true;        // false: the snapshot says itself that something is missing from it
   double restore_seconds = 0;  // the measured recovery time, without comparing
   double total_seconds = 0;
   std::vector<DrillCheck> checks;
@@ -30,6 +33,9 @@ struct DrillReport {
   [[nodiscard]] bool passed() const noexcept;
 };
 
+// `snapshot` as of find_instance_snapshot(). A copy that cannot be restored or is not what its
+// manifest says is a failed check, not an Error. Without access.no_lock and if all passed the proof
+// is stored. Nothing is left behind in the scratch place.
 [[nodiscard]] DrillReport drill(const Environment& environment, const RepositoryAccess& access,
                                 std::string_view snapshot, const model::Instance& instance,
                                 model::Observer& observer, std::stop_source& stop);
@@ -37,7 +43,8 @@ struct DrillReport {
 [[nodiscard]] std::string to_junit(const DrillReport& report);
 [[nodiscard]] Json to_json(const DrillReport& report);
 
-// What differs between what a manifest says of a database and what is found, as checks, one a table and object.
+// What differs between what a manifest says of a database and what is found, as checks, one a table
+// and object.
 [[nodiscard]] std::vector<DrillCheck> compare_database(const model::DatabaseFacts& expected,
                                                        const model::DatabaseFacts& found);
 

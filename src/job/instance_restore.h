@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// restore -I, import -I and what drill shares with them: an instance out of a snapshot or an exported directory.
+// restore -I, import -I and what drill shares with them: an instance out of a snapshot or an
+// exported directory.
 #pragma once
 
 #include <stop_token>
@@ -21,26 +22,27 @@ struct InstanceRestoreOptions {
 };
 
 struct InstanceRestoreReport {
-  model::Manifest manifest;             // of what was restored
-  std::string role;                     // "clone" or "replacement"
-  std::vector<std::string> databases;   // "orders → sqlite:/srv/new/orders.db: 12 tables, 3,456 rows, digests equal"
+  model::Manifest manifest;  // of what was restored
+  std::string role;          // "clone" or "replacement"
+  std::vector<std::string>
+      databases;  // "orders → sqlite:/srv/new/orders.db: 12 tables, 3,456 rows, digests equal"
   std::vector<std::string> files;
-  std::vector<std::string> kept;        // what was there before, under its new name, and how to remove it
+  std::vector<std::string> kept;  // what was there before, under its new name, and how to remove it
   std::vector<model::Finding> findings;
 };
 
-// Preflight on the target, load into a fresh place, compare with the manifest, then switch. Nothing that exists is
-// overwritten without options.replace. Interrupted: the journal puts back what was there.
-[[nodiscard]] InstanceRestoreReport restore_instance(const Environment& environment, const RepositoryAccess& access,
-                                                     std::string_view snapshot, const model::Instance& target,
-                                                     const InstanceRestoreOptions& options,
-                                                     model::Observer& observer, std::stop_source& stop);
+// Preflight on the target, load into a fresh place, compare with the manifest, then switch. Nothing
+// that exists is overwritten without options.replace. Interrupted: the journal puts back what was
+// there.
+[[nodiscard]] InstanceRestoreReport restore_instance(
+    const Environment& environment, const RepositoryAccess& access, std::string_view snapshot,
+    const model::Instance& target, const InstanceRestoreOptions& options, model::Observer& observer,
+    std::stop_source& stop);
 
 // From directories made by export or `restic restore`, or from single files an engine can import.
-[[nodiscard]] InstanceRestoreReport import_instance(const Environment& environment,
-                                                    const std::vector<std::filesystem::path>& sources,
-                                                    const model::Instance& target,
-                                                    const InstanceRestoreOptions& options,
-                                                    model::Observer& observer, std::stop_source& stop);
+[[nodiscard]] InstanceRestoreReport import_instance(
+    const Environment& environment, const std::vector<std::filesystem::path>& sources,
+    const model::Instance& target, const InstanceRestoreOptions& options, model::Observer& observer,
+    std::stop_source& stop);
 
 }  // namespace holdfast::job

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/grants.h"
+
+#include "base/error.h"
+#include "engine/registry.h"
+#include "profile/registry.h"
+
+namespace holdfast::job {
+
+std::vector<ComponentGrants> list_grants(const model::Instance& instance,
+                                         std::string_view purpose) {
+  if (purpose != "backup" && purpose != "restore" && purpose != "application") {
+    throw Error(Errc::usage, "grants are for backup, restore or application, not for \"" +
+                                 std::string(purpose) + "\"");
+  }
+  const model::Profile* profile = profile::find_profile(instance.profile);
+  check_rule(profile != nullptr, "an instance file names a known profile");
+  std::vector<ComponentGrants> all;
+  for (const model::DatabaseSettings& database : profile->plan(instance).databases) {
+    const engine::Engine* engine = engine::find_engine(database.engine);
+    if (engine == nullptr) {
+      throw Error(Errc::unsupported, "engine \"" + database.engine + "\" of database " +
+                                         database.name + " is not in this build");
+    }
+    // The password is not needed to say what the role needs.
+    const model::Endpoint endpoint{database.name, database.engine, database.uri,
+                                   database.user, nullptr,         database.options};
+    engine->check_endpoint(endpoint);
+    all.push_back(
+        {database.name, database.engine, database.uri, engine->grants(endpoint, purpose)});
+  }
+  return all;
+}
+
+}  // namespace holdfast::job

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// inspect: what a file or directory is, whose, whole or damaged, and what is in it. Reads only.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "model/finding.h"
+#include "model/manifest.h"
+#include "model/value.h"
+
+namespace holdfast::job {
+
+struct InspectedFile {
+  std::filesystem::path path;
+  bool known = false;  // false: no kind that this build knows; the rest is then empty but for the
+                       // size and time
+  std::string engine;  // "sqlite"; "holdfast" for exports, "restic" for repositories
+  std::string kind;    // "SQLite database"
+  bool whole = false;  // complete and sound as far as was looked
+  bool deep = false;   // content was read, not only headers
+  std::uint64_t size_bytes = 0;
+  Timestamp modified;
+  std::uint32_t uid = 0;
+  Json facts = Json::object();
+  std::vector<model::Finding> findings;
+  std::vector<model::TableFacts> tables;
+  std::vector<model::ObjectFacts> objects;
+};
+
+// A file is one result. A directory that is an export or a repository is one; of another each file
+// in it that is of a known kind is one (not those in its subdirectories), or the directory itself,
+// unknown, if none is. Errc::not_found naming a path that is not there. An engine's error on a file
+// is a finding `inspect-failed`.
+[[nodiscard]] std::vector<InspectedFile> inspect_paths(
+    const std::vector<std::filesystem::path>& paths, bool deep, std::stop_token stop);
+
+// The rows of a table "[SCHEMA.]T" in a file. Errc::unsupported if no engine knows the file,
+// Errc::not_found for the table.
+void inspect_rows(const std::filesystem::path& file, std::string_view table, model::RowSink& into);
+
+[[nodiscard]] Json to_json(const InspectedFile& file);
+
+}  // namespace holdfast::job

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/instance_preflight.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "job/instance_access.h"
+
+namespace holdfast::job {
+namespace {
+
+model::Finding repository_missing() {
+  model::Finding finding;
+  finding.code = "repository-missing";
+  finding.severity = model::Severity::warning;
+  finding.seen =
+      "no repository is named, neither in the instance file nor by an option or variable";
+  finding.why = "a backup has nowhere to go, and there is no last snapshot to compare with";
+  finding.mend = "Add [repository] with `location` and `password_file`.";
+  finding.mend_class = model::MendClass::manual;
+  return finding;
+}
+
+model::Finding repository_unobservable(const Error& error) {
+  model::Finding finding;
+  finding.code = "repository-unobservable";
+  finding.severity = model::Severity::blocker;
+  finding.seen = error.message();
+  finding.why = "a backup could not be stored, and there is nothing to compare with";
+  finding.mend = error.hint().empty() ? "Make the repository reachable." : error.hint();
+  finding.mend_class = model::MendClass::manual;
+  return finding;
+}
+
+// The manifest of the instance's last snapshot; its absence may be a finding.
+std::optional<model::Manifest> last_manifest(const Environment& environment,
+                                             const RepositoryAccess* access,
+                                             const model::Instance& instance,
+                                             model::Observer& observer, std::stop_source& stop,
+                                             std::vector<model::Finding>& findings) {
+  if (access == nullptr) {
+    findings.push_back(repository_missing());
+    return std::nullopt;
+  }
+  try {
+    OpenedRepository opened = open_repository(environment, *access, LockMode::shared, stop);
+    const auto snapshots =
+        instance_snapshots(archive::load_snapshots(*opened.repository), instance.name);
+    if (snapshots.empty()) return std::nullopt;
+    opened.repository->load_index(observer);
+    return load_instance_tree(*opened.repository, snapshots[0].file.tree).manifest;
+  } catch (const Error& error) {
+    // A wrong password may be asked for again, and an interrupted run is none that found something.
+    if (error.code() == Errc::cancelled || error.code() == Errc::wrong_password) throw;
+    findings.push_back(repository_unobservable(error));
+    return std::nullopt;
+  }
+}
+
+// As survey_instance() does it for its own findings.
+void accept(std::vector<model::Finding>& findings, const std::vector<Acceptance>& acceptances) {
+  for (model::Finding& finding : findings) {
+    if (finding.severity != model::Severity::blocker) continue;
+    for (const Acceptance& acceptance : acceptances) {
+      if (acceptance.code != finding.code || !acceptance.component.empty()) continue;
+      finding.accepted = true;
+      finding.accepted_reason = acceptance.reason;
+    }
+  }
+}
+
+}  // namespace
+
+InstancePreflightReport preflight_instance(const Environment& environment,
+                                           const RepositoryAccess* access,
+                                           const model::Instance& instance,
+                                           const InstancePreflightOptions& options,
+                                           model::Observer& observer, std::stop_source& stop) {
+  InstancePreflightReport report;
+  std::vector<model::Finding> own;
+  const std::optional<model::Manifest> last =
+      last_manifest(environment, access, instance, observer, stop, own);
+  accept(own, options.acceptances);
+  const model::Manifest* compared = last ? &*last : nullptr;
+  Survey survey = survey_instance(environment, instance, compared, options.acceptances, observer);
+  if (options.fix) {
+    report.fixed = fix_findings(environment, instance, survey, options.codes);
+    if (!report.fixed.empty())
+      survey = survey_instance(environment, instance, compared, options.acceptances, observer);
+  }
+  report.findings = std::move(survey.findings);
+  report.findings.insert(report.findings.end(), own.begin(), own.end());
+  std::stable_sort(report.findings.begin(), report.findings.end(),
+                   [](const auto& a, const auto& b) { return a.severity < b.severity; });
+  return report;
+}
+
+}  // namespace holdfast::job

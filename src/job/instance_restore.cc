@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/instance_restore.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/crew.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/units.h"
+#include "job/drill.h"
+#include "job/hooks.h"
+#include "job/instance_source.h"
+#include "job/instance_steps.h"
+#include "job/journal.h"
+#include "job/path_switch.h"
+#include "job/restore_plan.h"
+#include "job/scratch.h"
+
+namespace holdfast::job {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t differences_shown = 10;
+
+// "_before_20261120T105601Z"
+std::string kept_suffix(Clock& clock) {
+  const Timestamp now = clock.now();
+  const CalendarTime utc = calendar({now.seconds, now.nanoseconds, 0});
+  return fmt::format("_before_{:04}{:02}{:02}T{:02}{:02}{:02}Z", utc.year, utc.month, utc.day,
+                     utc.hour, utc.minute, utc.second);
+}
+
+// "3,456 rows"
+std::string counted(std::uint64_t number, std::string_view one, std::string_view several) {
+  std::string text = std::to_string(number);
+  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
+    text.insert(static_cast<std::size_t>(at), ",");
+  }
+  return text + " " + std::string(number == 1 ? one : several);
+}
+
+bool lies_below(const fs::path& path, const fs::path& directory) {
+  const auto [end, rest] =
+      std::mismatch(directory.begin(), directory.end(), path.begin(), path.end());
+  return end == directory.end() && rest != path.end();
+}
+
+// Of what was compared only what concerns the chosen tables.
+void keep_tables(const std::vector<model::TableName>& tables, model::DatabaseFacts& facts) {
+  const auto chosen = [&](const std::string& schema, const std::string& table) {
+    return std::any_of(tables.begin(), tables.end(), [&](const auto& name) {
+      return name.schema == schema && name.table == table;
+    });
+  };
+  std::erase_if(facts.tables,
+                [&](const auto& table) { return !chosen(table.schema, table.table); });
+  facts.objects.clear();
+}
+
+// One restore from the first hook to the last comparison. All of it, or nothing.
+class RestoreRun {
+ public:
+  RestoreRun(const Environment& environment, const InstanceSource* source,
+             const model::Instance& target, const RestorePlan& plan,
+             const InstanceRestoreOptions& options, model::Observer& observer, std::stop_token stop)
+      : environment_(environment),
+        source_(source),
+        target_(target),
+        plan_(plan),
+        options_(options),
+        observer_(observer),
+        stop_(std::move(stop)),
+        suffix_(kept_suffix(*environment.clock)),
+        scratch_("holdfast-restore", scratch_base()) {
+    for (const DatabaseTarget& database : plan.databases) {
+      if (const fs::path path = local_path(database.endpoint); !path.empty())
+        later_.push_back(path);
+    }
+    for (const FilesTarget& files : plan.files) {
+      for (const PathTarget& path : files.paths) {
+        if (is_inner(path.path)) later_.push_back(path.path);
+      }
+    }
+  }
+
+  void run(InstanceRestoreReport& report) {
+    with_error_hooks(target_, observer_, [&] {
+      run_hooks(target_.hooks.before_restore, "before_restore", target_, observer_, stop_);
+      journal_ = Journal::begin(environment_.state_directory, target_.name, "restore",
+                                environment_.program);
+      changes_.emplace(*journal_);
+      try {
+        all_or_nothing(report);
+      } catch (const Error&) {
+        put_back();
+        throw;
+      }
+    });
+    run_hooks(target_.hooks.after_restore, "after_restore", target_, observer_, stop_);
+  }
+
+ private:
+  void all_or_nothing(InstanceRestoreReport& report) {
+    if (must_stop()) quiesced_.emplace(target_, *journal_, observer_, stop_);
+    restore_files(report);
+    load_databases(report);
+    compare(report);
+    if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+    changes_->settle();
+    tidy();
+    if (quiesced_) {
+      observer_.phase("starting the application");
+      quiesced_->start();
+    }
+    journal_->close();
+  }
+
+  void put_back() {
+    try {
+      observer_.phase("putting back what was there");
+      journal_->undo_all();
+      quiesced_.reset();
+      journal_->close();
+    } catch (const Error& error) {
+      observer_.warning("not everything could be put back: " + error.message() +
+                        "; `holdfast resume` tries again");
+    }
+  }
+
+  [[nodiscard]] bool must_stop() const {
+    if (plan_.role != "replacement" || target_.quiesce.stop.empty()) return false;
+    if (target_.quiesce.when == model::QuiesceWhen::always) return true;
+    return std::any_of(plan_.databases.begin(), plan_.databases.end(),
+                       [](const DatabaseTarget& database) { return database.probe.needs_stop; });
+  }
+
+  struct Item {
+    const FilesTarget* files;
+    const PathTarget* target;
+    std::optional<PathSwitch> change;
+  };
+
+  // First those that lie in no other, all beside their places before the first is switched; then
+  // those that lie in them.
+  void restore_files(InstanceRestoreReport& report) {
+    std::vector<Item> outer, inner;
+    for (const FilesTarget& files : plan_.files) {
+      for (const PathTarget& target : files.paths) {
+        (is_inner(target.path) ? inner : outer).push_back({&files, &target, std::nullopt});
+      }
+    }
+    std::sort(inner.begin(), inner.end(),
+              [](const Item& a, const Item& b) { return a.target->path < b.target->path; });
+    for (Item& item : outer) restore_beside(item);
+    for (Item& item : outer) switch_in(item, options_.replace, report);
+    for (Item& item : inner) {
+      restore_beside(item);
+      // What is in its place came with the outer one, so it is ours.
+      switch_in(item, true, report);
+    }
+    for (std::vector<Item>* items : {&outer, &inner}) {
+      for (Item& item : *items) switched_.push_back(std::move(item));
+    }
+  }
+
+  [[nodiscard]] bool is_inner(const fs::path& path) const {
+    return std::any_of(plan_.files.begin(), plan_.files.end(), [&](const FilesTarget& files) {
+      return std::any_of(files.paths.begin(), files.paths.end(),
+                         [&](const PathTarget& other) { return lies_below(path, other.path); });
+    });
+  }
+
+  void restore_beside(Item& item) {
+    observer_.phase("restoring files " + item.files->facts.name);
+    item.change.emplace(item.target->path, *changes_);
+    const std::uint64_t failed = in_context("restoring " + item.target->path.string(), [&] {
+      return source_->restore(item.target->place, item.change->fresh(), true, observer_, stop_);
+    });
+    if (failed == 0) return;
+    throw Error(Errc::incomplete, fmt::format("{} items below {} could not be restored", failed,
+                                              item.target->path.string()))
+        .set_hint("Nothing was changed; what was in the way is told above.");
+  }
+
+  void switch_in(Item& item, bool replace, InstanceRestoreReport& report) {
+    const fs::path kept = item.target->path.string() + suffix_;
+    if (!item.change->switch_in(replace, kept)) return;
+    if (is_inner(item.target->path)) {
+      ours_.push_back(kept);
+    } else {
+      report.kept.push_back(kept.string() + "; remove it with: rm -rf " +
+                            shell_quoted(kept.string()));
+    }
+  }
+
+  void load_databases(InstanceRestoreReport& report) {
+    for (const DatabaseTarget& database : plan_.databases) {
+      const std::string& name = database.facts.name;
+      observer_.phase("loading database " + name);
+      if (const fs::path path = local_path(database.endpoint); !path.empty()) {
+        make_directories(path.parent_path(), *changes_);
+      }
+      engine::LoadOptions load;
+      load.tables = database.tables;
+      load.replace = options_.replace;
+      load.kept_suffix = suffix_;
+      load.scratch_directory = scratch_.path();
+      load.parallel = target_.limits.parallel != 0 ? target_.limits.parallel : cores_available();
+      load.before_change = [&](std::string_view what, const Json& undo) {
+        Json entry;
+        entry.set("engine", database.engine->name()).set("undo", undo);
+        changes_->announce("engine", name + ": " + std::string(what), entry);
+      };
+      engine::LoadReport loaded = in_context("loading database " + name, [&] {
+        if (!database.file.empty())
+          return database.engine->import_file(database.file, database.endpoint, load, stop_);
+        return database.engine->load(*source_->parts(database.facts), database.facts,
+                                     database.endpoint, load, stop_);
+      });
+      for (std::string& line : loaded.kept) report.kept.push_back(std::move(line));
+    }
+  }
+
+  void compare(InstanceRestoreReport& report) {
+    observer_.phase("comparing");
+    std::vector<std::string> differences;
+    for (const DatabaseTarget& database : plan_.databases)
+      compare_database_target(database, differences, report);
+    for (const FilesTarget& files : plan_.files) compare_files(files, differences, report);
+    if (differences.empty()) return;
+    const std::size_t more =
+        differences.size() > differences_shown ? differences.size() - differences_shown : 0;
+    if (more > 0) differences.resize(differences_shown);
+    throw Error(Errc::differs, fmt::format("what was restored is not what was backed up: {}{}",
+                                           fmt::join(differences, "; "),
+                                           more > 0 ? fmt::format("; and {} more", more) : ""));
+  }
+
+  void compare_database_target(const DatabaseTarget& database,
+                               std::vector<std::string>& differences,
+                               InstanceRestoreReport& report) {
+    model::DatabaseFacts found = database.facts;
+    found.tables.clear();
+    found.objects.clear();
+    found.uri = database.settings.uri;
+    in_context("looking at " + database.settings.uri,
+               [&] { database.engine->describe(database.endpoint, found, stop_); });
+    model::DatabaseFacts expected = database.facts;
+    // A file that was not looked into promises nothing.
+    const bool comparable =
+        database.file.empty() || !expected.tables.empty() || !expected.objects.empty();
+    model::DatabaseFacts compared = found;
+    if (!database.tables.empty()) {
+      keep_tables(database.tables, expected);
+      keep_tables(database.tables, compared);
+    }
+    if (comparable) {
+      for (const DrillCheck& check : compare_database(expected, compared)) {
+        if (check.passed) continue;
+        differences.push_back(fmt::format("{}: {}: {} instead of {}", check.component, check.name,
+                                          check.found, check.expected));
+      }
+    }
+    std::uint64_t rows = 0;
+    for (const model::TableFacts& table : compared.tables) rows += table.rows;
+    const bool digests =
+        comparable && std::all_of(expected.tables.begin(), expected.tables.end(),
+                                  [](const auto& table) { return !table.digest.empty(); });
+    report.databases.push_back(fmt::format(
+        "{} → {}: {}, {}, {}", database.facts.name, database.settings.uri,
+        counted(compared.tables.size(), "table", "tables"), counted(rows, "row", "rows"),
+        !comparable ? "nothing to compare with"
+        : digests   ? "digests equal"
+                    : "counts equal"));
+    if (source_ == nullptr) report.manifest.databases.push_back(std::move(found));
+  }
+
+  // Contents were read back before the switch; here all metadata are looked at once more, in their
+  // place. What was put in a directory afterwards, by design, is no difference.
+  void compare_files(const FilesTarget& files, std::vector<std::string>& differences,
+                     InstanceRestoreReport& report) {
+    for (const PathTarget& target : files.paths) {
+      const InstanceSource::Place place = source_->find(target.place);
+      NodeCounts counts = count_node(*place.parent, place.node, stop_);
+      for (const NodeDifference& difference :
+           compare_node(*place.parent, place.node, target.path, false, 100, stop_)) {
+        if (changed_since(target.path, difference)) continue;
+        differences.push_back(fmt::format("{}: {}: {} instead of {}", files.facts.name,
+                                          difference.path, difference.found, difference.expected));
+      }
+      report.files.push_back(fmt::format(
+          "{} → {}: {}, {}, {}, contents and metadata equal", files.facts.name,
+          target.path.string(), counted(counts.files, "file", "files"),
+          counted(counts.directories, "directory", "directories"), format_bytes(counts.bytes)));
+    }
+  }
+
+  // What this very restore has put into a directory that it restored: it is nothing too many, and
+  // the directory's time is that of now.
+  [[nodiscard]] bool changed_since(const fs::path& target, const NodeDifference& difference) const {
+    return std::any_of(later_.begin(), later_.end(), [&](const fs::path& place) {
+      if (!lies_below(place, target)) return false;
+      const std::string text = place.string();
+      // Databases have siblings: "data.db-wal".
+      if (difference.path == text || difference.path.starts_with(text + "/") ||
+          difference.path.starts_with(text + "-") || difference.path.starts_with(text + suffix_)) {
+        return true;
+      }
+      return lies_below(place, difference.path) &&
+             (difference.expected == "nothing" || difference.expected.starts_with("modified "));
+    });
+  }
+
+  void tidy() noexcept {
+    for (Item& item : switched_) item.change->tidy();
+    std::error_code ignored;
+    for (const fs::path& path : ours_) fs::remove_all(path, ignored);
+  }
+
+  const Environment& environment_;
+  const InstanceSource* source_;  // null: single files are imported
+  const model::Instance& target_;
+  const RestorePlan& plan_;
+  const InstanceRestoreOptions& options_;
+  model::Observer& observer_;
+  std::stop_token stop_;
+  std::string suffix_;
+  TemporaryDirectory scratch_;
+  std::unique_ptr<Journal> journal_;
+  std::optional<Changes> changes_;
+  std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
+  std::vector<Item> switched_;
+  std::vector<fs::path> later_;  // what may lie in a restored directory without being of it
+  std::vector<fs::path> ours_;   // kept without need: removed in the end
+};
+
+void run_restore(const Environment& environment, const InstanceSource* source,
+                 const model::Instance& target, const RestorePlan& plan,
+                 const InstanceRestoreOptions& options, model::Observer& observer,
+                 const std::stop_token& stop, InstanceRestoreReport& report) {
+  refuse_blockers(plan.findings);
+  report.role = plan.role;
+  report.findings = plan.findings;
+  if (plan.databases.empty() && plan.files.empty()) {
+    throw Error(Errc::usage, "there is nothing to restore")
+        .set_hint("Choose other components with --component.");
+  }
+  RestoreRun(environment, source, target, plan, options, observer, stop).run(report);
+}
+
+}  // namespace
+
+InstanceRestoreReport restore_instance(const Environment& environment,
+                                       const RepositoryAccess& access, std::string_view snapshot,
+                                       const model::Instance& target,
+                                       const InstanceRestoreOptions& options,
+                                       model::Observer& observer, std::stop_source& stop) {
+  const InstanceLock only_one(environment.state_directory, target.name);
+  resume_first(environment, target, observer);
+  observer.phase("opening the repository");
+  OpenedRepository opened = open_repository(environment, access, LockMode::shared, stop);
+  const archive::Snapshot found = find_instance_snapshot(*opened.repository, snapshot, target.name);
+  opened.repository->load_index(observer);
+  const std::unique_ptr<InstanceSource> source =
+      open_instance_source(*opened.repository, found.file.tree);
+  InstanceRestoreReport report;
+  report.manifest = source->manifest();
+  const RestorePlan plan =
+      plan_restore(environment, *source, target, options, observer, stop.get_token());
+  run_restore(environment, source.get(), target, plan, options, observer, stop.get_token(), report);
+  return report;
+}
+
+InstanceRestoreReport import_instance(const Environment& environment,
+                                      const std::vector<fs::path>& sources,
+                                      const model::Instance& target,
+                                      const InstanceRestoreOptions& options,
+                                      model::Observer& observer, std::stop_source& stop) {
+  if (sources.empty()) throw Error(Errc::usage, "nothing to import is named");
+  const InstanceLock only_one(environment.state_directory, target.name);
+  resume_first(environment, target, observer);
+  InstanceRestoreReport report;
+  std::error_code failure;
+  if (sources.size() == 1 && fs::is_directory(sources[0], failure)) {
+    const std::unique_ptr<InstanceSource> source = open_instance_source(sources[0]);
+    report.manifest = source->manifest();
+    const RestorePlan plan =
+        plan_restore(environment, *source, target, options, observer, stop.get_token());
+    run_restore(environment, source.get(), target, plan, options, observer, stop.get_token(),
+                report);
+    return report;
+  }
+  report.manifest.program_version = "holdfast " HOLDFAST_VERSION;
+  report.manifest.instance = target.name;
+  report.manifest.profile = target.profile;
+  report.manifest.home = target.home;
+  report.manifest.hostname = environment.hostname;
+  report.manifest.started = environment.clock->now();
+  const RestorePlan plan = plan_import(environment, sources, target, options, observer);
+  run_restore(environment, nullptr, target, plan, options, observer, stop.get_token(), report);
+  report.manifest.ended = environment.clock->now();
+  return report;
+}
+
+}  // namespace holdfast::job

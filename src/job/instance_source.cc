@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/instance_source.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "archive/file_node.h"
+#include "archive/restorer.h"
+#include "archive/tree_walk.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/units.h"
+#include "job/file_listing.h"
+#include "job/instance_access.h"
+
+namespace holdfast::job {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t manifest_bytes_max = 256U << 20U;
+
+std::string counts_text(std::uint64_t files, std::uint64_t directories, std::uint64_t bytes) {
+  return fmt::format("{} files in {} directories, {} bytes", files, directories, bytes);
+}
+
+std::pair<std::string, std::string> split_place(const std::string& place) {
+  const std::size_t slash = place.rfind('/');
+  if (slash == std::string::npos) return {"", place};
+  return {place.substr(0, slash), place.substr(slash + 1)};
+}
+
+std::uint64_t restore_here(const InstanceSource::Place& place, const fs::path& target, bool verify,
+                           model::Observer& observer, const std::stop_token& stop) {
+  restore_node(*place.parent, place.node, target, observer, stop);
+  if (!verify) return 0;
+  const auto differences = compare_node(*place.parent, place.node, target, true, 1000, stop);
+  for (const NodeDifference& difference : differences) {
+    ++observer.errors;
+    observer.item_failed(difference.path, "verify",
+                         difference.found + " instead of " + difference.expected);
+  }
+  return differences.size();
+}
+
+class SnapshotSource final : public InstanceSource {
+ public:
+  SnapshotSource(repo::Repository& repository, InstanceTree tree)
+      : InstanceSource(std::move(tree.manifest)), repository_(repository), tree_(tree.tree) {}
+
+  [[nodiscard]] std::unique_ptr<model::PartSource> parts(
+      const model::DatabaseFacts& facts) const override {
+    return open_parts(repository_, tree_, facts);
+  }
+
+  [[nodiscard]] ListingDifference compare_listing(const model::FilesFacts& files,
+                                                  std::stop_token stop) const override {
+    if (files.paths.empty() && files.files == 0) return {};
+    FileListing listing = list_files(
+        repository_, archive::find_tree(repository_, tree_, "/" + files.directory), stop);
+    const std::string expected = counts_text(files.files, files.directories, files.bytes);
+    const std::string found = counts_text(listing.files, listing.directories, listing.bytes);
+    if (expected != found) return {expected, found};
+    if (files.content_sha256.empty() || listing.finish() == files.content_sha256) return {};
+    return {expected + ", as they were listed at the backup",
+            "as many, but content, mode, owner or another attribute of at least one differs"};
+  }
+
+  [[nodiscard]] Place find(const std::string& place) const override {
+    const auto [above, name] = split_place(place);
+    auto node = archive::find_node(repository_, tree_, "/" + place);
+    if (!node) throw Error(Errc::not_found, "the snapshot has no " + place);
+    return {open_node_directory(repository_, archive::find_tree(repository_, tree_, "/" + above)),
+            std::move(*node)};
+  }
+
+  [[nodiscard]] std::uint64_t restore(const std::string& place, const fs::path& target, bool verify,
+                                      model::Observer& observer,
+                                      std::stop_token stop) const override {
+    const Place found = find(place);
+    if (found.node.type != format::NodeType::dir) {
+      return restore_here(found, target, verify, observer, std::move(stop));
+    }
+    if (!found.node.subtree) throw Error(Errc::corrupt, place + " has no tree");
+    archive::RestoreOptions options;
+    options.target = target;
+    options.verify = verify;
+    const archive::RestoreReport report =
+        archive::restore_tree(repository_, *found.node.subtree, options, observer, stop);
+    const Fd parent = open_file(target.parent_path(), O_RDONLY | O_DIRECTORY);
+    archive::apply_metadata(parent.get(), target.filename().string(), found.node, target.string());
+    return report.items_failed;
+  }
+
+ private:
+  repo::Repository& repository_;
+  format::Id tree_;
+};
+
+class DirectorySource final : public InstanceSource {
+ public:
+  DirectorySource(fs::path directory, model::Manifest manifest)
+      : InstanceSource(std::move(manifest)), directory_(std::move(directory)) {}
+
+  [[nodiscard]] std::unique_ptr<model::PartSource> parts(
+      const model::DatabaseFacts& facts) const override {
+    return open_parts(directory_, facts);
+  }
+
+  // Directories on the way to the paths count in a snapshot and not in an export, so only files are
+  // compared.
+  [[nodiscard]] ListingDifference compare_listing(const model::FilesFacts& files,
+                                                  std::stop_token stop) const override {
+    NodeCounts counts;
+    for (const model::PathFacts& path : files.paths) {
+      const Place found = find(path.place);
+      const NodeCounts more = count_node(*found.parent, found.node, stop);
+      counts.files += more.files;
+    }
+    if (counts.files == files.files) return {};
+    return {fmt::format("{} files", files.files), fmt::format("{} files", counts.files)};
+  }
+
+  [[nodiscard]] Place find(const std::string& place) const override {
+    const auto [above, name] = split_place(place);
+    std::unique_ptr<NodeDirectory> parent = open_node_directory(directory_ / above);
+    for (format::Node& node : parent->entries()) {
+      if (node.name == name) return {std::move(parent), std::move(node)};
+    }
+    throw Error(Errc::not_found, directory_.string() + " has no " + place);
+  }
+
+  [[nodiscard]] std::uint64_t restore(const std::string& place, const fs::path& target, bool verify,
+                                      model::Observer& observer,
+                                      std::stop_token stop) const override {
+    return restore_here(find(place), target, verify, observer, std::move(stop));
+  }
+
+ private:
+  fs::path directory_;
+};
+
+std::string display(const std::set<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+std::unique_ptr<InstanceSource> open_instance_source(repo::Repository& repository,
+                                                     const format::Id& root_tree) {
+  return std::make_unique<SnapshotSource>(repository, load_instance_tree(repository, root_tree));
+}
+
+std::unique_ptr<InstanceSource> open_instance_source(const fs::path& directory) {
+  fs::path found = directory;
+  std::error_code failure;
+  if (!fs::exists(found / "holdfast.json", failure)) {
+    std::vector<fs::path> below;
+    for (const auto& item : fs::directory_iterator(directory, failure)) {
+      if (item.is_directory(failure) && fs::exists(item.path() / "holdfast.json", failure)) {
+        below.push_back(item.path());
+      }
+    }
+    if (below.size() != 1) {
+      throw Error(
+          Errc::not_found,
+          directory.string() + (below.empty() ? " holds no instance: it has no holdfast.json"
+                                              : " holds several instances"))
+          .set_hint(below.empty()
+                        ? "Name a directory made by `holdfast export`, or the files to import."
+                        : "Name one of its subdirectories.");
+    }
+    found = below[0];
+  }
+  model::Manifest manifest =
+      model::parse_manifest(read_text_file(found / "holdfast.json", manifest_bytes_max));
+  return std::make_unique<DirectorySource>(fs::absolute(found).lexically_normal(),
+                                           std::move(manifest));
+}
+
+archive::Snapshot find_instance_snapshot(repo::Repository& repository, std::string_view text,
+                                         std::string_view instance) {
+  if (text != "latest") {
+    archive::FoundSnapshot found = archive::find_snapshot(repository, text, {});
+    if (!found.subfolder.empty()) {
+      throw Error(Errc::usage,
+                  "an instance is restored from a whole snapshot, not from a folder of it")
+          .set_hint("Choose with --component and --table.");
+    }
+    return std::move(found.snapshot);
+  }
+  const std::vector<archive::Snapshot> all = archive::load_snapshots(repository);
+  if (auto own = instance_snapshots(all, instance); !own.empty()) return std::move(own[0]);
+  std::set<std::string> paths;
+  const archive::Snapshot* newest = nullptr;
+  for (const archive::Snapshot& snapshot : all) {
+    if (!snapshot.file.has_tag(instance_tag) || snapshot.file.paths.size() != 1) continue;
+    if (!snapshot.file.paths[0].starts_with('/')) continue;
+    paths.insert(snapshot.file.paths[0].substr(1));
+    if (newest == nullptr || newest->file.time <= snapshot.file.time) newest = &snapshot;
+  }
+  if (paths.empty()) {
+    throw Error(Errc::not_found, "the repository has no snapshot of an instance")
+        .set_hint("`holdfast backup -I FILE.toml` makes one.");
+  }
+  if (paths.size() > 1) {
+    throw Error(Errc::usage,
+                fmt::format("the repository has no snapshot of {}, but of {}: \"latest\" of which?",
+                            instance, display(paths)))
+        .set_hint("Name the snapshot by its id; `holdfast snapshots` lists them.");
+  }
+  return *newest;
+}
+
+}  // namespace holdfast::job

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/restore_plan.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "engine/registry.h"
+
+namespace holdfast::job {
+namespace {
+
+namespace fs = std::filesystem;
+using model::Finding;
+using model::MendClass;
+using model::Severity;
+
+Finding make(std::string code, Severity severity, std::string component, std::string seen,
+             std::string why, std::string mend) {
+  Finding finding;
+  finding.code = std::move(code);
+  finding.severity = severity;
+  finding.component = std::move(component);
+  finding.seen = std::move(seen);
+  finding.why = std::move(why);
+  finding.mend = std::move(mend);
+  finding.mend_class = MendClass::manual;
+  return finding;
+}
+
+constexpr std::string_view keep_why = "nothing that exists is overwritten unless that is asked for";
+constexpr std::string_view keep_mend =
+    "Choose another place, or give --replace: what is there is then kept under a new name.";
+
+std::uint64_t bytes_of(const model::DatabaseFacts& facts) {
+  std::uint64_t bytes = 0;
+  for (const model::PartFacts& part : facts.parts) bytes += part.size_bytes;
+  return bytes;
+}
+
+// What has to fit where, file system by file system.
+class Space {
+ public:
+  void need(const fs::path& path, std::uint64_t bytes) {
+    const fs::path directory = nearest_directory(path.parent_path());
+    struct ::stat status {};
+    if (::stat(directory.c_str(), &status) != 0) return;  // its own finding
+    Need& need = needs_[status.st_dev];
+    if (need.directory.empty()) need.directory = directory;
+    need.bytes += bytes;
+  }
+
+  void report(std::vector<Finding>& findings) const {
+    for (const auto& [device, need] : needs_) {
+      const auto free = free_bytes(need.directory);
+      if (!free) {
+        findings.push_back(make("target-space-unobservable", Severity::blocker, "",
+                                "the free space at " + need.directory.string() + " cannot be told",
+                                "the restore might fail half-way",
+                                "Look at it yourself, then accept this."));
+      } else if (*free < need.bytes) {
+        findings.push_back(
+            make("target-space", Severity::blocker, "",
+                 fmt::format("{} has {} free, the copy needs {}", need.directory.string(),
+                             format_bytes(*free), format_bytes(need.bytes)),
+                 "the restore would fail half-way", "Free space there, or choose another place."));
+      }
+    }
+  }
+
+ private:
+  struct Need {
+    fs::path directory;
+    std::uint64_t bytes = 0;
+  };
+  std::map<dev_t, Need> needs_;
+};
+
+class Planner {
+ public:
+  Planner(const Environment& environment, const model::Instance& target,
+          const InstanceRestoreOptions& options, model::Observer& observer)
+      : environment_(environment), target_(target), options_(options), observer_(observer) {}
+
+  RestorePlan plan;
+
+  [[nodiscard]] bool wants(const std::string& component) const {
+    return options_.components.empty() ||
+           std::find(options_.components.begin(), options_.components.end(), component) !=
+               options_.components.end();
+  }
+
+  void add(Finding finding) { plan.findings.push_back(std::move(finding)); }
+
+  // Every component and table that was asked for is in the source.
+  void check_names(const model::Manifest& manifest) const {
+    std::vector<std::string> known;
+    for (const auto& database : manifest.databases) known.push_back(database.name);
+    for (const auto& files : manifest.files) known.push_back(files.name);
+    for (const std::string& wanted : options_.components) {
+      if (std::find(known.begin(), known.end(), wanted) != known.end()) continue;
+      throw Error(Errc::not_found, fmt::format("the copy has no component \"{}\"", wanted))
+          .set_hint(fmt::format("It has: {}.", fmt::join(known, ", ")));
+    }
+    std::vector<std::string> tables;
+    for (const auto& database : manifest.databases) {
+      if (!wants(database.name)) continue;
+      for (const auto& table : database.tables) {
+        tables.push_back(model::TableName{table.schema, table.table}.display());
+      }
+    }
+    for (const std::string& wanted : options_.tables) {
+      const bool found = std::any_of(
+          manifest.databases.begin(), manifest.databases.end(),
+          [&](const auto& one) { return wants(one.name) && !select(one, wanted).empty(); });
+      if (found) continue;
+      if (tables.size() > 30) {
+        const std::size_t more = tables.size() - 30;
+        tables.resize(30);
+        tables.push_back(fmt::format("and {} more", more));
+      }
+      throw Error(Errc::not_found, fmt::format("the copy has no table \"{}\"", wanted))
+          .set_hint(fmt::format("It has: {}.", fmt::join(tables, ", ")));
+    }
+  }
+
+  // The tables of a database that "[SCHEMA.]T" or "SCHEMA.*" means.
+  static std::vector<model::TableName> select(const model::DatabaseFacts& facts,
+                                              const std::string& wanted) {
+    std::vector<model::TableName> tables;
+    const std::string schema =
+        wanted.ends_with(".*") ? wanted.substr(0, wanted.size() - 2) : std::string();
+    for (const model::TableFacts& table : facts.tables) {
+      const model::TableName name{table.schema, table.table};
+      const bool whole_schema = !schema.empty() && table.schema == schema;
+      if (whole_schema || name.display() == wanted || table.table == wanted) tables.push_back(name);
+    }
+    return tables;
+  }
+
+  void add_database(const model::DatabaseFacts& facts, const fs::path& file) {
+    DatabaseTarget database;
+    database.facts = facts;
+    database.file = file;
+    for (const std::string& wanted : options_.tables) {
+      for (model::TableName& table : select(facts, wanted))
+        database.tables.push_back(std::move(table));
+    }
+    if (!options_.tables.empty() && database.tables.empty()) return;
+    const auto settings =
+        std::find_if(target_.databases.begin(), target_.databases.end(),
+                     [&](const auto& candidate) { return candidate.name == facts.name; });
+    if (settings == target_.databases.end()) {
+      return add(make("target-missing", Severity::blocker, facts.name,
+                      fmt::format("{} has no [[database]] of this name, and the copy has one ({})",
+                                  target_.file, facts.uri),
+                      "it would not be restored",
+                      "Add it with the uri to restore to, or choose with --component."));
+    }
+    database.settings = *settings;
+    if (settings->engine != facts.engine) {
+      return add(make(
+          "engine-differs", Severity::blocker, facts.name,
+          fmt::format("the copy is of engine {}, the target {}", facts.engine, settings->engine),
+          "a copy is loaded by the engine that made it", "Correct the uri of the target."));
+    }
+    database.engine = engine::find_engine(settings->engine);
+    if (database.engine == nullptr) {
+      return add(make("engine-missing", Severity::blocker, facts.name,
+                      "engine \"" + settings->engine + "\" is not in this build",
+                      "it would not be restored", "Install a build with this engine."));
+    }
+    database.endpoint = make_endpoint(*settings);
+    database.engine->check_endpoint(database.endpoint);
+    look_at(database);
+    plan.databases.push_back(std::move(database));
+  }
+
+  void add_files(const model::FilesFacts& facts, const InstanceSource& source,
+                 const std::stop_token& stop) {
+    const auto settings =
+        std::find_if(target_.files.begin(), target_.files.end(),
+                     [&](const auto& candidate) { return candidate.name == facts.name; });
+    if (settings == target_.files.end()) {
+      return add(make("target-missing", Severity::blocker, facts.name,
+                      target_.file + " has no [[files]] of this name, and the copy has one",
+                      "they would not be restored",
+                      "Add it with the paths to restore to, or choose with --component."));
+    }
+    if (settings->paths.size() != facts.paths.size()) {
+      return add(make("target-paths", Severity::blocker, facts.name,
+                      fmt::format("the copy has {} paths, the target {}", facts.paths.size(),
+                                  settings->paths.size()),
+                      "the n-th path of the target takes the n-th of the copy",
+                      fmt::format("Give as many: the copy has {}.", sources_of(facts))));
+    }
+    FilesTarget files;
+    files.facts = facts;
+    for (std::size_t i = 0; i < facts.paths.size(); ++i) {
+      PathTarget path{facts.paths[i].place, fs::path(settings->paths[i]).lexically_normal()};
+      if (path.path.filename().empty()) path.path = path.path.parent_path();
+      const InstanceSource::Place found = source.find(path.place);
+      path.bytes = count_node(*found.parent, found.node, stop).bytes;
+      look_at(path, facts.name);
+      files.paths.push_back(std::move(path));
+    }
+    const ListingDifference listing = source.compare_listing(facts, stop);
+    if (listing.expected != listing.found) {
+      add(make(
+          "source-differs", Severity::blocker, facts.name,
+          fmt::format("the manifest says {}; the copy has {}", listing.expected, listing.found),
+          "the copy is not what was backed up", "Restore from another snapshot."));
+    }
+    plan.files.push_back(std::move(files));
+  }
+
+  void note_completeness(const model::Manifest& manifest) {
+    if (manifest.complete) return;
+    std::string codes;
+    for (const Finding& finding : manifest.findings) {
+      codes += (codes.empty() ? "" : ", ") + finding.code;
+      if (!finding.component.empty()) codes += ":" + finding.component;
+    }
+    add(make("copy-incomplete", Severity::warning, "",
+             "the copy was incomplete when it was made: " + codes,
+             "what was not copied cannot be restored",
+             "See `findings` in the snapshot's holdfast.json."));
+  }
+
+  // Two components cannot go to one place.
+  void check_overlaps() {
+    std::map<fs::path, std::string> taken;
+    const auto take = [&](const fs::path& path, const std::string& component) {
+      if (path.empty()) return;
+      const auto [other, is_new] = taken.try_emplace(path, component);
+      if (is_new) return;
+      add(make("target-overlap", Severity::blocker, component,
+               path.string() + " is the place of " + other->second + " too",
+               "one would overwrite the other", "Give each a place of its own."));
+    };
+    for (const DatabaseTarget& database : plan.databases)
+      take(local_path(database.endpoint), database.facts.name);
+    for (const FilesTarget& files : plan.files) {
+      for (const PathTarget& path : files.paths) take(path.path, files.facts.name);
+    }
+  }
+
+  void check_space() {
+    Space space;
+    for (const DatabaseTarget& database : plan.databases) {
+      const fs::path path = local_path(database.endpoint);
+      if (!path.empty()) space.need(path, bytes_of(database.facts));
+    }
+    for (const FilesTarget& files : plan.files) {
+      for (const PathTarget& path : files.paths) space.need(path.path, path.bytes);
+    }
+    space.report(plan.findings);
+  }
+
+  void choose_role(const model::Manifest& manifest) {
+    if (target_.restore_role != model::RestoreRole::unset) {
+      plan.role = target_.restore_role == model::RestoreRole::clone ? "clone" : "replacement";
+      return;
+    }
+    const bool same_uris =
+        std::all_of(manifest.databases.begin(), manifest.databases.end(), [&](const auto& facts) {
+          return std::any_of(target_.databases.begin(), target_.databases.end(),
+                             [&](const auto& settings) {
+                               return settings.name == facts.name && settings.uri == facts.uri;
+                             });
+        });
+    const bool same = same_uris && same_paths(manifest) && target_.home == manifest.home &&
+                      environment_.hostname == manifest.hostname;
+    plan.role = same ? "replacement" : "clone";
+  }
+
+  // Sorts, applies acceptances, tells.
+  RestorePlan finish() {
+    for (Finding& finding : plan.findings) accept(finding);
+    std::stable_sort(plan.findings.begin(), plan.findings.end(),
+                     [](const Finding& a, const Finding& b) { return a.severity < b.severity; });
+    for (const Finding& finding : plan.findings) observer_.finding(finding);
+    return std::move(plan);
+  }
+
+ private:
+  static std::string sources_of(const model::FilesFacts& facts) {
+    std::string text;
+    for (const model::PathFacts& path : facts.paths)
+      text += (text.empty() ? "" : ", ") + path.source;
+    return text;
+  }
+
+  [[nodiscard]] bool same_paths(const model::Manifest& manifest) const {
+    return std::all_of(
+        manifest.files.begin(), manifest.files.end(), [&](const model::FilesFacts& facts) {
+          return std::any_of(target_.files.begin(), target_.files.end(), [&](const auto& settings) {
+            return settings.name == facts.name &&
+                   std::equal(settings.paths.begin(), settings.paths.end(), facts.paths.begin(),
+                              facts.paths.end(),
+                              [](const std::string& path, const model::PathFacts& was) {
+                                return path == was.source;
+                              });
+          });
+        });
+  }
+
+  void look_at(DatabaseTarget& database) {
+    const std::string& name = database.facts.name;
+    try {
+      database.probe = database.engine->probe(database.endpoint);
+    } catch (const Error& error) {
+      add(make("probe-unobservable", Severity::blocker, name, error.message(),
+               "it cannot be told whether something is there that would be overwritten",
+               error.hint().empty() ? "Make it reachable." : error.hint()));
+      return;
+    }
+    if (!database.tables.empty() && !database.probe.abilities.tables) {
+      throw Error(Errc::unsupported,
+                  fmt::format("engine {} restores no single tables", database.settings.engine))
+          .set_hint("Leave out --table, or choose other components with --component.");
+    }
+    if (database.probe.exists && !database.probe.empty && !options_.replace) {
+      add(make("target-not-empty", Severity::blocker, name,
+               database.settings.uri + " exists and is not empty", std::string(keep_why),
+               std::string(keep_mend)));
+    }
+    if (const fs::path path = local_path(database.endpoint); !path.empty())
+      check_writable(path, name);
+  }
+
+  void look_at(const PathTarget& target, const std::string& component) {
+    const fs::path& path = target.path;
+    check_writable(path, component);
+    struct ::stat status {};
+    if (::lstat(path.c_str(), &status) != 0) {
+      if (errno != ENOENT && errno != ENOTDIR) {
+        add(make("target-unobservable", Severity::blocker, component,
+                 system_error(errno, path.string()).message(),
+                 "it cannot be told whether something is there that would be overwritten",
+                 "Give this user the right to look at it."));
+      }
+      return;
+    }
+    struct ::stat above {};
+    if (S_ISDIR(status.st_mode) && ::stat(path.parent_path().c_str(), &above) == 0 &&
+        (above.st_dev != status.st_dev || path == path.parent_path())) {
+      add(make("target-mount-point", Severity::blocker, component,
+               path.string() + " is a mount point",
+               "what is there could not be kept under a new name",
+               "Name a directory below it, or unmount it."));
+      return;
+    }
+    if (S_ISLNK(status.st_mode)) {
+      add(make("target-symlink", Severity::warning, component,
+               path.string() + " is a symbolic link", "the link is replaced, not what it points to",
+               "Name what it points to if that is meant."));
+    }
+    std::error_code failure;
+    const bool empty = S_ISDIR(status.st_mode) && fs::is_empty(path, failure);
+    if (failure) {
+      add(make("target-unobservable", Severity::blocker, component,
+               system_error(failure.value(), path.string()).message(),
+               "it cannot be told whether something is there that would be overwritten",
+               "Give this user the right to look at it."));
+    } else if (!empty && !options_.replace) {
+      add(make("target-not-empty", Severity::blocker, component,
+               path.string() + " exists and is not empty", std::string(keep_why),
+               std::string(keep_mend)));
+    }
+  }
+
+  void check_writable(const fs::path& path, const std::string& component) {
+    const fs::path directory = nearest_directory(path.parent_path());
+    if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return;
+    add(make("target-not-writable", Severity::blocker, component,
+             fmt::format("{}: this user may not write in {}", path.string(), directory.string()),
+             "the restore would fail",
+             "Run as a user who may, or change the directory's mode or owner."));
+  }
+
+  void accept(Finding& finding) const {
+    if (finding.severity != Severity::blocker) return;
+    const auto fits = [&](const std::string& code, const std::string& component) {
+      return code == finding.code && (component.empty() || component == finding.component);
+    };
+    for (const Acceptance& acceptance : options_.acceptances) {
+      if (!fits(acceptance.code, acceptance.component)) continue;
+      finding.accepted = true;
+      finding.accepted_reason = acceptance.reason;
+    }
+    const std::string today = to_rfc3339(environment_.clock->now()).substr(0, 10);
+    for (const model::AcceptSetting& setting : target_.accepts) {
+      if (!fits(setting.code, setting.component)) continue;
+      if (!setting.until.empty() && setting.until < today) continue;
+      finding.accepted = true;
+      finding.accepted_reason = setting.reason;
+    }
+  }
+
+  const Environment& environment_;
+  const model::Instance& target_;
+  const InstanceRestoreOptions& options_;
+  model::Observer& observer_;
+};
+
+// What an engine says of a file to import, and which engine.
+struct ImportedFile {
+  fs::path path;
+  const engine::Engine* engine = nullptr;
+  engine::Inspection inspection;
+};
+
+ImportedFile look_at_file(const fs::path& path) {
+  std::error_code failure;
+  if (!fs::exists(path, failure)) throw Error(Errc::not_found, path.string() + " does not exist");
+  if (fs::is_directory(path, failure)) {
+    throw Error(Errc::usage,
+                path.string() + " is a directory; it cannot be imported together with other things")
+        .set_hint("Import one directory, or files alone.");
+  }
+  for (const engine::Engine* engine : engine::all_engines()) {
+    if (auto inspection = engine->inspect(path, true))
+      return {path, engine, std::move(*inspection)};
+  }
+  throw Error(Errc::unsupported, path.string() + " is of no kind that this build can import")
+      .set_hint("`holdfast inspect` says what it knows of a file.");
+}
+
+// The databases of the target that the files go to, in the files' order.
+std::vector<const model::DatabaseSettings*> assign_files(const std::vector<ImportedFile>& files,
+                                                         const model::Instance& target,
+                                                         const InstanceRestoreOptions& options) {
+  std::vector<const model::DatabaseSettings*> assigned;
+  std::map<const engine::Engine*, std::size_t> counts, seen;
+  for (const ImportedFile& file : files) ++counts[file.engine];
+  std::set<std::string> taken;
+  for (const ImportedFile& file : files) {
+    std::vector<const model::DatabaseSettings*> candidates;
+    for (const model::DatabaseSettings& settings : target.databases) {
+      const bool wanted = options.components.empty() ||
+                          std::find(options.components.begin(), options.components.end(),
+                                    settings.name) != options.components.end();
+      if (wanted && settings.engine == file.engine->name()) candidates.push_back(&settings);
+    }
+    const auto named = std::find_if(candidates.begin(), candidates.end(), [&](const auto* one) {
+      return one->name == file.path.stem().string();
+    });
+    const std::size_t order = seen[file.engine]++;
+    const model::DatabaseSettings* chosen = nullptr;
+    if (named != candidates.end()) {
+      chosen = *named;
+    } else if (candidates.size() == counts[file.engine]) {
+      chosen = candidates[order];
+    }
+    if (chosen == nullptr || !taken.insert(chosen->name).second) {
+      throw Error(Errc::usage, fmt::format("it cannot be told which database of {} {} belongs to",
+                                           target.file, file.path.string()))
+          .set_hint(fmt::format("Name the file after the component, give a file for each of its {} "
+                                "databases, or choose "
+                                "one with --component.",
+                                file.engine->name()));
+    }
+    assigned.push_back(chosen);
+  }
+  return assigned;
+}
+
+}  // namespace
+
+fs::path local_path(const model::Endpoint& endpoint) {
+  const std::size_t colon = endpoint.uri.find(':');
+  const std::string path =
+      colon == std::string::npos ? endpoint.uri : endpoint.uri.substr(colon + 1);
+  return path.starts_with('/') ? fs::path(path).lexically_normal() : fs::path();
+}
+
+fs::path nearest_directory(const fs::path& path) {
+  fs::path directory = path.empty() ? fs::path("/") : path;
+  std::error_code ignored;
+  while (!fs::is_directory(directory, ignored) && directory.has_relative_path()) {
+    directory = directory.parent_path();
+  }
+  return directory;
+}
+
+std::optional<std::uint64_t> free_bytes(const fs::path& directory) {
+  struct ::statvfs status {};
+  if (::statvfs(directory.c_str(), &status) != 0) return std::nullopt;
+  const bool is_root = ::geteuid() == 0;
+  return static_cast<std::uint64_t>(is_root ? status.f_bfree : status.f_bavail) * status.f_frsize;
+}
+
+RestorePlan plan_restore(const Environment& environment, const InstanceSource& source,
+                         const model::Instance& target, const InstanceRestoreOptions& options,
+                         model::Observer& observer, std::stop_token stop) {
+  observer.phase("preflight");
+  const model::Manifest& manifest = source.manifest();
+  Planner planner(environment, target, options, observer);
+  planner.check_names(manifest);
+  planner.choose_role(manifest);
+  observer.note("restoring " + manifest.instance + " of " + to_display(manifest.started) +
+                " as a " + planner.plan.role);
+  planner.note_completeness(manifest);
+  for (const model::DatabaseFacts& facts : manifest.databases) {
+    if (planner.wants(facts.name)) planner.add_database(facts, {});
+  }
+  for (const model::FilesFacts& facts : manifest.files) {
+    // Whoever asks for tables asks for no files, unless by name.
+    if (!options.tables.empty() && options.components.empty()) break;
+    if (planner.wants(facts.name)) planner.add_files(facts, source, stop);
+  }
+  planner.check_overlaps();
+  planner.check_space();
+  return planner.finish();
+}
+
+RestorePlan plan_import(const Environment& environment, const std::vector<fs::path>& files,
+                        const model::Instance& target, const InstanceRestoreOptions& options,
+                        model::Observer& observer) {
+  observer.phase("preflight");
+  std::vector<ImportedFile> found;
+  found.reserve(files.size());
+  for (const fs::path& path : files) found.push_back(look_at_file(path));
+  const std::vector<const model::DatabaseSettings*> assigned = assign_files(found, target, options);
+  Planner planner(environment, target, options, observer);
+  planner.plan.role =
+      target.restore_role == model::RestoreRole::replacement ? "replacement" : "clone";
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const ImportedFile& file = found[i];
+    for (Finding finding : file.inspection.findings) {
+      finding.component = assigned[i]->name;
+      planner.add(std::move(finding));
+    }
+    model::DatabaseFacts facts;
+    facts.name = assigned[i]->name;
+    facts.engine = file.engine->name();
+    facts.uri = file.path.string();
+    facts.tables = file.inspection.tables;
+    facts.objects = file.inspection.objects;
+    std::error_code failure;
+    const std::uintmax_t size_bytes = fs::file_size(file.path, failure);
+    if (!failure) facts.parts.push_back({file.path.filename().string(), size_bytes});
+    planner.add_database(facts, file.path);
+  }
+  planner.check_overlaps();
+  planner.check_space();
+  return planner.finish();
+}
+
+}  // namespace holdfast::job
