@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "cli/finding_view.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 
@@ -58,8 +59,10 @@ class TextProgress final : public ProgressView {
   }
 
   void finding(const model::Finding& finding) override {
-    output_.message(fmt::format("{}: {}: {}", model::severity_name(finding.severity), finding.code,
-                                printable(finding.seen)));
+    if (finding.severity == model::Severity::note) {
+      return output_.detail(fmt::format("note: {}: {}", finding.code, printable(finding.seen)));
+    }
+    for (const std::string& line : finding_block(finding, output_.columns())) output_.message(line);
   }
   void note(std::string_view text) override { output_.message(printable(text)); }
   void warning(std::string_view text) override { output_.warning(printable(text)); }

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs on instances, run in this process on an instance of files.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cli/test_world.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Instances : public testing::Test {
+ protected:
+  Instances() {
+    world.write("srv/files/a.txt", "alpha");
+    world.write("srv/files/sub/b.txt", "beta");
+    world.write("shop.toml", instance("srv"));
+    world.done({"init"});
+  }
+  [[nodiscard]] std::string instance(const std::string& place) const {
+    return "name = \"shop\"\n[[files]]\nname = \"uploads\"\npaths = [\"" +
+           world.path(place + "/files") + "\"]\n";
+  }
+  [[nodiscard]] std::string file() const { return world.path("shop.toml"); }
+
+  // 512 bytes that are an empty SQLite database.
+  [[nodiscard]] static std::string empty_database() {
+    std::string bytes("SQLite format 3", 16);
+    bytes += std::string("\x02\x00\x01\x01\x00\x40\x20\x20\x00\x00\x00\x01\x00\x00\x00\x01", 16);
+    bytes += std::string(12, '\0') + std::string("\x00\x00\x00\x04", 4) + std::string(8, '\0');
+    bytes += std::string("\x00\x00\x00\x01", 4) + std::string(32, '\0');
+    bytes += std::string("\x00\x00\x00\x01\x00\x2e\x66\x71", 8);
+    bytes += std::string("\x0d\x00\x00\x00\x00\x02\x00\x00", 8);
+    bytes.resize(512, '\0');
+    return bytes;
+  }
+  World world;
+};
+
+TEST_F(Instances, AreDraftedByDiscover) {
+  const Outcome text = world.done({"discover", world.path("srv")});
+  EXPECT_NE(text.output.find("name = \"srv\""), std::string::npos) << text.output;
+  const Json json = world.done({"discover", "--json", world.path("srv")}).message("instance");
+  EXPECT_EQ(json.at("files").as_array().size(), 1U);
+  EXPECT_EQ(json.at("instance_file").as_string(), text.output);
+  EXPECT_EQ(world.run({"discover", world.path("missing")}).exit_code, 1);
+}
+
+TEST_F(Instances, ArePreflighted) {
+  EXPECT_NE(world.done({"preflight", "-I", file()}).output.find("ready for a backup"),
+            std::string::npos);
+  EXPECT_TRUE(
+      world.done({"preflight", "-I", file(), "--json"}).message("summary").at("ready").as_bool());
+  fs::remove_all(world.path("srv/files"));
+  const Outcome text = world.run({"preflight", "-I", file()});
+  EXPECT_EQ(text.exit_code, 20);
+  EXPECT_NE(text.output.find("blocker: path-missing (uploads)"), std::string::npos) << text.output;
+  EXPECT_NE(text.output.find("mend:"), std::string::npos) << text.output;
+  const Outcome json = world.run({"preflight", "-I", file(), "--json"});
+  EXPECT_EQ(json.exit_code, 20);
+  EXPECT_EQ(json.message("finding").at("code").as_string(), "path-missing");
+  EXPECT_FALSE(json.message("summary").at("ready").as_bool());
+  const Outcome accepted =
+      world.done({"preflight", "-I", file(), "--accept", "path-missing:uploads"});
+  EXPECT_NE(accepted.output.find("accepted blocker: path-missing"), std::string::npos)
+      << accepted.output;
+  EXPECT_EQ(world.run({"preflight", "-I", file(), "--accept", "Path Missing"}).exit_code, 1);
+  EXPECT_EQ(world.run({"preflight", "-I", file(), "--fix=no-such-code"}).exit_code, 1);
+  EXPECT_EQ(world.run({"preflight"}).exit_code, 1);
+}
+
+TEST_F(Instances, AreBackedUpDrilledAndRestored) {
+  const Outcome backup = world.done({"backup", "-I", file()});
+  EXPECT_NE(backup.output.find("files uploads: 9 B in 2 files"), std::string::npos)
+      << backup.output;
+  EXPECT_NE(backup.output.find("saved"), std::string::npos) << backup.output;
+  const Json summary =
+      world.done({"backup", "-I", file(), "--json", "--scrub", "--tag", "x,y"}).message("summary");
+  EXPECT_TRUE(summary.at("complete").as_bool());
+  EXPECT_FALSE(summary.at("snapshot_id").as_string().empty());
+
+  const Json drill = world.done({"drill", "-I", file(), "--json", "--junit", world.path("j.xml")})
+                         .message("summary");
+  EXPECT_TRUE(drill.at("passed").as_bool());
+  EXPECT_NE(world.read("j.xml").find("<testsuite name=\"drill of shop\""), std::string::npos);
+  const Outcome snapshots = world.done({"snapshots"});
+  EXPECT_NE(snapshots.output.find("/holdfast-proofs/shop"), std::string::npos) << snapshots.output;
+
+  world.write("srv/files/a.txt", "changed");
+  EXPECT_EQ(world.run({"restore", "latest", "-I", file()}).exit_code, 20);
+  EXPECT_EQ(world.read("srv/files/a.txt"), "changed");
+  const Outcome restored = world.done({"restore", "latest", "-I", file(), "--replace"});
+  EXPECT_EQ(world.read("srv/files/a.txt"), "alpha");
+  EXPECT_NE(restored.output.find("remove it with: rm -rf"), std::string::npos) << restored.output;
+  world.write("new.toml", instance("new"));
+  const Json clone =
+      world.done({"restore", "latest", "-I", world.path("new.toml"), "--json"}).message("summary");
+  EXPECT_EQ(clone.at("role").as_string(), "clone");
+  EXPECT_EQ(world.read("new/files/sub/b.txt"), "beta");
+}
+
+TEST_F(Instances, RefuseOptionsOfTheOtherForm) {
+  EXPECT_EQ(world.run({"backup", "-I", file(), "--stdin"}).exit_code, 1);
+  EXPECT_EQ(world.run({"backup", "--scrub", world.path("srv")}).exit_code, 1);
+  EXPECT_EQ(world.run({"restore", "latest", "-I", file(), "--target", world.path("x")}).exit_code,
+            1);
+  EXPECT_EQ(world.run({"restore", "-I", file()}).exit_code, 1);
+}
+
+TEST_F(Instances, AreExportedAndImported) {
+  EXPECT_EQ(world.run({"export", "-I", file()}).exit_code, 1);
+  const Outcome exported = world.done({"export", "-I", file(), "--target", world.path("out")});
+  EXPECT_NE(exported.output.find("exported to"), std::string::npos) << exported.output;
+  EXPECT_TRUE(fs::exists(world.path("out/RESTORE.md")));
+  EXPECT_EQ(world.run({"export", "-I", file(), "--target", world.path("out")}).exit_code, 1);
+  const Json inspected =
+      world.done({"inspect", "--json", "--deep", world.path("out")}).message("file");
+  EXPECT_TRUE(inspected.at("whole").as_bool());
+  world.write("new.toml", instance("new"));
+  world.done({"import", world.path("out"), "-I", world.path("new.toml")});
+  EXPECT_EQ(world.read("new/files/a.txt"), "alpha");
+}
+
+TEST_F(Instances, AreIncompleteWhenSomethingAcceptedIsMissing) {
+  world.write("shop.toml", instance("srv") + "[[files]]\nname = \"gone\"\npaths = [\"" +
+                               world.path("gone") + "\"]\n");
+  EXPECT_EQ(world.run({"backup", "-I", file()}).exit_code, 20);
+  const Outcome outcome = world.run({"backup", "-I", file(), "--accept", "path-missing:gone"});
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.errors;
+}
+
+TEST_F(Instances, SayWhatAFileIs) {
+  world.write("empty.db", empty_database());
+  const Outcome text = world.done({"inspect", "--deep", world.path("empty.db")});
+  EXPECT_NE(text.output.find("SQLite"), std::string::npos) << text.output;
+  EXPECT_EQ(
+      world.done({"inspect", "--json", world.path("srv/files/a.txt")}).message("file").at("known"),
+      Json(false));
+  EXPECT_EQ(world.run({"inspect"}).exit_code, 1);
+  EXPECT_EQ(world.run({"inspect", "--rows", "t", world.path("empty.db")}).exit_code, 1);
+  world.write("cut.db", empty_database().substr(0, 300));
+  EXPECT_EQ(world.run({"inspect", world.path("cut.db")}).exit_code, 1);
+}
+
+TEST_F(Instances, ListTheGrantsOfTheirDatabases) {
+  world.write("empty.db", empty_database());
+  world.write("shop.toml", "name = \"shop\"\n[[database]]\nname = \"db\"\nuri = \"sqlite:" +
+                               world.path("empty.db") + "\"\n");
+  EXPECT_NE(world.done({"grants", "backup", "-I", file()}).output.find("-- db ("),
+            std::string::npos);
+  EXPECT_EQ(world.done({"grants", "backup", "-I", file(), "--json"})
+                .message("grants")
+                .at("component")
+                .as_string(),
+            "db");
+  EXPECT_EQ(world.run({"grants", "everything", "-I", file()}).exit_code, 1);
+}
+
+TEST_F(Instances, HaveNothingToResume) {
+  EXPECT_NE(world.done({"resume"}).output.find("nothing was left"), std::string::npos);
+  EXPECT_TRUE(world.done({"resume", "--json", "-I", file()})
+                  .message("summary")
+                  .at("undone")
+                  .as_array()
+                  .empty());
+}
+
+}  // namespace
+}  // namespace holdfast::cli

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// resume: puts back what interrupted jobs left changed. Also the guardian that jobs start for
+// themselves.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/instance_forms.h"
+#include "cli/text.h"
+#include "job/journal.h"
+
+namespace holdfast::cli {
+
+namespace {
+
+constexpr std::array options{
+    instance_option,
+    Option{.name = "journal",
+           .kind = OptionKind::value,
+           .value_name = "directory",
+           .help = "undo this journal",
+           .hidden = true},
+    Option{.name = "when-closed",
+           .kind = OptionKind::value,
+           .value_name = "fd",
+           .help = "wait for its end",
+           .hidden = true},
+};
+
+Json texts(const std::vector<std::string>& lines) {
+  Json list = Json::array();
+  for (const std::string& line : lines) list.push(line);
+  return list;
+}
+
+void run(Invocation& invocation) {
+  invocation.expect_words(0, 0, "");
+  const Arguments& arguments = invocation.arguments();
+  if (const auto journal = arguments.value("journal")) {
+    const auto fd = arguments.number("when-closed", 1'000'000);
+    if (!job::guard(fd ? static_cast<int>(*fd) : -1, *journal)) {
+      throw Error(Errc::incomplete, "not everything in " + *journal + " could be put back");
+    }
+    return;
+  }
+  const std::string instance =
+      arguments.given("instance") ? instance_of(invocation).name : std::string();
+  const job::ResumeReport report =
+      job::resume(invocation.job().state_directory, instance, invocation.job().program);
+  Output& output = invocation.output();
+  if (output.json()) {
+    output.json_line(Json::object()
+                         .set("message_type", "summary")
+                         .set("undone", texts(report.undone))
+                         .set("failed", texts(report.failed))
+                         .set("alive", texts(report.alive)));
+  } else {
+    for (const std::string& line : report.undone) output.message(printable(line));
+    for (const std::string& line : report.alive)
+      output.message(printable("still at work, left alone: " + line));
+    for (const std::string& line : report.failed) output.error_line("error: " + printable(line));
+    if (report.undone.empty() && report.alive.empty() && report.failed.empty())
+      output.message("nothing was left to put back");
+  }
+  if (report.failed.empty()) return;
+  Error error(Errc::incomplete, fmt::format("{} jobs left something that could not be put back",
+                                            report.failed.size()));
+  error.set_hint("Mend what is in the way, then run it again.");
+  throw error;
+}
+
+}  // namespace
+
+constinit const Command resume_command{
+    .name = "resume",
+    .group = VerbGroup::instances,
+    .arguments = "[-I FILE.toml]",
+    .summary = "Put back whatever interrupted jobs left changed",
+    .description =
+        "Starts what an interrupted job stopped, and puts back what it moved. Jobs do that "
+        "themselves before they begin; this "
+        "verb is for a machine that was switched off in between. Jobs that still run are left "
+        "alone.",
+    .options = {options},
+    .run = run,
+};
+
+}  // namespace holdfast::cli

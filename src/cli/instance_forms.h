@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the verbs on instances share: their options, and the forms that `backup` and `restore` have
+// with -I.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/invocation.h"
+#include "job/preflight.h"
+
+namespace holdfast::cli {
+
+inline constexpr Option accept_option{
+    .name = "accept",
+    .kind = OptionKind::list,
+    .value_name = "code[:component]",
+    .help = "go on although preflight found this blocker; it then stands in the manifest"};
+
+inline constexpr std::array instance_backup_options{
+    instance_option,
+    accept_option,
+    Option{.name = "host",
+           .letter = 'H',
+           .kind = OptionKind::value,
+           .value_name = "name",
+           .help = "the host that the snapshot names (default: this one)",
+           .variable = "HOST"},
+    Option{.name = "scrub", .help = "read every file again, whatever its metadata say"},
+    Option{.name = "tag",
+           .kind = OptionKind::list,
+           .value_name = "tag[,tag...]",
+           .help = "tag the snapshot"},
+};
+
+inline constexpr std::array instance_restore_options{
+    instance_option,
+    accept_option,
+    Option{.name = "component",
+           .kind = OptionKind::list,
+           .value_name = "name",
+           .help = "restore only this component"},
+    Option{.name = "replace", .help = "replace what is there; it is kept under a new name"},
+    Option{.name = "table",
+           .kind = OptionKind::list,
+           .value_name = "[schema.]table",
+           .help = "restore only this table; schema.* is all of a schema"},
+};
+
+// backup -I and restore -I.
+void run_instance_backup(Invocation& invocation);
+void run_instance_restore(Invocation& invocation);
+
+// The instance of -I. Errc::usage if it is missing.
+[[nodiscard]] model::Instance instance_of(const Invocation& invocation);
+[[nodiscard]] std::vector<job::Acceptance> acceptances_of(const Invocation& invocation);
+
+}  // namespace holdfast::cli
