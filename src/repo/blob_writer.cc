@@ -423,6 +423,12 @@ BlobWriter::BlobWriter(Repository& repository, const WriterOptions& options, Loc
 
 BlobWriter::~BlobWriter() {
   cancel();
+  // What an interrupted run has stored is then found by the next one, which goes on from there.
+  try {
+    flush_index();
+  } catch (const std::exception& error) {
+    log(LogLevel::debug, "what was stored last is in no index", {{"error", error.what()}});
+  }
   state_->crew.request_stop();
   state_->wake_all();
   // What was claimed for packs that were never stored must not count as known to the next writer.

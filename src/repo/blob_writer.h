@@ -58,7 +58,7 @@ class BlobWriter {
   // `lock` may be null only for a dry run or a repository nobody else can see; it is checked before
   // an index file is written.
   BlobWriter(Repository& repository, const WriterOptions& options, Lock* lock);
-  ~BlobWriter();  // without finish(): stops, writes no further index
+  ~BlobWriter();  // without finish(): stops, and names what is stored in a last index file
   BlobWriter(const BlobWriter&) = delete;
   BlobWriter& operator=(const BlobWriter&) = delete;
 
@@ -85,17 +85,16 @@ class BlobWriter {
   // Wakes everyone waiting; the next save() throws Errc::cancelled. Uploads under way end, waiting
   // ones are dropped.
   void cancel() noexcept;
-  // Names in an index file what is stored so far and in none yet; open packs stay open. After
-  // cancel() or a failure it first waits for the uploads under way: what an interrupted run has
-  // stored is then found by the next one.
-  void flush_index();
-
   [[nodiscard]] WriterTotals totals() const;
   // Packs written by this run so far (for prune, which must not remove them).
   [[nodiscard]] std::vector<format::IndexedPack> written_packs() const;
 
  private:
   struct State;
+  // Names in an index file what is stored so far and in none yet; open packs stay open. After
+  // cancel() or a failure it first waits for the uploads under way: what an interrupted run has
+  // stored is then found by the next one.
+  void flush_index();
   std::unique_ptr<State> state_;
 };
 

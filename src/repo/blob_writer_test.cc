@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -335,18 +336,18 @@ TEST(BlobWriter, WritesNoIndexWithoutFinishing) {
 
 TEST(BlobWriter, StopsWhenCancelledAndKeepsWhatIsStored) {
   TestRepository test(2, 1);
-  BlobWriter writer(*test.repository, small_packs(), nullptr);
+  std::optional<BlobWriter> writer(std::in_place, *test.repository, small_packs(), nullptr);
   BlobWriter::Worker worker(*test.repository);
   for (std::uint64_t i = 0; i < 30; ++i) {
-    static_cast<void>(writer.save(BlobType::data, as_bytes(noise(1'000'000, i)), worker));
+    static_cast<void>(writer->save(BlobType::data, as_bytes(noise(1'000'000, i)), worker));
   }
-  writer.cancel();
+  writer->cancel();
   EXPECT_EQ(code_thrown(
-                [&] { static_cast<void>(writer.save(BlobType::data, as_bytes("late"), worker)); }),
+                [&] { static_cast<void>(writer->save(BlobType::data, as_bytes("late"), worker)); }),
             Errc::cancelled);
-  EXPECT_EQ(code_thrown([&] { writer.finish(); }), Errc::cancelled);
+  EXPECT_EQ(code_thrown([&] { writer->finish(); }), Errc::cancelled);
   EXPECT_EQ(test.count(FileKind::index), 0U);
-  writer.flush_index();
+  writer.reset();
   EXPECT_EQ(test.count(FileKind::index), 1U);
   EXPECT_EQ(test.open_again()->index().pack_count(), test.count(FileKind::pack));
   EXPECT_GE(test.count(FileKind::pack), 2U);
