@@ -220,7 +220,7 @@ std::vector<ExtendedAttribute> read_xattrs(const XattrPlace& place, dev_t device
   int error_number = 0;
   const std::vector<std::string> names = list_xattrs(place, error_number);
   if (is_unsupported(error_number)) {
-    device_without = device;
+    if (error_number != ENODATA) device_without = device;
     return attributes;
   }
   const auto fail = [&](int number, std::string_view what) {
@@ -300,7 +300,8 @@ void apply_xattrs(const XattrPlace& place, const Node& node, bool is_root, First
 int change_mode(int directory_fd, const char* name, mode_t mode) noexcept {
   constexpr long fchmodat2 = 452;  // Linux 6.6; not yet in Debian 12's headers
   const long result = ::syscall(fchmodat2, directory_fd, name, mode, AT_SYMLINK_NOFOLLOW);
-  if (result == 0 || errno != ENOSYS) return static_cast<int>(result);
+  // Filters of system calls that do not know it answer EPERM.
+  if (result == 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(result);
   return ::fchmodat(directory_fd, name, mode, AT_SYMLINK_NOFOLLOW);
 }
 

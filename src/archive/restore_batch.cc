@@ -284,7 +284,9 @@ bool BatchRun::compare_existing(RestoreItem& item, const struct ::stat& status, 
 
   const std::string path = path_of(item);
   bool all_match = size_matches;
-  for (std::size_t i = 0; i < worker.file_places.size() && !stopped(); ++i) {
+  for (std::size_t i = 0; i < worker.file_places.size(); ++i) {
+    // A file that was compared only in part must not be taken for the right one.
+    if (stopped()) throw Error(Errc::cancelled, "another part of the restore failed");
     const std::uint64_t begin = worker.file_places[i].file_offset_bytes;
     const std::uint64_t end = i + 1 < worker.file_places.size()
                                   ? worker.file_places[i + 1].file_offset_bytes
@@ -414,13 +416,14 @@ const format::Id& BatchRun::id_at(const Place& place) const {
 
 // A blob that its pack did not give: any sound copy will do.
 void BatchRun::restore_blob_apart(std::span<const Place> places, Worker& worker) {
+  Bytes plain;
   try {
-    const Bytes plain =
-        repository_.load_blob({format::BlobType::data, id_at(places.front())}, worker.codec);
-    for (const Place& place : places) write_blob(place, plain);
+    plain = repository_.load_blob({format::BlobType::data, id_at(places.front())}, worker.codec);
   } catch (const Error& error) {
     for (const Place& place : places) fail(batch_.items[place.item], "reading", error);
+    return;
   }
+  for (const Place& place : places) write_blob(place, plain);
 }
 
 void BatchRun::write_blob(const Place& place, ByteView plain) {

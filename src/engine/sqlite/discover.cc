@@ -8,6 +8,7 @@
 #include <array>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -21,7 +22,6 @@ namespace holdfast::engine::sqlite {
 namespace {
 
 constexpr int depth_max = 32;
-constexpr std::size_t files_max = 100'000;
 
 std::optional<Header> header_of(const std::filesystem::path& file) {
   if (!may_read(file)) return std::nullopt;
@@ -61,29 +61,39 @@ void add(std::vector<Engine::Discovered>& found, const std::filesystem::path& fi
 }  // namespace
 
 std::vector<Engine::Discovered> discover_databases(const std::filesystem::path& directory) {
-  std::vector<std::filesystem::path> files;
-  std::error_code failure;
-  const std::filesystem::path start = std::filesystem::weakly_canonical(directory, failure);
+  std::error_code unknown;
+  const std::filesystem::path start = std::filesystem::weakly_canonical(directory, unknown);
+  std::vector<std::pair<std::filesystem::path, Header>> headers;
+  const auto look_at = [&](const std::filesystem::path& file) {
+    if (!is_utf8(file.native())) return;  // an instance file could not name it
+    if (std::optional<Header> header = header_of(file)) headers.emplace_back(file, *header);
+  };
   const std::optional<FileFacts> facts = file_facts(start);
-  if (facts && facts->regular) files.push_back(start);
-  std::filesystem::recursive_directory_iterator walk(
-      start, std::filesystem::directory_options::skip_permission_denied, failure);
-  std::size_t seen = 0;
-  for (; !failure && walk != std::filesystem::recursive_directory_iterator() && seen < files_max;
-       walk.increment(failure)) {
-    ++seen;
-    if (walk.depth() >= depth_max) walk.disable_recursion_pending();
-    std::error_code unknown;
-    if (walk->is_regular_file(unknown) && !walk->is_symlink(unknown)) files.push_back(walk->path());
+  if (facts && facts->regular) look_at(start);
+  // One folder after the other, so that one that vanishes or cannot be read hides no other.
+  std::vector<std::pair<std::filesystem::path, int>> folders;
+  if (!facts || !facts->regular) folders.emplace_back(start, 0);
+  while (!folders.empty()) {
+    const auto [folder, depth] = std::move(folders.back());
+    folders.pop_back();
+    std::error_code failure;
+    std::filesystem::directory_iterator entries(folder, failure);
+    for (; !failure && entries != std::filesystem::directory_iterator();
+         entries.increment(failure)) {
+      if (entries->is_symlink(unknown)) continue;
+      if (entries->is_directory(unknown)) {
+        if (depth < depth_max) folders.emplace_back(entries->path(), depth + 1);
+      } else if (entries->is_regular_file(unknown)) {
+        look_at(entries->path());
+      }
+    }
   }
-  std::sort(files.begin(), files.end());
+  std::sort(headers.begin(), headers.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
 
   std::vector<Engine::Discovered> found;
   std::set<std::string> taken;
-  for (const std::filesystem::path& file : files) {
-    if (!is_utf8(file.native())) continue;  // an instance file could not name it
-    if (const std::optional<Header> header = header_of(file)) add(found, file, *header, taken);
-  }
+  for (const auto& [file, header] : headers) add(found, file, header, taken);
   return found;
 }
 

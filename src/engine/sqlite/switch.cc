@@ -79,6 +79,15 @@ void settle_old(const std::filesystem::path& place) {
   if (checkpoint.step() && checkpoint.integer(0) != 0) refuse_open(place, "another program");
 }
 
+// A damaged database cannot be settled; where it is kept, it is kept as it is, siblings and all.
+void settle_unless_damaged(const std::filesystem::path& place, bool keep) {
+  try {
+    settle_old(place);
+  } catch (const Error& error) {
+    if (!keep || (error.code() != Errc::corrupt && error.code() != Errc::not_consistent)) throw;
+  }
+}
+
 // Makes `kept` another name of the file at `place`; the place itself stays taken, so that nobody
 // finds it missing.
 void keep_old(const std::filesystem::path& place, const std::filesystem::path& kept) {
@@ -219,7 +228,7 @@ bool NewFile::switch_in(const Json& facts, const std::filesystem::path& kept,
   if (old) {
     refuse_if_open(place_, *old);
     const bool readable = old->size_bytes > 0 && is_database(place_);
-    if (readable) settle_old(place_);
+    if (readable) settle_unless_damaged(place_, keep);
     old_file = open_file(place_, O_RDWR);
     if (!try_lock_exclusive(old_file.get())) refuse_open(place_, "another program");
     refuse_if_open(place_, *old);  // who came between

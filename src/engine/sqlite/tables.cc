@@ -302,6 +302,7 @@ LoadReport load_tables(const std::filesystem::path& source_file, const std::file
                   fmt::format("{} stayed locked by another program", place.native()));
     }
     LoadReport report = copy_tables(source, target, options);
+    target.wait_for(lock_wait);  // copying has used up what was waited from opening on
     target.run("COMMIT");
     return report;
   }
