@@ -121,7 +121,8 @@ bool run_verb(const ParsedLine& line, Environment& environment, Output& output,
   return false;
 }
 
-void run_line(const std::vector<std::string>& words, Environment& environment) {
+void run_line(std::vector<std::string> words, Environment& environment) {
+  if (words == std::vector<std::string>{"--version"}) words = {"version"};
   if (answer_help(words, environment)) return;
   const ParsedLine line =
       parse_command_line(words, all_commands(), global_options(), environment.variables);

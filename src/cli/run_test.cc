@@ -85,6 +85,7 @@ TEST(Run, ListsTheVerbsBehindAWord) {
 TEST(Run, TellsItsVersion) {
   World world;
   EXPECT_TRUE(world.done({"version"}).output.starts_with("holdfast " + program_version() + " "));
+  EXPECT_EQ(world.done({"--version"}).output, world.done({"version"}).output);
   const Json json = world.done({"version", "--json"}).message("version");
   EXPECT_EQ(json.at("version").as_string(), program_version());
 }
