@@ -117,32 +117,39 @@ class TextProgress final : public ProgressView {
     return left ? fmt::format(", ETA {}", format_duration(*left)) : "";
   }
 
+  [[nodiscard]] static std::string percent(std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? "0.00%" : format_percent(part, whole);
+  }
+
+  [[nodiscard]] std::string failures() const {
+    return errors.load() > 0 ? fmt::format(", {} errors", errors.load()) : "";
+  }
+
+  // What tells most comes first: the end may be cut off.
   [[nodiscard]] std::string backup_status() const {
-    const std::uint64_t total = bytes_total.load();
-    std::string text;
-    if (totals_known.load()) {
-      text = fmt::format("{}  {} files {}, total {} files {}",
-                         format_percent(bytes_done.load(), total), files_done.load(),
-                         format_bytes(bytes_done.load()), files_total.load(), format_bytes(total));
-    } else {
-      text = fmt::format("{} files, {}", files_done.load(), format_bytes(bytes_done.load()));
+    const std::string done = format_bytes(bytes_done.load());
+    if (!totals_known.load()) {
+      return fmt::format("{} files, {}{}{}", files_done.load(), done, rate(), failures());
     }
-    return text + fmt::format(", {} errors{}{}", errors.load(), rate(), eta());
+    const std::uint64_t total = bytes_total.load();
+    return fmt::format("{}{}, {} of {} files, {} of {}{}{}", percent(bytes_done.load(), total),
+                       eta(), files_done.load(), files_total.load(), done, format_bytes(total),
+                       rate(), failures());
   }
 
   [[nodiscard]] std::string restore_status() const {
-    std::string text =
-        fmt::format("{}  {} files/dirs {}, total {} files/dirs {}",
-                    format_percent(bytes_done.load() + bytes_skipped.load(), bytes_total.load()),
-                    files_done.load(), format_bytes(bytes_done.load()), files_total.load(),
-                    format_bytes(bytes_total.load()));
+    const std::uint64_t total = bytes_total.load();
+    std::string text = fmt::format("{}{}, {} of {} files/dirs, {} of {}",
+                                   percent(bytes_done.load() + bytes_skipped.load(), total), eta(),
+                                   files_done.load(), files_total.load(),
+                                   format_bytes(bytes_done.load()), format_bytes(total));
     if (files_skipped.load() > 0) {
       text += fmt::format(", skipped {} files/dirs {}", files_skipped.load(),
                           format_bytes(bytes_skipped.load()));
     }
     if (files_deleted.load() > 0)
       text += fmt::format(", deleted {} files/dirs", files_deleted.load());
-    return text + rate() + eta();
+    return text + rate() + failures();
   }
 
   [[nodiscard]] std::string plain_status() const {
