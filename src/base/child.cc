@@ -89,7 +89,8 @@ bool is_secret_name(std::string_view name) {
   });
   // These name the place of a secret or a way to it, not the secret.
   if (upper.ends_with("_FILE") || upper.ends_with("_COMMAND")) return false;
-  return upper.find("PASSWORD") != std::string::npos || upper.find("SECRET") != std::string::npos;
+  return upper.find("PASSWORD") != std::string::npos || upper.find("SECRET") != std::string::npos ||
+         upper.ends_with("_PWD") || upper.ends_with("_TOKEN");
 }
 
 std::string_view name_of(std::string_view variable) noexcept {

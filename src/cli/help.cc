@@ -74,7 +74,7 @@ void append_tables(std::string& text, const OptionTables& tables, std::string_vi
 
 std::string help_overview(std::span<const Command* const> commands) {
   std::string text =
-      "holdfast backs up, restores, proves and migrates whole application instances.\n"
+      "holdfast backs up, restores and proves whole application instances.\n"
       "Its repositories are restic's: either program reads what the other wrote.\n\n"
       "Usage: holdfast VERB [flags] [words]\n";
   for (const auto& [group, title] : group_titles) {

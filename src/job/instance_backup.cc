@@ -138,11 +138,14 @@ class InstanceCopy {
     for (const model::Finding& finding : survey.findings) {
       if (finding.severity != model::Severity::note) manifest_.findings.push_back(finding);
       // What was accepted as missing is missing.
-      const bool leaves_out = finding.code == "path-missing" || finding.code == "engine-missing" ||
-                              finding.code == "path-unreadable" ||
-                              finding.code == "database-missing" ||
-                              finding.code == "probe-unobservable";
+      const bool leaves_out =
+          finding.code == "path-missing" || finding.code == "path-unobservable" ||
+          finding.code == "engine-missing" || finding.code == "path-unreadable" ||
+          finding.code == "database-missing" || finding.code == "probe-unobservable";
       if (finding.accepted && leaves_out) manifest_.complete = false;
+    }
+    for (const ProbedDatabase& database : survey.databases) {
+      if (database.engine == nullptr || !database.probe.exists) manifest_.complete = false;
     }
   }
 
@@ -390,7 +393,10 @@ class InstanceCopy {
   void finish() {
     manifest_.ended = environment_.clock->now();
     sink_.save_text("RESTORE.md", restore_text(manifest_));
-    sink_.save_text("holdfast.json", model::to_json(manifest_).dump_indented() + "\n");
+    const std::string manifest = model::to_json(manifest_).dump_indented() + "\n";
+    // What cannot be read back must never become a snapshot.
+    static_cast<void>(model::parse_manifest(manifest));
+    sink_.save_text("holdfast.json", manifest);
   }
 
   const Environment& environment_;
@@ -414,6 +420,11 @@ void resume_first(const Environment& environment, const model::Instance& instanc
   const ResumeReport report =
       resume(environment.state_directory, instance.name, environment.program);
   for (const std::string& line : report.undone) observer.note(line);
+  if (!report.alive.empty()) {
+    // We are this instance's only job, so it is a guardian that is at work.
+    throw Error(Errc::locked, "an earlier job is still being put back: " + report.alive[0])
+        .set_hint("Try again in a moment.");
+  }
   if (report.failed.empty()) return;
   throw Error(Errc::blocked,
               "an earlier job left something that could not be put back: " + report.failed[0])
@@ -444,15 +455,29 @@ InstanceBackupReport backup_instance(const Environment& environment, const Repos
   const InstanceLock only_one(environment.state_directory, instance.name);
   resume_first(environment, instance, observer);
   observer.phase("opening the repository");
-  OpenedRepository opened = open_repository(environment, access, LockMode::shared, stop);
+  RepositoryAccess locked = access;
+  locked.no_lock = false;  // whoever writes locks, as in restic
+  OpenedRepository opened = open_repository(environment, locked, LockMode::shared, stop);
   repo::Repository& repository = *opened.repository;
   const std::vector<archive::Snapshot> before =
       instance_snapshots(archive::load_snapshots(repository), instance.name);
   repository.load_index(observer);
   std::optional<InstanceTree> last;
-  if (!before.empty()) last = load_instance_tree(repository, before[0].file.tree);
-  const Survey survey = survey_instance(environment, instance, last ? &last->manifest : nullptr,
-                                        options.acceptances, observer);
+  std::optional<Error> unreadable;
+  if (!before.empty()) {
+    try {
+      last = load_instance_tree(repository, before[0].file.tree);
+    } catch (const Error& error) {
+      if (error.code() != Errc::corrupt && error.code() != Errc::not_found &&
+          error.code() != Errc::unsupported) {
+        throw;
+      }
+      unreadable = error;
+    }
+  }
+  const Survey survey =
+      survey_instance(environment, instance, last ? &last->manifest : nullptr, options.acceptances,
+                      observer, unreadable ? &*unreadable : nullptr);
   refuse_blockers(survey.findings);
 
   InstanceBackupReport report;

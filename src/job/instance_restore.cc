@@ -181,15 +181,18 @@ class RestoreRun {
       return source_->restore(item.target->place, item.change->fresh(), true, observer_, stop_);
     });
     if (failed == 0) return;
-    throw Error(Errc::incomplete, fmt::format("{} items below {} could not be restored", failed,
-                                              item.target->path.string()))
+    throw Error(Errc::io, fmt::format("{} items below {} could not be restored", failed,
+                                      item.target->path.string()))
         .set_hint("Nothing was changed; what was in the way is told above.");
   }
 
   void switch_in(Item& item, bool replace, InstanceRestoreReport& report) {
     const fs::path kept = item.target->path.string() + suffix_;
     if (!item.change->switch_in(replace, kept)) return;
-    if (is_inner(item.target->path)) {
+    std::error_code unknown;
+    const fs::path parent = item.target->path.parent_path();
+    // Through a link it is somebody else's.
+    if (is_inner(item.target->path) && fs::canonical(parent, unknown) == parent) {
       ours_.push_back(kept);
     } else {
       report.kept.push_back(kept.string() + "; remove it with: rm -rf " +
@@ -285,7 +288,7 @@ class RestoreRun {
                      InstanceRestoreReport& report) {
     for (const PathTarget& target : files.paths) {
       const InstanceSource::Place place = source_->find(target.place);
-      NodeCounts counts = count_node(*place.parent, place.node, stop_);
+      const NodeCounts& counts = target.counts;
       for (const NodeDifference& difference :
            compare_node(*place.parent, place.node, target.path, false, 100, stop_)) {
         if (changed_since(target.path, difference)) continue;

@@ -38,6 +38,15 @@ std::vector<std::string> present(const std::vector<std::string>& paths) {
   return found;
 }
 
+// Paths that were there in preflight and are gone now are not in the copy, and that is said.
+void note_absent(const model::FilesSettings& settings, const std::vector<std::string>& found,
+                 model::FilesFacts& facts) {
+  for (const std::string& path : settings.paths) {
+    if (std::find(found.begin(), found.end(), path) == found.end())
+      facts.unreadable.push_back(path);
+  }
+}
+
 void note_paths(const std::vector<std::string>& paths, model::FilesFacts& facts) {
   facts.paths.clear();
   for (const std::string& path : paths) facts.paths.push_back({path, facts.directory + path});
@@ -118,6 +127,7 @@ void RepositorySink::save_files(const model::FilesSettings& settings, bool warm_
       paths.empty() ? archive::ArchivedTree{}
                     : archive::save_paths(repository_, *writer_, paths, options, observer_, stop);
   facts.latest = clock_.now();
+  if (!warm_up) note_absent(settings, paths, facts);
   if (paths.empty()) return;
   // The listing, and a second pass, read the trees that were just saved.
   flush();
@@ -127,7 +137,7 @@ void RepositorySink::save_files(const model::FilesSettings& settings, bool warm_
     return;
   }
   note_paths(paths, facts);
-  facts.unreadable = saved.failed;
+  facts.unreadable.insert(facts.unreadable.end(), saved.failed.begin(), saved.failed.end());
   counts_ += saved.counts;
   builder_.add_tree(directory_ + "/" + facts.directory, saved.tree);
   FileListing listing = list_files(repository_, saved.tree, stop);
@@ -341,6 +351,7 @@ void DirectorySink::save_files(const model::FilesSettings& settings, bool warm_u
     copy.copy(path, to);
   }
   facts.latest = clock_.now();
+  note_absent(settings, paths, facts);
   note_paths(paths, facts);
 }
 

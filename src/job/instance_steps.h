@@ -16,6 +16,11 @@ inline void resume_first(const Environment& environment, const model::Instance& 
   const ResumeReport report =
       resume(environment.state_directory, instance.name, environment.program);
   for (const std::string& line : report.undone) observer.note(line);
+  if (!report.alive.empty()) {
+    // We are this instance's only job, so it is a guardian that is at work.
+    throw Error(Errc::locked, "an earlier job is still being put back: " + report.alive[0])
+        .set_hint("Try again in a moment.");
+  }
   if (report.failed.empty()) return;
   throw Error(Errc::blocked,
               "an earlier job left something that could not be put back: " + report.failed[0])

@@ -53,6 +53,41 @@ bool is_locked(const fs::path& directory) {
   return file && ::flock(file->get(), LOCK_SH | LOCK_NB) != 0;
 }
 
+// Directories that were made; one in which somebody has put something stays.
+void undo_directories(const Json& undo) {
+  const fs::path top = undo.at("top").as_string();
+  for (fs::path path = undo.at("path").as_string(); path.has_relative_path();
+       path = path.parent_path()) {
+    if (::rmdir(path.c_str()) != 0 && errno != ENOENT) {
+      if (errno == ENOTEMPTY || errno == EEXIST) return;
+      throw system_error(errno, "removing " + path.string());
+    }
+    if (path == top) return;
+  }
+}
+
+// Out of sight first, so that nobody finds half of it.
+void remove_journal(const fs::path& directory) {
+  const fs::path hidden = directory.parent_path() / ("." + directory.filename().string());
+  std::error_code ignored;
+  fs::rename(directory, hidden, ignored);
+  fs::remove_all(ignored ? directory : hidden, ignored);
+}
+
+// Durable when it returns; a line that could not be written whole is taken back, so that the next
+// one does not follow half of it.
+void append_line(int entries, const std::string& path, const Json& record) {
+  struct ::stat status {};
+  if (::fstat(entries, &status) != 0) throw system_error(errno, "looking at " + path);
+  try {
+    write_all(entries, as_bytes(sealed_line(record)), path);
+    fsync_file(entries, path);
+  } catch (const Error&) {
+    static_cast<void>(!::ftruncate(entries, status.st_size));
+    throw;
+  }
+}
+
 // Reads what is on disk. A torn last line is an announcement that never became durable, so nothing
 // was done for it.
 void read_entries(const fs::path& file, FoundJournal& journal) {
@@ -143,9 +178,7 @@ struct Journal::State {
   std::vector<JournalEntry> entries;
 
   void append(const Json& record) {
-    const std::string path = (directory / "entries").string();
-    write_all(entries_file.get(), as_bytes(sealed_line(record)), path);
-    fsync_file(entries_file.get(), path);
+    append_line(entries_file.get(), (directory / "entries").string(), record);
   }
 
   [[nodiscard]] bool guardian_alive() {
@@ -187,8 +220,8 @@ std::unique_ptr<Journal> Journal::begin(const fs::path& state_directory, std::st
     const fs::path parent = state_directory / "journals";
     for (const fs::path& directory : {state_directory, parent}) {
       make_directories(directory);
-      ::chmod(directory.c_str(), 0700);
     }
+    ::chmod(parent.c_str(), 0700);
     // Made under a name that find_journals() passes over, so that nobody sees it before it is
     // locked and complete.
     const fs::path made = parent / ("." + name);
@@ -280,8 +313,7 @@ void Journal::close() {
     while (::waitpid(state.guardian, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
-  std::error_code failure;
-  fs::remove_all(state.directory, failure);
+  remove_journal(state.directory);
   state.directory.clear();
   state.lock.reset();
 }
@@ -312,8 +344,11 @@ std::vector<FoundJournal> find_journals(const fs::path& state_directory) {
   for (const auto& item : fs::directory_iterator(state_directory / "journals", failure)) {
     if (item.path().filename().string().starts_with(".")) continue;
     const bool alive = is_locked(item.path());
-    found.push_back(read_journal(item.path()));
-    found.back().alive = alive;
+    FoundJournal journal = read_journal(item.path());
+    journal.alive = alive;
+    std::error_code unknown;
+    if (!fs::exists(item.path(), unknown)) continue;  // settled and removed meanwhile
+    found.push_back(std::move(journal));
   }
   if (failure && failure != std::errc::no_such_file_or_directory) {
     throw system_error(failure.value(), "reading " + (state_directory / "journals").string());
@@ -328,7 +363,7 @@ ResumeReport resume(const fs::path& state_directory, std::string_view instance,
   ResumeReport report;
   const fs::path runs_as = program.empty() ? own_executable() : program;
   for (const FoundJournal& journal : find_journals(state_directory)) {
-    if (!instance.empty() && journal.instance != instance && journal.damage.empty()) continue;
+    if (!instance.empty() && !journal.instance.empty() && journal.instance != instance) continue;
     const std::string title =
         journal.verb + " of " + journal.instance + " begun " + to_display(journal.begun);
     if (!journal.damage.empty()) {
@@ -344,6 +379,7 @@ ResumeReport resume(const fs::path& state_directory, std::string_view instance,
     while (::waitpid(worker, nullptr, 0) < 0 && errno == EINTR) {
     }
     const Fd lock = take_lock(journal.directory);
+    if (!lock) continue;  // another resume has done it
     const FoundJournal after = read_journal(journal.directory);
     bool all_settled = after.damage.empty();
     for (const JournalEntry& entry : after.entries) {
@@ -354,8 +390,7 @@ ResumeReport resume(const fs::path& state_directory, std::string_view instance,
       }
     }
     if (all_settled) {
-      std::error_code ignored;
-      fs::remove_all(journal.directory, ignored);
+      remove_journal(journal.directory);
     } else {
       const std::string why = !after.damage.empty()    ? after.damage
                               : after.failures.empty() ? "the guardian could not be run"
@@ -394,12 +429,17 @@ bool guard(int fd, const fs::path& directory) {
     if (::ftruncate(entries_file.get(), static_cast<off_t>(whole)) != 0)
       throw system_error(errno, "mending " + path);
   }
+  bool all = true;
+  // What cannot be recorded, on a full disk, is put back all the same.
   const auto append = [&](const Json& record) {
-    write_all(entries_file.get(), as_bytes(sealed_line(record)), path);
-    fsync_file(entries_file.get(), path);
+    try {
+      append_line(entries_file.get(), path, record);
+    } catch (const Error& error) {
+      log(LogLevel::error, error.message());
+      all = false;
+    }
   };
   append(Json().set("undoing", true));
-  bool all = true;
   for (auto entry = journal.entries.rbegin(); entry != journal.entries.rend(); ++entry) {
     if (entry->settled) continue;
     Json record;
@@ -432,6 +472,8 @@ void perform_undo(const JournalEntry& entry, std::string_view run_id, std::strin
       engine->undo(entry.undo.at("undo"));
     } else if (entry.kind == "rename") {
       undo_rename(entry.undo);
+    } else if (entry.kind == "rmdir") {
+      undo_directories(entry.undo);
     } else if (entry.kind == "remove") {
       const fs::path path = entry.undo.at("path").as_string();
       std::error_code failure;

@@ -124,8 +124,8 @@ void make_directories(const fs::path& directory, Changes& changes) {
   for (fs::path above = directory; !is_there(above); above = above.parent_path()) missing = above;
   if (missing.empty()) return;
   Json undo;
-  undo.set("path", missing.string());
-  changes.announce("remove", "make " + missing.string(), undo);
+  undo.set("top", missing.string()).set("path", directory.string());
+  changes.announce("rmdir", "make " + missing.string(), undo);
   make_directories(directory);
 }
 

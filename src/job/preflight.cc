@@ -382,7 +382,7 @@ model::Endpoint make_endpoint(const model::DatabaseSettings& database) {
 
 Survey survey_instance(const Environment& environment, const model::Instance& instance,
                        const model::Manifest* last, const std::vector<Acceptance>& acceptances,
-                       model::Observer& observer) {
+                       model::Observer& observer, const Error* last_unreadable) {
   observer.phase("preflight");
   const model::Profile* profile = profile::find_profile(instance.profile);
   check_rule(profile != nullptr, "an instance file names a known profile");
@@ -396,6 +396,12 @@ Survey survey_instance(const Environment& environment, const model::Instance& in
   check_quiesce(instance, survey);
   check_scratch(survey);
   if (last != nullptr) compare_with_last(*last, survey);
+  if (last_unreadable != nullptr) {
+    survey.findings.push_back(make("last-manifest-unobservable", Severity::blocker, "",
+                                   last_unreadable->message(),
+                                   "what has vanished since the last snapshot cannot be told",
+                                   "Run `holdfast check`; accept this to go on without it."));
+  }
   apply_acceptances(instance, acceptances, *environment.clock, survey);
   std::stable_sort(survey.findings.begin(), survey.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.severity < b.severity; });

@@ -39,11 +39,12 @@ struct Acceptance {
 // Looks at everything. Compares with `last`, the last manifest, if given: what vanished is the
 // blocker `component-vanished`, `table-vanished` or `table-emptied`, what is new a note. Applies
 // acceptances (with the instance file's, whose `until` has not passed): an accepted blocker stays
-// in the list, marked.
+// in the list, marked. `last_unreadable`: why the last manifest cannot be read, a blocker too.
 [[nodiscard]] Survey survey_instance(const Environment& environment,
                                      const model::Instance& instance, const model::Manifest* last,
                                      const std::vector<Acceptance>& acceptances,
-                                     model::Observer& observer);
+                                     model::Observer& observer,
+                                     const Error* last_unreadable = nullptr);
 
 // The endpoint of a database with its password resolved.
 [[nodiscard]] model::Endpoint make_endpoint(const model::DatabaseSettings& database);

@@ -206,10 +206,10 @@ class Planner {
     FilesTarget files;
     files.facts = facts;
     for (std::size_t i = 0; i < facts.paths.size(); ++i) {
-      PathTarget path{facts.paths[i].place, fs::path(settings->paths[i]).lexically_normal()};
+      PathTarget path{facts.paths[i].place, fs::path(settings->paths[i]).lexically_normal(), {}};
       if (path.path.filename().empty()) path.path = path.path.parent_path();
       const InstanceSource::Place found = source.find(path.place);
-      path.bytes = count_node(*found.parent, found.node, stop).bytes;
+      path.counts = count_node(*found.parent, found.node, stop);
       look_at(path, facts.name);
       files.paths.push_back(std::move(path));
     }
@@ -252,6 +252,31 @@ class Planner {
     for (const FilesTarget& files : plan.files) {
       for (const PathTarget& path : files.paths) take(path.path, files.facts.name);
     }
+    for (const model::DatabaseSettings& settings : target_.databases) check_untouched(settings);
+  }
+
+  // A database that is not restored must not be taken away with the directory in which it lies.
+  void check_untouched(const model::DatabaseSettings& settings) {
+    const bool restored = std::any_of(
+        plan.databases.begin(), plan.databases.end(),
+        [&](const DatabaseTarget& database) { return database.facts.name == settings.name; });
+    model::Endpoint endpoint;
+    endpoint.engine = settings.engine;
+    endpoint.uri = settings.uri;
+    const fs::path place = local_path(endpoint);
+    std::error_code unknown;
+    if (restored || place.empty() || !fs::exists(place, unknown)) return;
+    for (const FilesTarget& files : plan.files) {
+      for (const PathTarget& path : files.paths) {
+        const auto [end, rest] =
+            std::mismatch(path.path.begin(), path.path.end(), place.begin(), place.end());
+        if (end != path.path.end() || rest == place.end()) continue;
+        add(make("target-holds-database", Severity::blocker, settings.name,
+                 place.string() + " lies below " + path.path.string() + " and is not restored",
+                 "the directory is replaced as a whole, and the database would be gone from it",
+                 "Restore it too, or restore the files to another place."));
+      }
+    }
   }
 
   void check_space() {
@@ -261,7 +286,7 @@ class Planner {
       if (!path.empty()) space.need(path, bytes_of(database.facts));
     }
     for (const FilesTarget& files : plan.files) {
-      for (const PathTarget& path : files.paths) space.need(path.path, path.bytes);
+      for (const PathTarget& path : files.paths) space.need(path.path, path.counts.bytes);
     }
     space.report(plan.findings);
   }

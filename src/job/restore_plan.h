@@ -31,7 +31,7 @@ struct DatabaseTarget {
 struct PathTarget {
   std::string place;           // in the source
   std::filesystem::path path;  // absolute
-  std::uint64_t bytes = 0;     // of its content
+  NodeCounts counts;           // of its content
 };
 
 struct FilesTarget {

@@ -119,8 +119,15 @@ class Table {
 
   [[nodiscard]] std::vector<std::string> paths(std::string_view key) const {
     std::vector<std::string> values = texts(key);
-    for (const std::string& value : values) {
+    for (std::string& value : values) {
       if (value[0] != '/') throw relative(key, value);
+      value = std::filesystem::path(value).lexically_normal().string();
+      if (value.size() > 1 && value.ends_with('/')) value.pop_back();
+      if (value == "/") {
+        throw place(key)
+            .error("`" + std::string(key) + "` cannot hold the root directory")
+            .set_hint("Name the directories below it that belong to the instance.");
+      }
     }
     return values;
   }
@@ -528,8 +535,8 @@ std::shared_ptr<const Secret> resolve_password(const model::PasswordSource& sour
   if (result.timed_out || result.exit_code != 0) {
     wipe(result.output.data(), result.output.size());
     throw Error(Errc::failed_child,
-                "password_command of " + std::string(whose) +
-                    " failed: " + display(source.command) + ": " +
+                "password_command of " + std::string(whose) + " failed: " + source.command.front() +
+                    ": " +
                     (result.timed_out ? "no end after 60 s"
                                       : "exit code " + std::to_string(result.exit_code)));
   }

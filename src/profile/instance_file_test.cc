@@ -159,6 +159,15 @@ TEST(InstanceFile, RefusesEachMistakeWithItsLine) {
   EXPECT_NE(refusal("name = 'a/b'\n").find("slash"), std::string::npos);
 }
 
+// With the slash kept, the manifest named a place that nobody could read back.
+TEST(InstanceFile, TakesPathsWithoutTheirLastSlash) {
+  const model::Instance instance =
+      parse_instance("name='a'\n[[files]]\nname='f'\npaths=['/srv/x/', '/srv//y/./z']\n", "f");
+  EXPECT_EQ(instance.files[0].paths, (std::vector<std::string>{"/srv/x", "/srv/y/z"}));
+  EXPECT_NE(refusal("name='a'\n[[files]]\nname='f'\npaths=['/']\n").find("root directory"),
+            std::string::npos);
+}
+
 TEST(InstanceFile, RefusesPasswordsInTheUri) {
   EXPECT_NE(refusal("name='a'\n[[database]]\nname='d'\nuri='postgresql://me:geheim@db/x'\n")
                 .find("holds a password"),
