@@ -108,7 +108,7 @@ class CliInterop : public testing::TestWithParam<unsigned> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Versions, CliInterop, testing::Values(1U, 2U),
-                         [](const auto& info) { return "Version" + std::to_string(info.param); });
+                         [](const auto& each) { return "Version" + std::to_string(each.param); });
 
 TEST_P(CliInterop, ResticUsesWhatWeWrote) {
   holdfast({"backup", source().string()});

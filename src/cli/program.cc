@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/program.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/secret.h"
+#include "cli/exit_code.h"
+#include "cli/run.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "job/journal.h"
+
+namespace holdfast::cli {
+
+namespace {
+
+std::string own_hostname() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+std::string own_username() {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> buffer{};
+  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+      found == nullptr)
+    return {};
+  return found->pw_name;
+}
+
+int run_in_real_world(int count, char** words, const ProgramOptions& options) {
+  Environment environment;
+  environment.variables = take_variables();
+  FdTextStream output(STDOUT_FILENO);
+  FdTextStream errors(STDERR_FILENO);
+  InterruptibleSource input(STDIN_FILENO, environment.stop.get_token());
+  environment.output = &output;
+  environment.errors = &errors;
+  environment.input = &input;
+  environment.input_is_terminal = ::isatty(STDIN_FILENO) == 1;
+  environment.output_is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  environment.columns = [] { return terminal_columns(STDOUT_FILENO); };
+  if (environment.input_is_terminal) {
+    environment.ask_secret = [](std::string_view question, std::stop_token stop) {
+      return ask_on_terminal(STDIN_FILENO, question, std::move(stop));
+    };
+  }
+  environment.job.hostname = own_hostname();
+  environment.job.username = own_username();
+  environment.job.uid = ::getuid();
+  environment.job.gid = ::getgid();
+  environment.job.state_directory = job::default_state_directory();
+  environment.job.wrap_storage = options.wrap_storage;
+  environment.key_cost = options.key_cost;
+  const SignalThread signals(environment);
+  return run(std::vector<std::string>(words + (count > 0 ? 1 : 0), words + count), environment);
+}
+
+}  // namespace
+
+int run_program(int count, char** words, const ProgramOptions& options) noexcept {
+  forbid_core_files();
+  block_signals();
+  try {
+    return run_in_real_world(count, words, options);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return exit_code(error.code());
+  }
+}
+
+}  // namespace holdfast::cli
