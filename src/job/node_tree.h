@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "archive/tree_walk.h"
 #include "base/stream.h"
-#include "format/tree.h"
 #include "model/progress.h"
 #include "repo/repository.h"
 

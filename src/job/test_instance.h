@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "archive/stream_saver.h"
+#include "archive/tree_walk.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/sqlite/lite.h"
-#include "format/tree.h"
 #include "job/environment.h"
 #include "job/instance_access.h"
 #include "job/instance_backup.h"
