@@ -28,8 +28,8 @@ namespace holdfast::job {
 
 struct JournalEntry {
   std::uint64_t number = 0;
-  std::string
-      kind;  // who undoes it: "start" (argv), "engine" (engine name + its undo), "rename", "remove", "rmdir"
+  std::string kind;  // who undoes it: "start" (argv), "engine" (engine name + its undo), "rename",
+                     // "remove", "rmdir"
   std::string what;  // for people: "stopped the application"
   Json undo;
   bool settled = false;
