@@ -154,6 +154,11 @@ void FaultPlan::set_observer(std::function<void(const Call&)> observer) {
   observer_ = std::move(observer);
 }
 
+void FaultPlan::set_condition(std::function<bool()> condition) {
+  std::lock_guard lock(mutex_);
+  condition_ = std::move(condition);
+}
+
 std::vector<Call> FaultPlan::calls() const {
   std::lock_guard lock(mutex_);
   return calls_;
@@ -169,12 +174,19 @@ std::uint64_t FaultPlan::count(std::optional<CallKind> call,
 
 std::optional<Fault> FaultPlan::meet(const Call& call) {
   std::function<void(const Call&)> observer;
+  std::function<bool()> condition;
+  {
+    std::lock_guard lock(mutex_);
+    condition = condition_;
+  }
+  const bool is_armed = !condition || condition();
   std::optional<Fault> met;
   {
     std::lock_guard lock(mutex_);
     calls_.push_back(call);
     observer = observer_;
     for (Planned& planned : faults_) {
+      if (!is_armed) break;
       const Fault& fault = planned.fault;
       if (!matches(call, fault.call, fault.file_kind)) continue;
       ++planned.matched;

@@ -58,6 +58,9 @@ class FaultPlan {
   void add(const Fault& fault);
   // ENOSPC from the k-th put (of any kind of file) on.
   void no_space_from(std::uint64_t put_number);
+  // Faults count and happen only while `condition` holds; asked before every call, outside of any
+  // lock.
+  void set_condition(std::function<bool()> condition);
   // Takes all faults back; what was recorded stays.
   void clear_faults();
   void clear_calls();
@@ -87,6 +90,7 @@ class FaultPlan {
   std::vector<Planned> faults_;
   std::vector<Call> calls_;
   std::function<void(const Call&)> observer_;
+  std::function<bool()> condition_;
 };
 
 // The wrapper. Below it stands a storage that outlives it, so that a test can open the same files

@@ -105,6 +105,20 @@ TEST_F(FaultStorageTest, ShowsEveryCallToAnObserver) {
   EXPECT_EQ(seen, (std::vector{CallKind::create, CallKind::list}));
 }
 
+TEST(FaultPlan, CountsFaultsOnlyWhileItsConditionHolds) {
+  FaultPlan plan;
+  bool armed = false;
+  plan.add("fail:call=put:at=2");
+  plan.set_condition([&] { return armed; });
+  const Call put{.kind = CallKind::put, .file = {storage::FileKind::pack, ""}, .size_bytes = 0};
+  EXPECT_FALSE(plan.meet(put));
+  EXPECT_FALSE(plan.meet(put));
+  armed = true;
+  EXPECT_FALSE(plan.meet(put));
+  EXPECT_TRUE(plan.meet(put));
+  EXPECT_EQ(plan.count(), 4U);
+}
+
 TEST(FaultPlan, RefusesTextsThatAreNoFaults) {
   FaultPlan plan;
   for (const char* text : {"", "melt", "fail:call=look", "fail:at=x", "fail:file=blob",

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whatever storage call a writing verb is killed at, before it or after it: older snapshots restore
+// whole, nothing is referred to that is not stored, and the verb can be run again.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fault/history.h"
+#include "harness/repository_files.h"
+#include "harness/shop.h"
+
+namespace holdfast::test {
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+constexpr std::size_t samples_per_verb = 8;
+
+History& history() {
+  static History the_history;
+  return the_history;
+}
+
+// Calls `body` with a trial for each sampled one of `calls`, and the fault that kills there.
+template <typename Body>
+void kill_everywhere(std::size_t calls, const fs::path& repository, Body body) {
+  ASSERT_GT(calls, 0U);
+  bool before = true;
+  for (const std::uint64_t at : sample(calls, samples_per_verb)) {
+    for (const bool is_before : {true, false}) {
+      if (!is_soak() && is_before != before) continue;
+      const std::string fault =
+          fmt::format("{}:at={}", is_before ? "kill_before" : "kill_after", at);
+      SCOPED_TRACE(fmt::format("{} of {} calls", fault, calls));
+      body(*history().new_trial(repository), fault);
+      if (testing::Test::HasFatalFailure()) return;
+    }
+    before = !before;
+  }
+}
+
+// How many calls there are varies a little from run to run, so the last may not come.
+void run_killed(const Trial& trial, const Words& words, const std::string& fault) {
+  const Outcome outcome = history().run(trial, words, {{"HOLDFAST_TEST_FAULT", fault}});
+  EXPECT_TRUE(outcome.exit_code == 137 || outcome.exit_code == 0) << outcome.text();
+}
+
+void expect_done(const Trial& trial, const Words& words) {
+  const Outcome outcome = history().run(trial, words);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
+}
+
+// The repository of the history, from which the first snapshot has been forgotten, or to which a
+// key has been added …: what a verb needs to have something to do.
+class Prepared {
+ public:
+  Prepared() : trial_(history().new_trial()) {}
+  [[nodiscard]] const Trial& trial() const { return *trial_; }
+  [[nodiscard]] fs::path repository() const { return trial_->repository(); }
+  [[nodiscard]] std::vector<std::string> record_calls(const Words& words) const {
+    return history().record_calls(*history().new_trial(repository()), words);
+  }
+
+ private:
+  std::unique_ptr<Trial> trial_;
+};
+
+TEST(Kill, BackupLosesNothing) {
+  const Prepared plain;
+  const Words words = {"backup", history().source().string()};
+  kill_everywhere(plain.record_calls(words).size(), plain.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    history().expect_restorable(trial);
+                    history().expect_sound(trial);
+                    expect_done(trial, words);
+                    history().expect_restorable(trial);
+                  });
+}
+
+TEST(Kill, InstanceBackupLosesNothing) {
+  static Shop shop(history().place());
+  shop.write_instance();
+  const Prepared plain;
+  // A flag goes before what the instance file says.
+  const auto words = [&](const Trial& trial) {
+    return Words{"backup", "-I", shop.instance_path(), "-r", trial.repository().string()};
+  };
+  const auto counted = history().new_trial();
+  kill_everywhere(history().record_calls(*counted, words(*counted)).size(), plain.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words(trial), fault);
+                    expect_done(trial, {"unlock"});
+                    history().expect_restorable(trial);
+                    history().expect_sound(trial);
+                    expect_done(trial, words(trial));
+                    history().expect_sound(trial);
+                  });
+}
+
+TEST(Kill, ForgetLosesOnlyWhatItIsTold) {
+  const Prepared plain;
+  const std::string first = history().ids().front();
+  const Words words = {"forget", first};
+  kill_everywhere(plain.record_calls(words).size(), plain.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    history().expect_restorable(trial, {first});
+                    history().expect_sound(trial);
+                    const Outcome again = history().run(trial, words);
+                    EXPECT_TRUE(again.exit_code == 0 || (again.exit_code == 1 && again.says(first)))
+                        << "done, or gone already and named: " << again.text();
+                    history().expect_sound(trial);
+                  });
+}
+
+TEST(Kill, ForgetWithPruneLosesOnlyWhatItIsTold) {
+  const Prepared plain;
+  const Words words = {"forget", "--keep-last", "1", "--prune", "--max-unused", "0"};
+  kill_everywhere(plain.record_calls(words).size(), plain.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    history().expect_restorable(trial, {history().ids().front()});
+                    history().expect_sound(trial);
+                    expect_done(trial, words);
+                    expect_done(trial, {"prune", "--max-unused", "0"});
+                    history().expect_restorable(trial, {history().ids().front()});
+                  });
+}
+
+// Prune has something to do once a snapshot is gone: whole packs and parts of packs.
+TEST(Kill, PruneLosesNothing) {
+  const Prepared forgotten;
+  const std::string first = history().ids().front();
+  expect_done(forgotten.trial(), {"forget", first});
+  const Words words = {"prune", "--max-unused", "0"};
+  const std::vector<std::string> calls = forgotten.record_calls(words);
+  EXPECT_NE(std::find(calls.begin(), calls.end(), "remove pack"), calls.end());
+  kill_everywhere(calls.size(), forgotten.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    history().expect_restorable(trial, {first});
+                    history().expect_sound(trial);
+                    expect_done(trial, words);
+                    history().expect_restorable(trial, {first});
+                  });
+}
+
+// Some password opens the repository at any time: the old one until the new one is proven.
+TEST(Kill, NewPasswordsLockNobodyOut) {
+  const Prepared plain;
+  const std::string fresh = (plain.trial() / "fresh").string();
+  write_text(fresh, "a new one\n");
+  const Words look = {"cat", "config", "--no-lock"};
+  const Variables with_fresh = {{"HOLDFAST_PASSWORD_FILE", fresh}};
+  for (const char* verb : {"add", "passwd"}) {
+    const Words words = {"key", verb, "--new-password-file", fresh};
+    kill_everywhere(plain.record_calls(words).size(), plain.repository(),
+                    [&](const Trial& trial, const std::string& fault) {
+                      run_killed(trial, words, fault);
+                      const bool old_opens = history().run(trial, look).exit_code == 0;
+                      const bool new_opens = history().run(trial, look, with_fresh).exit_code == 0;
+                      EXPECT_TRUE(old_opens || new_opens);
+                      if (!old_opens) write_text(trial.password_file(), "a new one\n");
+                      expect_done(trial, {"unlock"});
+                      expect_done(trial, words);
+                      EXPECT_EQ(history().run(trial, look, with_fresh).exit_code, 0);
+                    });
+  }
+}
+
+TEST(Kill, KeyRemoveGoesOn) {
+  const Prepared two;
+  write_text(two.trial() / "fresh", "a new one\n");
+  expect_done(two.trial(), {"key", "add", "--new-password-file", (two.trial() / "fresh").string()});
+  const Outcome keys = history().run(two.trial(), {"key", "list", "--json"});
+  std::string other;
+  for (const Json& key : keys.array()) {
+    if (!key.at("current").as_bool()) other = key.at("id").as_string();
+  }
+  ASSERT_FALSE(other.empty()) << keys.text();
+  const Words words = {"key", "remove", other};
+  kill_everywhere(two.record_calls(words).size(), two.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    const Outcome again = history().run(trial, words);
+                    EXPECT_TRUE(again.exit_code == 0 || (again.exit_code == 1 && again.says(other)))
+                        << "done, or gone already and named: " << again.text();
+                    expect_done(trial, {"cat", "config"});
+                  });
+}
+
+TEST(Kill, UnlockGoesOn) {
+  // What runs that are no more have left behind.
+  const Prepared locked;
+  for (int i = 0; i < 3; ++i) {
+    run_killed(locked.trial(), {"backup", history().source().string()},
+               "kill_after:call=put:file=lock");
+  }
+  ASSERT_EQ(files_of(locked.repository(), storage::FileKind::lock).size(), 3U);
+  kill_everywhere(locked.record_calls({"unlock"}).size(), locked.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, {"unlock"}, fault);
+                    expect_done(trial, {"unlock"});
+                    EXPECT_TRUE(files_of(trial.repository(), storage::FileKind::lock).empty());
+                    history().expect_sound(trial);
+                  });
+}
+
+// Either there is a repository afterwards or none; where something is in the way of a second try,
+// that is named with the way out.
+TEST(Kill, InitCanBeRunAgainOrSaysWhatIsInTheWay) {
+  const Words words = {"init"};
+  const std::size_t calls = history().record_calls(*history().new_empty_trial(), words).size();
+  kill_everywhere(calls, {}, [&](const Trial& trial, const std::string& fault) {
+    run_killed(trial, words, fault);
+    const Outcome opened = history().run(trial, {"snapshots", "--no-lock"});
+    EXPECT_TRUE(opened.exit_code == 0 || opened.exit_code == 10) << opened.text();
+    const Outcome again = history().run(trial, words);
+    if (again.exit_code != 0) {
+      EXPECT_EQ(again.exit_code, 1) << again.text();
+      EXPECT_TRUE(again.says(trial.repository().string())) << again.text();
+      EXPECT_GE(std::count(again.errors.begin(), again.errors.end(), '\n'), 2)
+          << "a way out: " << again.text();
+    }
+    if (opened.exit_code == 0) {
+      EXPECT_NE(again.exit_code, 0) << "never over a repository that works";
+    }
+  });
+}
+
+}  // namespace
+}  // namespace holdfast::test
