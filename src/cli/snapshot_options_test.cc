@@ -17,8 +17,8 @@ const Command verb{
     .name = "verb", .options = {snapshot_filter_options, exclude_options}, .run = nothing};
 
 ParsedLine parse(const std::vector<std::string>& words, const Variables& variables) {
-  constexpr const Command* verbs[] = {&verb};
-  constexpr Option help[] = {Option{.name = "help", .letter = 'h'}};
+  static constexpr const Command* verbs[] = {&verb};
+  static constexpr Option help[] = {Option{.name = "help", .letter = 'h'}};
   std::vector<std::string> all{"verb"};
   all.insert(all.end(), words.begin(), words.end());
   return parse_command_line(all, verbs, help, variables);
