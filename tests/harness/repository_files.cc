@@ -68,8 +68,12 @@ std::vector<fs::path> packs_of(const fs::path& repository, std::string_view pass
 }
 
 void flip_file(const fs::path& file) {
+  flip_file(file, fs::file_size(file) / 2);
+}
+
+void flip_file(const fs::path& file, std::size_t offset_bytes) {
   std::string content = read_text(file);
-  char& byte = content.at(content.size() / 2);
+  char& byte = content.at(offset_bytes);
   byte = static_cast<char>(byte ^ 0x10);
   rewrite(file, content);
 }

@@ -27,9 +27,10 @@ void make_repository(const std::filesystem::path& repository, std::string_view p
                                                           std::string_view password,
                                                           format::BlobType type);
 
-// Turns one bit in the middle, cuts to the half, or removes. Repository files are read-only, which
-// is no hindrance here.
+// Turns one bit in the middle or at an offset, or cuts to the half. Repository files are read-only,
+// which is no hindrance here.
 void flip_file(const std::filesystem::path& file);
+void flip_file(const std::filesystem::path& file, std::size_t offset_bytes);
 void cut_file(const std::filesystem::path& file);
 
 }  // namespace holdfast::test
