@@ -16,43 +16,22 @@ bool is_safe_in_shell(std::string_view argument) {
   return !argument.empty() && argument.find_first_not_of(safe) == std::string_view::npos;
 }
 
-bool has_control(std::string_view argument) {
+// What a terminal would not show as it is: control characters, and those without a width that
+// change the direction or the order of their neighbours or break lines.
+bool is_unprintable(char32_t rune) {
+  return rune < 0x20 || (rune >= 0x7f && rune < 0xa0) || rune == 0xad || rune == 0x61c ||
+         (rune >= 0x200b && rune <= 0x200f) || (rune >= 0x2028 && rune <= 0x202e) ||
+         (rune >= 0x2060 && rune <= 0x206f) || rune == 0xfeff;
+}
+
+bool has_unprintable(std::string_view argument) {
   if (!is_utf8(argument)) return true;
   while (!argument.empty()) {
     const Utf8Rune next = decode_utf8(argument);
-    if (next.rune < 0x20 || (next.rune >= 0x7f && next.rune < 0xa0)) return true;
+    if (is_unprintable(next.rune)) return true;
     argument.remove_prefix(next.size_bytes);
   }
   return false;
-}
-
-void append_quoted(std::string& to, std::string_view argument) {
-  if (is_safe_in_shell(argument)) {
-    to += argument;
-  } else if (has_control(argument)) {
-    // The shell's form for bytes that would otherwise reach the reader's terminal.
-    to += "$'";
-    for (const char byte : argument) {
-      const auto code = static_cast<unsigned char>(byte);
-      if (code < 0x20 || code >= 0x7f) {
-        to += fmt::format("\\x{:02x}", code);
-      } else {
-        if (byte == '\'' || byte == '\\') to += '\\';
-        to += byte;
-      }
-    }
-    to += '\'';
-  } else {
-    to += '\'';
-    for (const char byte : argument) {
-      if (byte == '\'') {
-        to += "'\\''";
-      } else {
-        to += byte;
-      }
-    }
-    to += '\'';
-  }
 }
 
 // As Go's unicode.IsSpace.
@@ -68,9 +47,28 @@ std::string display(const std::vector<std::string>& argv) {
   std::string line;
   for (const std::string& argument : argv) {
     if (!line.empty()) line += ' ';
-    append_quoted(line, argument);
+    line += is_safe_in_shell(argument) ? argument : shell_quote(argument);
   }
   return line;
+}
+
+std::string shell_quote(std::string_view text) {
+  // The second form is the shell's for bytes that would otherwise reach the reader's terminal.
+  const bool is_escaped = has_unprintable(text);
+  std::string quoted = is_escaped ? "$'" : "'";
+  for (const char byte : text) {
+    const auto code = static_cast<unsigned char>(byte);
+    if (is_escaped && (code < 0x20 || code >= 0x7f)) {
+      quoted += fmt::format("\\x{:02x}", code);
+    } else if (is_escaped && (byte == '\'' || byte == '\\')) {
+      quoted += {'\\', byte};
+    } else if (byte == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += byte;
+    }
+  }
+  return quoted + '\'';
 }
 
 std::vector<std::string> split_command_line(std::string_view line) {

@@ -82,6 +82,10 @@ class ChildSource final : public ByteSource {
 
 // The argv as one line for messages, quoted where a shell would need it.
 [[nodiscard]] std::string display(const std::vector<std::string>& argv);
+// One word for a shell, always in quotes: "'/srv/it'\''s'". What a terminal would not show as it
+// is, such as control characters and bytes that are not UTF-8, is escaped: "$'a\x0ab'", which bash,
+// ksh and zsh read. A NUL is not for words of a shell.
+[[nodiscard]] std::string shell_quote(std::string_view text);
 // Splits a command line as restic does for --password-command: single and double quotes, no
 // expansion; a quote after a backslash is a plain character. As with restic each quoted piece is an
 // argument of its own, an empty one is none, and a backslash outside of quotes separates.

@@ -406,6 +406,28 @@ TEST(Display, QuotesWhatAShellWouldChange) {
   EXPECT_EQ(display({}), "");
 }
 
+TEST(ShellQuote, QuotesOneWordWhateverIsInIt) {
+  EXPECT_EQ(shell_quote("/srv/app"), "'/srv/app'");
+  EXPECT_EQ(shell_quote(""), "''");
+  EXPECT_EQ(shell_quote("-rf it's $(x) `y` \"z\" \\"), "'-rf it'\\''s $(x) `y` \"z\" \\'");
+}
+
+TEST(ShellQuote, ShowsNoControlCharacterAndNothingThatTurnsTextAround) {
+  EXPECT_EQ(shell_quote("a\n'\\b"), "$'a\\x0a\\'\\\\b'");
+  EXPECT_EQ(shell_quote("a\u202eb"), "$'a\\xe2\\x80\\xaeb'");
+  EXPECT_EQ(shell_quote("\u00e9\u2026"), "'\u00e9\u2026'");
+}
+
+TEST(ShellQuote, IsReadBackByAShell) {
+  for (const std::string word :
+       {"a b", "it's", "$HOME", "-n", "a\nb", "\xff\x1b[31m", "'\\\x01'", "a\u202eb",
+        "\x07"
+        "1"}) {
+    const std::string script = "printf %s " + shell_quote(word);
+    EXPECT_EQ(output_of({.argv = {"bash", "-c", script}}), word);
+  }
+}
+
 TEST(SplitCommandLine, SplitsAsResticDoes) {
   using Argv = std::vector<std::string>;
   const std::array<std::pair<const char*, Argv>, 15> vectors{{

@@ -9,6 +9,7 @@
 #include "base/crew.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "base/units.h"
 #include "job/drill.h"
 #include "job/hooks.h"
@@ -196,7 +197,7 @@ class RestoreRun {
       ours_.push_back(kept);
     } else {
       report.kept.push_back(kept.string() + "; remove it with: rm -rf " +
-                            shell_quoted(kept.string()));
+                            shell_quote(kept.string()));
     }
   }
 

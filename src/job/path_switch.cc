@@ -129,16 +129,4 @@ void make_directories(const fs::path& directory, Changes& changes) {
   make_directories(directory);
 }
 
-std::string shell_quoted(std::string_view text) {
-  std::string quoted = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      quoted += "'\\''";
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "'";
-}
-
 }  // namespace holdfast::job

@@ -58,7 +58,4 @@ class PathSwitch {
 // Makes the directory and those above it that are missing, announced.
 void make_directories(const std::filesystem::path& directory, Changes& changes);
 
-// `path` for a shell: "'/srv/it'\''s'".
-[[nodiscard]] std::string shell_quoted(std::string_view text);
-
 }  // namespace holdfast::job

@@ -131,10 +131,5 @@ TEST_F(PathSwitchTest, LeavesAForeignFileInPlace) {
   journal_->close();
 }
 
-TEST(ShellQuoted, SurvivesTheShell) {
-  EXPECT_EQ(shell_quoted("/srv/a b"), "'/srv/a b'");
-  EXPECT_EQ(shell_quoted("it's"), "'it'\\''s'");
-}
-
 }  // namespace
 }  // namespace holdfast::job
