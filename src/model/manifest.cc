@@ -129,22 +129,43 @@ std::string digest_of(const Json& json, std::string_view key) {
   return text;
 }
 
+// Whether a path is relative, leads nowhere but down, and is written in the only way.
+bool is_clean_relative(std::string_view path) {
+  if (path.find('\0') != std::string_view::npos) return false;
+  while (true) {
+    const std::size_t slash = path.find('/');
+    const std::string_view component = path.substr(0, slash);
+    if (component.empty() || component == "." || component == "..") return false;
+    if (slash == std::string_view::npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+std::string path_of(const Json& json, std::string_view key, std::string_view what,
+                    bool (*is_sound)(std::string_view)) {
+  const std::string& path = json.at(key).as_string();
+  if (!is_sound(path)) {
+    throw Error(Errc::corrupt, fmt::format("`{}` is no {}: `{}`", key, what,
+                                           std::string_view(path).substr(0, 200)));
+  }
+  return path;
+}
+
 // A place below the snapshot's instance directory: relative, and never leaving it.
 std::string place_of(const Json& json, std::string_view key) {
-  const std::string& place = json.at(key).as_string();
-  std::string_view rest = place;
-  bool sound = !rest.empty() && place.find('\0') == std::string::npos;
-  while (sound) {
-    const std::size_t slash = rest.find('/');
-    const std::string_view component = rest.substr(0, slash);
-    sound = !component.empty() && component != "." && component != "..";
-    if (slash == std::string_view::npos) break;
-    rest.remove_prefix(slash + 1);
-  }
-  if (!sound) {
-    throw Error(Errc::corrupt, fmt::format("`{}` is no place in a snapshot: `{}`", key, place));
-  }
-  return place;
+  return path_of(json, key, "place in a snapshot", is_clean_relative);
+}
+
+// A part below its component's directory, likewise.
+std::string part_path_of(const Json& json, std::string_view key) {
+  return path_of(json, key, "path of a part", is_clean_relative);
+}
+
+// Where files were on their host.
+std::string source_of(const Json& json, std::string_view key) {
+  return path_of(json, key, "absolute path", [](std::string_view path) {
+    return path == "/" || (path.starts_with('/') && is_clean_relative(path.substr(1)));
+  });
 }
 
 Moment moment_of(const Json& json) {
@@ -176,7 +197,7 @@ DatabaseFacts database_of(const Json& json) {
     throw Error(Errc::corrupt, fmt::format("`engine_facts` of {} is no object", database.name));
   }
   each(json, "parts", [&](const Json& one) {
-    database.parts.push_back({text_of(one, "path"), one.at("size_bytes").as_uint()});
+    database.parts.push_back({part_path_of(one, "path"), one.at("size_bytes").as_uint()});
   });
   each(json, "tables", [&](const Json& one) {
     database.tables.push_back({text_of(one, "schema"), text_of(one, "table"),
@@ -194,7 +215,7 @@ FilesFacts files_of(const Json& json) {
   files.name = text_of(json, "name");
   files.directory = place_of(json, "directory");
   each(json, "paths", [&](const Json& one) {
-    files.paths.push_back({text_of(one, "source"), place_of(one, "place")});
+    files.paths.push_back({source_of(one, "source"), place_of(one, "place")});
   });
   files.exclude = strings_of(json, "exclude");
   files.files = json.at("files").as_uint();

@@ -30,7 +30,7 @@ struct ObjectFacts {
 };
 
 struct PartFacts {
-  std::string path;  // below databases/<name>/, unescaped
+  std::string path;  // below databases/<name>/, unescaped: relative and clean
   std::uint64_t size_bytes = 0;
 };
 
@@ -48,7 +48,7 @@ struct DatabaseFacts {
 };
 
 struct PathFacts {
-  std::string source;  // absolute path as it was: "/srv/app/files"
+  std::string source;  // absolute, clean path as it was: "/srv/app/files"
   std::string place;   // in the snapshot: "files/uploads/srv/app/files"
 };
 
@@ -84,6 +84,8 @@ struct Manifest {
 
 [[nodiscard]] Json to_json(const Manifest& manifest);
 // Errc::corrupt for anything malformed; Errc::unsupported, naming the version, for a newer schema.
+// Whoever reads a manifest may join its paths to directories: places and paths of parts are
+// relative, sources absolute, and none has an empty component, `.`, `..` or a NUL.
 [[nodiscard]] Manifest parse_manifest(std::string_view json);
 
 // A component's or part's name as a file name: bytes outside [A-Za-z0-9._-] become %XX, `.` and

@@ -98,6 +98,32 @@ TEST(Manifest, RefusesPlacesThatLeaveTheSnapshot) {
   }
 }
 
+TEST(Manifest, RefusesPathsThatLeadElsewhere) {
+  for (const char* part : {"../x", "/x", "/etc/cron.d/x", "a//x", "a/../../x", "", ".", "..", "./x",
+                           "x/", "a/..", R"(a\u0000b)"}) {
+    EXPECT_EQ(code_of(changed("\"data.db\"", "\"" + std::string(part) + "\"")), Errc::corrupt)
+        << part;
+  }
+  for (const char* source : {"srv/x", "../x", "/../x", "/srv/../../x", "//srv", "/srv//x",
+                             "/srv/x/", "", ".", "/.", R"(/srv/\u0000x)"}) {
+    EXPECT_EQ(code_of(changed("\"/srv/shop/uploads\"", "\"" + std::string(source) + "\"")),
+              Errc::corrupt)
+        << source;
+  }
+  for (const char* sound : {"/", "/...", "/srv/a b"}) {
+    EXPECT_EQ(parse_manifest(changed("\"/srv/shop/uploads\"", "\"" + std::string(sound) + "\""))
+                  .files.at(0)
+                  .paths.at(0)
+                  .source,
+              sound);
+  }
+  EXPECT_EQ(parse_manifest(changed("\"data.db\"", "\"tables/public/a b.copy\""))
+                .databases.at(0)
+                .parts.at(0)
+                .path,
+            "tables/public/a b.copy");
+}
+
 TEST(Manifest, RefusesWhatIsMalformed) {
   EXPECT_EQ(code_of(""), Errc::corrupt);
   EXPECT_EQ(code_of("[]"), Errc::corrupt);

@@ -19,7 +19,9 @@ enum class PartKind : std::uint8_t { stream, tree };
 
 struct Part {
   PartKind kind = PartKind::stream;
-  std::string path;  // below databases/<component>/, components joined by '/': "data.db"
+  // Below databases/<component>/, components joined by '/': "data.db". None is empty, `.` or `..`:
+  // an engine whose names may be so escapes them first.
+  std::string path;
   std::uint64_t bytes_estimate = 0;  // for progress and for the choice of chunk size; 0: unknown
   std::filesystem::path directory;   // trees: what to archive
   std::vector<std::string> exclude;  // trees: patterns as of --exclude
