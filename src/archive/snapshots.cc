@@ -51,7 +51,8 @@ std::string display(const SnapshotFilter& filter) {
   for (const auto& tags : filter.tag_lists)
     lists.push_back(fmt::format("[{}]", fmt::join(tags, ", ")));
   return fmt::format("hosts [{}], tags [{}], paths [{}]", fmt::join(filter.hosts, ", "),
-                     fmt::join(lists, " "), fmt::join(filter.paths, ", "));
+                     fmt::join(lists, " "),
+                     fmt::join(filter.paths.empty() ? filter.any_paths : filter.paths, ", "));
 }
 
 Snapshot find_latest(repo::Repository& repository, SnapshotFilter filter) {
@@ -104,6 +105,10 @@ bool SnapshotFilter::matches(const format::SnapshotFile& snapshot) const {
   if (!hosts.empty() && std::ranges::find(hosts, snapshot.hostname) == hosts.end()) return false;
   const auto has = [&](const std::vector<std::string>& tags) { return has_tags(snapshot, tags); };
   if (!tag_lists.empty() && std::ranges::none_of(tag_lists, has)) return false;
+  const auto is_any = [&](const std::string& path) {
+    return std::ranges::find(any_paths, path) != any_paths.end();
+  };
+  if (!any_paths.empty() && std::ranges::none_of(snapshot.paths, is_any)) return false;
   return has_all_paths(snapshot, paths);
 }
 

@@ -354,7 +354,7 @@ std::size_t LineParser::take_letters(std::size_t index, Arguments& arguments) co
 // With -I only options of the instance form are taken, without it only those of the plain form.
 void LineParser::check_form(const Arguments& arguments) const {
   if (command_ == nullptr || command_->run_instance == nullptr || command_->run == nullptr) return;
-  const bool with_instance = arguments.all_given().contains(instance_option.name);
+  const bool with_instance = is_instance_form(*command_, arguments);
   const OptionTables& allowed = with_instance ? command_->instance_options : command_->options;
   for (const auto& [name, values] : arguments.all_given()) {
     bool found = false;
@@ -407,6 +407,14 @@ std::string nearest(std::string_view text, const std::vector<std::string_view>& 
     }
   }
   return std::string(best);
+}
+
+bool is_instance_form(const Command& command, const Arguments& arguments) {
+  if (command.run_instance == nullptr || command.run == nullptr) {
+    return command.run_instance != nullptr;
+  }
+  const auto& given = arguments.all_given();
+  return given.contains("instance") && !given.contains(command.plain_sign);
 }
 
 ParsedLine parse_command_line(const std::vector<std::string>& words,

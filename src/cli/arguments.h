@@ -70,6 +70,9 @@ struct ParsedLine {
   bool help = false;  // -h or --help
 };
 
+// Whether these arguments mean the form of the verb that works on an instance.
+[[nodiscard]] bool is_instance_form(const Command& command, const Arguments& arguments);
+
 // `words` are those behind the program's name. Errc::usage for an unknown verb or option (naming
 // the nearest), a missing value, a value for a flag that is none, or an option of the other form of
 // the verb.

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::array global_table{
     Option{.name = "repo", .letter = 'r', .kind = OptionKind::value, .variable = "REPOSITORY"},
+    Option{.name = "instance", .letter = 'I', .kind = OptionKind::value},
     Option{.name = "verbose", .letter = 'v', .kind = OptionKind::count},
     Option{.name = "quiet", .letter = 'q'},
     Option{.name = "help", .letter = 'h'},
@@ -20,7 +21,7 @@ constexpr std::array save_table{
     Option{.name = "size", .kind = OptionKind::value, .variable = "SIZE"},
     Option{.name = "fix", .kind = OptionKind::word},
 };
-constexpr std::array instance_table{instance_option, Option{.name = "scrub"}};
+constexpr std::array instance_table{Option{.name = "scrub"}};
 
 void nothing(Invocation&) {}
 const Command save{.name = "save",

@@ -11,8 +11,9 @@
 //   3. Declare it in commands.h and add it to the list in commands.cc. Add the .cc to
 //   CMakeLists.txt.
 //   4. Describe its JSON in docs/json.md and new error names in docs/errors.md (tests compare).
-// A verb that exists in a plain form and for instances (`backup`, `restore`) is one Command: with
-// -I the instance_… members count, and options of the other form are refused.
+// Every verb takes -I FILE.toml, which says where the repository is. A verb that exists in a plain
+// form and for instances (`backup`, `restore`) is one Command: with -I the instance_… members
+// count, and options of the other form are refused.
 //
 // run() returns when the work is done. Everything else is thrown: the code of the Error decides the
 // exit code (exit_code.h). A result that is printed but incomplete ends with `throw
@@ -63,21 +64,14 @@ struct Command {
   OptionTables options = {};
   void (*run)(Invocation& invocation) = nullptr;  // null: only with -I
 
-  // The form with -I FILE.toml; null if there is none. -I itself is among instance_options.
+  // The form with -I FILE.toml; null if there is none.
   void (*run_instance)(Invocation& invocation) = nullptr;
   std::string_view instance_arguments = {};
   OptionTables instance_options = {};
+  // An option of the plain form that means this form although -I is there; empty: none.
+  std::string_view plain_sign = {};
 
   bool hidden = false;  // runs, but is not in the help: for programs that call us back
-};
-
-// The option that every instance verb has.
-inline constexpr Option instance_option{
-    .name = "instance",
-    .letter = 'I',
-    .kind = OptionKind::value,
-    .value_name = "file",
-    .help = "the instance file: a path, or a name that is looked up in /etc/holdfast/",
 };
 
 }  // namespace holdfast::cli

@@ -14,7 +14,6 @@ namespace holdfast::cli {
 namespace {
 
 constexpr std::array options{
-    instance_option,
     Option{.name = "junit",
            .kind = OptionKind::value,
            .value_name = "file",
@@ -24,8 +23,8 @@ constexpr std::array options{
 void run(Invocation& invocation) {
   invocation.expect_words(0, 1, "at most one snapshot");
   const Arguments& arguments = invocation.arguments();
-  const model::Instance instance = instance_of(invocation);
-  const job::RepositoryAccess access = invocation.repository_access(&instance.repository);
+  const model::Instance& instance = invocation.instance();
+  const job::RepositoryAccess access = invocation.repository_access();
   const std::string snapshot = arguments.words().empty() ? "latest" : arguments.words().front();
   const auto progress = invocation.progress(ProgressShape::restore);
   const job::DrillReport report = job::drill(invocation.job(), access, snapshot, instance,

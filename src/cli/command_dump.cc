@@ -33,7 +33,7 @@ void run(Invocation& invocation) {
   job::DumpOptions dump;
   dump.snapshot = arguments.words()[0];
   dump.path = arguments.words()[1];
-  dump.filter = snapshot_filter(arguments);
+  dump.filter = snapshot_filter(invocation);
   dump.format = archive::parse_dump_format(arguments.value_or("archive", "tar"));
   const auto target = arguments.value("target");
   dump.refuse_archive = !target && invocation.environment().output_is_terminal;

@@ -14,7 +14,6 @@ namespace holdfast::cli {
 namespace {
 
 constexpr std::array options{
-    instance_option,
     accept_option,
     Option{.name = "target",
            .letter = 't',
@@ -25,7 +24,7 @@ constexpr std::array options{
 
 void run(Invocation& invocation) {
   invocation.expect_words(0, 0, "");
-  const model::Instance instance = instance_of(invocation);
+  const model::Instance& instance = invocation.instance();
   const auto target = invocation.arguments().value("target");
   if (!target || target->empty()) {
     Error error(Errc::usage, "no directory to export to is given");

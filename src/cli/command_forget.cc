@@ -226,7 +226,7 @@ void run(Invocation& invocation) {
   const Arguments& arguments = invocation.arguments();
   job::ForgetOptions forget;
   forget.ids = arguments.words();
-  forget.filter = snapshot_filter(arguments);
+  forget.filter = snapshot_filter(invocation);
   forget.policy = policy_of(arguments);
   forget.group_by = arguments.value_or("group-by", "host,paths");
   forget.unsafe_allow_remove_all = arguments.flag("unsafe-allow-remove-all");

@@ -12,12 +12,10 @@ namespace holdfast::cli {
 
 namespace {
 
-constexpr std::array options{instance_option};
-
 void run(Invocation& invocation) {
   invocation.expect_words(1, 1, "one of backup, restore and application");
   const std::string& purpose = invocation.arguments().words().front();
-  const auto all = job::list_grants(instance_of(invocation), purpose);
+  const auto all = job::list_grants(invocation.instance(), purpose);
   Output& output = invocation.output();
   for (const job::ComponentGrants& grants : all) {
     if (output.json()) {
@@ -48,7 +46,6 @@ constinit const Command grants_command{
         "Prints, for each database of the instance, the statements that give a role exactly what a "
         "backup, a "
         "restore or the application itself needs. They are not run.",
-    .options = {options},
     .run = run,
 };
 

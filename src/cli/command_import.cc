@@ -13,7 +13,7 @@ namespace {
 void run(Invocation& invocation) {
   invocation.expect_words(1, 1000, "a directory, or files");
   const Arguments& arguments = invocation.arguments();
-  const model::Instance target = instance_of(invocation);
+  const model::Instance& target = invocation.instance();
   std::vector<std::filesystem::path> sources;
   for (const std::string& word : arguments.words()) sources.emplace_back(absolute_path(word));
   job::InstanceRestoreOptions restore;

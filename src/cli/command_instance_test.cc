@@ -104,9 +104,35 @@ TEST_F(Instances, AreBackedUpDrilledAndRestored) {
 TEST_F(Instances, RefuseOptionsOfTheOtherForm) {
   EXPECT_EQ(world.run({"backup", "-I", file(), "--stdin"}).exit_code, 1);
   EXPECT_EQ(world.run({"backup", "--scrub", world.path("srv")}).exit_code, 1);
-  EXPECT_EQ(world.run({"restore", "latest", "-I", file(), "--target", world.path("x")}).exit_code,
+  EXPECT_EQ(world.run({"restore", "latest", "--replace", "--target", world.path("x")}).exit_code,
             1);
   EXPECT_EQ(world.run({"restore", "-I", file()}).exit_code, 1);
+}
+
+// Whoever has an instance file needs no other flag for what lies in its repository.
+TEST_F(Instances, TellEveryVerbWhereTheRepositoryIsAndWhoseSnapshotsAreMeant) {
+  world.write("password", "sesame");
+  fs::permissions(world.path("password"), fs::perms(0600));
+  world.write("shop.toml", instance("srv") + "[repository]\nlocation = \"" + world.path("own") +
+                               "\"\npassword_file = \"" + world.path("password") + "\"\n");
+  world.done({"init", "-I", file()});
+  world.done({"backup", "-I", file()});
+  world.done({"drill", "-I", file()});
+  world.done({"backup", world.path("srv"), "-r", world.path("own")});  // somebody else's, newer
+  const Outcome listed = world.done({"snapshots", "-I", file()});
+  EXPECT_NE(listed.output.find("2 snapshots"), std::string::npos) << listed.output;
+  EXPECT_NE(listed.output.find("/holdfast-proofs/shop"), std::string::npos) << listed.output;
+  EXPECT_NE(world.done({"ls", "latest", "-I", file()}).output.find("/shop/holdfast.json"),
+            std::string::npos);
+  world.done({"restore", "latest", "-I", file(), "--target", world.path("plain")});
+  EXPECT_TRUE(fs::exists(world.path("plain/shop/RESTORE.md")));
+  EXPECT_EQ(world.read("srv/files/a.txt"), "alpha");
+  world.done({"check", "-I", file()});
+  world.done({"forget", "-I", file(), "--keep-last", "1", "--prune"});
+  world.done({"forget", "-I", file(), "--unsafe-allow-remove-all"});
+  const Outcome left = world.done({"snapshots", "-r", world.path("own")});
+  EXPECT_NE(left.output.find("1 snapshots"), std::string::npos) << left.output;
+  EXPECT_NE(left.output.find(world.path("srv")), std::string::npos) << left.output;
 }
 
 TEST_F(Instances, AreExportedAndImported) {

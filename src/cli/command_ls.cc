@@ -30,7 +30,7 @@ void run(Invocation& invocation) {
   job::LsOptions asked;
   asked.snapshot = arguments.words().front();
   asked.directories.assign(arguments.words().begin() + 1, arguments.words().end());
-  asked.filter = snapshot_filter(arguments);
+  asked.filter = snapshot_filter(invocation);
   asked.recursive = arguments.flag("recursive");
   const bool is_long = arguments.flag("long");
   const bool human = arguments.flag("human-readable");

@@ -17,7 +17,6 @@ namespace holdfast::cli {
 namespace {
 
 constexpr std::array options{
-    instance_option,
     accept_option,
     Option{.name = "fix",
            .kind = OptionKind::word,
@@ -30,7 +29,7 @@ constexpr std::array options{
 void run(Invocation& invocation) {
   invocation.expect_words(0, 0, "");
   const Arguments& arguments = invocation.arguments();
-  const model::Instance instance = instance_of(invocation);
+  const model::Instance& instance = invocation.instance();
   job::InstancePreflightOptions preflight;
   preflight.acceptances = acceptances_of(invocation);
   for (const std::string& code : arguments.list("fix")) {
@@ -40,7 +39,7 @@ void run(Invocation& invocation) {
   std::optional<job::RepositoryAccess> access;
   if (!instance.repository.location.empty() || arguments.given("repo") ||
       arguments.given("repository-file")) {
-    access = invocation.repository_access(&instance.repository);
+    access = invocation.repository_access();
   }
   // Findings are the result here, not the news of a run.
   model::SilentObserver nobody;

@@ -122,7 +122,7 @@ void run(Invocation& invocation) {
   const Arguments& arguments = invocation.arguments();
   job::FilesRestoreOptions restore;
   restore.snapshot = arguments.words().front();
-  restore.filter = snapshot_filter(arguments);
+  restore.filter = snapshot_filter(invocation);
   restore.restore = restore_options(arguments);
   Output& output = invocation.output();
   const job::RepositoryAccess access = invocation.repository_access();
@@ -166,6 +166,7 @@ constinit const Command restore_command{
     .run_instance = run_instance_restore,
     .instance_arguments = "SNAPSHOT -I NEW.toml [flags]",
     .instance_options = {instance_restore_options},
+    .plain_sign = "target",
 };
 
 }  // namespace holdfast::cli

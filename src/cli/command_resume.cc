@@ -16,7 +16,6 @@ namespace holdfast::cli {
 namespace {
 
 constexpr std::array options{
-    instance_option,
     Option{.name = "journal",
            .kind = OptionKind::value,
            .value_name = "directory",
@@ -46,7 +45,7 @@ void run(Invocation& invocation) {
     return;
   }
   const std::string instance =
-      arguments.given("instance") ? instance_of(invocation).name : std::string();
+      invocation.has_instance() ? invocation.instance().name : std::string();
   const job::ResumeReport report =
       job::resume(invocation.job().state_directory, instance, invocation.job().program);
   Output& output = invocation.output();

@@ -56,7 +56,7 @@ void run(Invocation& invocation) {
   const Arguments& arguments = invocation.arguments();
   job::SnapshotsOptions asked;
   asked.ids = arguments.words();
-  asked.filter = snapshot_filter(arguments);
+  asked.filter = snapshot_filter(invocation, true);
   asked.group_by = arguments.value_or("group-by", "");
   asked.latest = static_cast<unsigned>(arguments.number("latest", 1'000'000).value_or(0));
   const auto groups = job::list_snapshots(invocation.job(), invocation.repository_access(), asked,

@@ -6,19 +6,8 @@
 #include "cli/snapshot_options.h"
 #include "job/instance_backup.h"
 #include "job/instance_restore.h"
-#include "job/read_instance.h"
 
 namespace holdfast::cli {
-
-model::Instance instance_of(const Invocation& invocation) {
-  const auto name = invocation.arguments().value("instance");
-  if (!name || name->empty()) {
-    Error error(Errc::usage, "no instance is named");
-    error.set_hint("Name its file with -I FILE.toml; `holdfast discover` drafts one.");
-    throw error;
-  }
-  return job::read_instance(*name);
-}
 
 std::vector<job::Acceptance> acceptances_of(const Invocation& invocation) {
   std::vector<job::Acceptance> acceptances;
@@ -31,13 +20,13 @@ std::vector<job::Acceptance> acceptances_of(const Invocation& invocation) {
 void run_instance_backup(Invocation& invocation) {
   invocation.expect_words(0, 0, "");
   const Arguments& arguments = invocation.arguments();
-  const model::Instance instance = instance_of(invocation);
+  const model::Instance& instance = invocation.instance();
   job::InstanceBackupOptions backup;
   backup.acceptances = acceptances_of(invocation);
   backup.tags = flat_tags(arguments.list("tag"));
   backup.host = arguments.value_or("host", "");
   backup.scrub = arguments.flag("scrub");
-  const job::RepositoryAccess access = invocation.repository_access(&instance.repository);
+  const job::RepositoryAccess access = invocation.repository_access();
   const auto progress = invocation.progress(ProgressShape::backup);
   const job::InstanceBackupReport report = job::backup_instance(
       invocation.job(), access, instance, backup, progress->observer(), invocation.stop());
@@ -53,13 +42,13 @@ void run_instance_backup(Invocation& invocation) {
 void run_instance_restore(Invocation& invocation) {
   invocation.expect_words(1, 1, "one snapshot");
   const Arguments& arguments = invocation.arguments();
-  const model::Instance target = instance_of(invocation);
+  const model::Instance& target = invocation.instance();
   job::InstanceRestoreOptions restore;
   restore.components = arguments.list("component");
   restore.tables = arguments.list("table");
   restore.replace = arguments.flag("replace");
   restore.acceptances = acceptances_of(invocation);
-  const job::RepositoryAccess access = invocation.repository_access(&target.repository);
+  const job::RepositoryAccess access = invocation.repository_access();
   const auto progress = invocation.progress(ProgressShape::restore);
   const job::InstanceRestoreReport report =
       job::restore_instance(invocation.job(), access, arguments.words().front(), target, restore,

@@ -20,7 +20,6 @@ inline constexpr Option accept_option{
     .help = "go on although preflight found this blocker; it then stands in the manifest"};
 
 inline constexpr std::array instance_backup_options{
-    instance_option,
     accept_option,
     Option{.name = "host",
            .letter = 'H',
@@ -36,7 +35,6 @@ inline constexpr std::array instance_backup_options{
 };
 
 inline constexpr std::array instance_restore_options{
-    instance_option,
     accept_option,
     Option{.name = "component",
            .kind = OptionKind::list,
@@ -53,8 +51,6 @@ inline constexpr std::array instance_restore_options{
 void run_instance_backup(Invocation& invocation);
 void run_instance_restore(Invocation& invocation);
 
-// The instance of -I. Errc::usage if it is missing.
-[[nodiscard]] model::Instance instance_of(const Invocation& invocation);
 [[nodiscard]] std::vector<job::Acceptance> acceptances_of(const Invocation& invocation);
 
 }  // namespace holdfast::cli

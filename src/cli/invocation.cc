@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "base/units.h"
 #include "cli/text.h"
+#include "job/read_instance.h"
 
 namespace holdfast::cli {
 
@@ -20,6 +21,13 @@ constexpr std::uint64_t pack_size_mib_min = 4;
 constexpr std::uint64_t pack_size_mib_max = 128;
 
 constexpr std::array global_table{
+    Option{.name = "instance",
+           .letter = 'I',
+           .kind = OptionKind::value,
+           .value_name = "file",
+           .help = "the instance file: a path, or a name that is looked up in /etc/holdfast/; it "
+                   "says where the repository is, and \"latest\" and filters mean this instance's "
+                   "snapshots"},
     Option{.name = "repo",
            .letter = 'r',
            .kind = OptionKind::value,
@@ -366,11 +374,30 @@ job::RepositoryAccess Invocation::repository_access(
   return access;
 }
 
+job::RepositoryAccess Invocation::repository_access() {
+  return repository_access(instance_settings());
+}
+
+const model::Instance& Invocation::instance() {
+  if (instance_) return *instance_;
+  const auto name = arguments_.value("instance");
+  if (!name || name->empty()) {
+    Error error(Errc::usage, "no instance is named");
+    error.set_hint("Name its file with -I FILE.toml; `holdfast discover` drafts one.");
+    throw error;
+  }
+  return instance_.emplace(job::read_instance(*name));
+}
+
+const model::RepositorySettings* Invocation::instance_settings() {
+  return has_instance() ? &instance().repository : nullptr;
+}
+
 job::RepositoryAccess Invocation::new_repository_access() {
   const Naming naming{"", "", "repository"};
   job::RepositoryAccess access = common_access();
-  access.location = location(naming, nullptr);
-  access.password = password(naming, nullptr, true);
+  access.location = location(naming, instance_settings());
+  access.password = password(naming, instance_settings(), true);
   return access;
 }
 

@@ -63,12 +63,18 @@ class Invocation {
   [[nodiscard]] const job::Environment& job() const noexcept { return environment_.job; }
   [[nodiscard]] std::stop_source& stop() noexcept { return environment_.stop; }
 
+  // The instance of -I. Errc::usage if it is missing.
+  [[nodiscard]] const model::Instance& instance();
+  [[nodiscard]] bool has_instance() const { return arguments_.given("instance"); }
+
   // Where the repository is and how to open it: flags, then `instance_file` (if given), then
   // HOLDFAST_*, then RESTIC_*. Asks for the password if nothing names it. Errc::usage for no
   // location, or two contradicting sources at the same rank. A variable that differs from the
   // instance file is noted and not followed.
   [[nodiscard]] job::RepositoryAccess repository_access(
-      const model::RepositorySettings* instance_file = nullptr);
+      const model::RepositorySettings* instance_file);
+  // With the instance file of -I, if there is one.
+  [[nodiscard]] job::RepositoryAccess repository_access();
   // The same for a repository that is about to be made: a typed password is asked for twice.
   [[nodiscard]] job::RepositoryAccess new_repository_access();
   // The second repository, of --from-repo and the others (second_repository_options must be in the
@@ -99,11 +105,13 @@ class Invocation {
       const Naming& naming, const model::RepositorySettings* instance_file, bool twice);
   [[nodiscard]] Secret ask_password(std::string_view question, bool twice);
   [[nodiscard]] job::RepositoryAccess common_access() const;
+  [[nodiscard]] const model::RepositorySettings* instance_settings();
 
   const Command& command_;
   const Arguments& arguments_;
   Environment& environment_;
   Output& output_;
+  std::optional<model::Instance> instance_;  // once it has been read
   bool password_was_typed_ = false;
   bool input_is_data_ = false;
 };

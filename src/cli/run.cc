@@ -103,11 +103,8 @@ bool answer_help(const std::vector<std::string>& words, Environment& environment
 bool run_verb(const ParsedLine& line, Environment& environment, Output& output,
               bool may_try_again) {
   Invocation invocation(*line.command, line.arguments, environment, output);
-  const bool with_instance =
-      line.command->run_instance != nullptr &&
-      (line.command->run == nullptr || line.arguments.on_command_line("instance"));
   try {
-    if (with_instance) {
+    if (is_instance_form(*line.command, line.arguments)) {
       line.command->run_instance(invocation);
     } else {
       line.command->run(invocation);

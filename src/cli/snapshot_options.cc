@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "cli/invocation.h"
 #include "cli/text.h"
+#include "job/instance_access.h"
 
 namespace holdfast::cli {
 
@@ -23,6 +25,14 @@ archive::SnapshotFilter snapshot_filter(const Arguments& arguments) {
   }
   for (const std::string& path : arguments.list("path"))
     filter.paths.push_back(absolute_path(path));
+  return filter;
+}
+
+archive::SnapshotFilter snapshot_filter(Invocation& invocation, bool proofs) {
+  archive::SnapshotFilter filter = snapshot_filter(invocation.arguments());
+  if (!invocation.has_instance() || !filter.paths.empty()) return filter;
+  filter.any_paths = {job::snapshot_path(invocation.instance().name)};
+  if (proofs) filter.any_paths.push_back(job::proof_path(invocation.instance().name));
   return filter;
 }
 

@@ -15,6 +15,8 @@
 
 namespace holdfast::cli {
 
+class Invocation;
+
 // --host, --tag and --path: the snapshots that are meant (with --latest: among which the newest
 // is).
 inline constexpr std::array snapshot_filter_options{
@@ -44,6 +46,9 @@ inline constexpr std::array snapshot_filter_options_without_letter{
     snapshot_filter_options[2],
 };
 [[nodiscard]] archive::SnapshotFilter snapshot_filter(const Arguments& arguments);
+// With -I and without --path only snapshots of that instance are meant, with `proofs` those of its
+// drills too.
+[[nodiscard]] archive::SnapshotFilter snapshot_filter(Invocation& invocation, bool proofs = false);
 
 // --exclude and its like.
 inline constexpr std::array exclude_options{

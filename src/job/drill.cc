@@ -261,7 +261,7 @@ class DrillRun {
 format::Id save_proof(const Environment& environment, const RepositoryAccess& access,
                       OpenedRepository& opened, const DrillReport& report) {
   repo::Repository& repository = *opened.repository;
-  const std::string directory = "holdfast-proofs/" + model::escape_name(report.instance);
+  const std::string directory = proof_path(report.instance).substr(1);
   format::SnapshotFile snapshot;
   snapshot.time = environment.clock->now();
   repo::BlobWriter writer(repository, make_writer_options(environment, access, false),
@@ -274,7 +274,7 @@ format::Id save_proof(const Environment& environment, const RepositoryAccess& ac
   repo::BlobWriter::Worker worker(repository);
   snapshot.tree = builder.save(writer, worker);
   writer.finish();
-  snapshot.paths = {"/" + directory};
+  snapshot.paths = {proof_path(report.instance)};
   snapshot.hostname = environment.hostname;
   snapshot.username = environment.username;
   snapshot.uid = environment.uid;

@@ -149,9 +149,17 @@ class DirectoryParts final : public model::PartSource {
 
 }  // namespace
 
+std::string snapshot_path(std::string_view instance) {
+  return "/" + model::escape_name(instance);
+}
+
+std::string proof_path(std::string_view instance) {
+  return "/holdfast-proofs" + snapshot_path(instance);
+}
+
 std::vector<archive::Snapshot> instance_snapshots(const std::vector<archive::Snapshot>& snapshots,
                                                   std::string_view instance) {
-  const std::string path = "/" + model::escape_name(instance);
+  const std::string path = snapshot_path(instance);
   std::vector<archive::Snapshot> found;
   for (const archive::Snapshot& snapshot : snapshots) {
     if (snapshot.file.has_tag(instance_tag) &&

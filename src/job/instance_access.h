@@ -19,6 +19,10 @@ namespace holdfast::job {
 inline constexpr std::string_view instance_tag = "holdfast";
 inline constexpr std::string_view proof_tag = "holdfast-proof";
 
+// What the snapshots of an instance, and of the proofs of its drills, name as their only path.
+[[nodiscard]] std::string snapshot_path(std::string_view instance);
+[[nodiscard]] std::string proof_path(std::string_view instance);
+
 // The snapshots of an instance, newest first; proofs are not among them.
 [[nodiscard]] std::vector<archive::Snapshot> instance_snapshots(
     const std::vector<archive::Snapshot>& snapshots, std::string_view instance);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "archive/exclude.h"
 #include "base/error.h"
@@ -445,10 +446,12 @@ std::vector<std::string> fix_findings(const Environment& environment,
 
 void refuse_blockers(const std::vector<Finding>& findings) {
   std::string codes;
+  std::set<std::string> named;
   for (const Finding& finding : findings) {
     if (finding.severity != Severity::blocker || finding.accepted) continue;
-    codes += (codes.empty() ? "" : ", ") + finding.code +
-             (finding.component.empty() ? "" : ":" + finding.component);
+    const std::string code =
+        finding.code + (finding.component.empty() ? "" : ":" + finding.component);
+    if (named.insert(code).second) codes += (codes.empty() ? "" : ", ") + code;
   }
   if (codes.empty()) return;
   throw Error(Errc::blocked, "preflight found what must not be passed over: " + codes)

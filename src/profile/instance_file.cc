@@ -256,7 +256,8 @@ class Table {
       if (name == "password") {
         error.set_hint(
             "A password never stands in the file: use password_file or password_command.");
-      } else if (nearest != known.end() && edit_distance(*nearest, name) <= 3) {
+      } else if (nearest != known.end() &&
+                 edit_distance(*nearest, name) <= std::max<std::size_t>(1, name.size() / 3)) {
         error.set_hint("Did you mean `" + std::string(*nearest) + "`?");
       } else {
         error.set_hint("docs/instance-file.md lists every key.");

@@ -112,6 +112,7 @@ TEST(InstanceFile, NamesUnknownKeysWithTheNearestOne) {
   EXPECT_NE(message.find("shop.toml:4:1: unknown key `fence_mss` in [limits]"), std::string::npos)
       << message;
   EXPECT_NE(message.find("Did you mean `fence_ms`?"), std::string::npos) << message;
+  EXPECT_EQ(refusal("name = 'a'\nbogus = 1\n").find("Did you mean"), std::string::npos);
   EXPECT_NE(refusal("name='a'\npassword='x'\n").find("never stands in the file"),
             std::string::npos);
 }
