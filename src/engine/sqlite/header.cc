@@ -76,4 +76,16 @@ bool is_journal_file(ByteView front) noexcept {
   return front.size() >= 28 && as_text(front).substr(0, journal_magic.size()) == journal_magic;
 }
 
+std::string super_journal_name(ByteView end) {
+  if (end.size() < journal_trailer_bytes || !as_text(end).ends_with(journal_magic)) return {};
+  const ByteView before = end.first(end.size() - journal_trailer_bytes);
+  const std::uint32_t name_bytes = be32(end, before.size());
+  if (name_bytes > before.size() || name_bytes > journal_end_bytes - journal_trailer_bytes)
+    return {};
+  const std::string_view name = as_text(before.last(name_bytes));
+  std::uint32_t sum = 0;
+  for (const char c : name) sum += static_cast<std::uint32_t>(c);  // signed where char is
+  return sum == be32(end, before.size() + 4) ? std::string(name) : std::string();
+}
+
 }  // namespace holdfast::engine::sqlite

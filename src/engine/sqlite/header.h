@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -37,5 +38,15 @@ struct Header {
 
 [[nodiscard]] bool is_wal_file(ByteView front) noexcept;
 [[nodiscard]] bool is_journal_file(ByteView front) noexcept;
+
+// The super-journal of a transaction over several databases, as named at the end of one database's
+// journal; empty if the transaction was over that database alone, or the name was not written to
+// its end. `end`: the journal's last bytes, journal_end_bytes of them if there are as many.
+//
+// Source: sqlite.org/atomiccommit.html section 5.2 and pager.c: the name, its length, the sum of
+// its bytes, the magic of journals.
+inline constexpr std::size_t journal_trailer_bytes = 16;  // all of that but the name
+inline constexpr std::size_t journal_end_bytes = journal_trailer_bytes + 512;
+[[nodiscard]] std::string super_journal_name(ByteView end);
 
 }  // namespace holdfast::engine::sqlite

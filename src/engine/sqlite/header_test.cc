@@ -77,5 +77,28 @@ TEST(Siblings, AreKnownByTheirFirstBytes) {
   EXPECT_FALSE(is_journal_file(as_bytes(wal)));
 }
 
+TEST(Siblings, NameTheirSuperJournalAtTheEnd) {
+  const auto end_with = [](const std::string& name, std::uint32_t sum_off_by = 0) {
+    std::uint32_t sum = sum_off_by;
+    for (const char c : name) sum += static_cast<std::uint32_t>(c);
+    std::string end = "pages" + name;
+    for (const std::uint32_t number : {static_cast<std::uint32_t>(name.size()), sum}) {
+      for (const unsigned shift : {24U, 16U, 8U, 0U}) end += static_cast<char>(number >> shift);
+    }
+    return end + "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
+  };
+  EXPECT_EQ(super_journal_name(as_bytes(end_with("/srv/app.db-mj0123"))), "/srv/app.db-mj0123");
+  EXPECT_EQ(super_journal_name(as_bytes(end_with("/srv/f\xc3\xbc.db-mj1"))),
+            "/srv/f\xc3\xbc.db-mj1");
+  EXPECT_EQ(super_journal_name(as_bytes(end_with("/srv/app.db-mj0123", 1))), "") << "a wrong sum";
+  std::string end = end_with("/a");
+  EXPECT_EQ(super_journal_name(as_bytes(end).first(end.size() - 1)), "");
+  end[end.size() - 13] = '\x7f';  // a length beyond its beginning
+  EXPECT_EQ(super_journal_name(as_bytes(end)), "");
+  EXPECT_EQ(super_journal_name(as_bytes(end_with(std::string(513, 'x')))), "");
+  EXPECT_EQ(super_journal_name(as_bytes(end_with(""))), "");
+  EXPECT_EQ(super_journal_name({}), "");
+}
+
 }  // namespace
 }  // namespace holdfast::engine::sqlite

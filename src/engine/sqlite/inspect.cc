@@ -15,7 +15,6 @@
 #include "engine/sqlite/header.h"
 #include "engine/sqlite/lite.h"
 #include "engine/sqlite/location.h"
-#include "engine/sqlite/private_copy.h"
 #include "engine/sqlite/reader.h"
 
 namespace holdfast::engine::sqlite {
@@ -23,6 +22,8 @@ namespace {
 
 using model::MendClass;
 using model::Severity;
+
+constexpr int looks_max = 3;
 
 struct Front {
   std::array<std::byte, header_bytes> bytes{};
@@ -82,44 +83,49 @@ void add_header_facts(Inspection& inspection, const Header& header, std::uint64_
   facts.set("size_bytes", size_bytes);
 }
 
-// A way to read the file that leaves no trace. With siblings: a private copy in which they are
-// taken in.
-Reader open_untouched(const std::filesystem::path& file, const Siblings& siblings) {
-  if (siblings.wal_bytes == 0 && !siblings.journal_live) {
-    return {std::nullopt, Connection(file, Access::immutable)};
+void list_content(Inspection& inspection, Connection& connection) {
+  for (const SchemaEntry& entry : schema_of(connection)) {
+    if (entry.type == "table") inspection.tables.push_back({"", printable(entry.name), 0, ""});
   }
-  TemporaryDirectory home("holdfast-inspect");
-  const std::filesystem::path copy = home.path() / "copy.db";
-  const auto take = [&](const std::filesystem::path& from, const std::filesystem::path& to) {
-    const std::optional<Fd> source = try_open_file(from, O_RDONLY);
-    if (!source) return;
-    const Fd target = open_file(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    static_cast<void>(copy_bytes(source->get(), target.get(), from.native(), std::nullopt, {}));
-  };
-  take(file, copy);
-  take(wal_of(file), wal_of(copy));
-  if (siblings.journal_live) take(journal_of(file), journal_of(copy));
-  settle_copy(copy);
-  Connection connection(copy, Access::immutable);
-  return {std::move(home), std::move(connection)};
+  inspection.objects = list_objects(connection);
 }
 
-void look_inside(Inspection& inspection, const std::filesystem::path& file,
-                 const Siblings& siblings, bool deep) {
-  if (!deep) {
-    Connection connection(file, Access::immutable);
-    for (const SchemaEntry& entry : schema_of(connection)) {
-      if (entry.type == "table") inspection.tables.push_back({"", printable(entry.name), 0, ""});
-    }
-    inspection.objects = list_objects(connection);
-    return;
-  }
-  Reader reader = open_untouched(file, siblings);
-  const Integrity integrity = check_integrity(reader.connection);
+void examine_content(Inspection& inspection, Connection& connection) {
+  const Integrity integrity = check_integrity(connection);
   for (const std::string& problem : integrity.problems) damaged(inspection, problem);
   inspection.facts.set("integrity", integrity.problems.empty() ? integrity.extent : "damaged");
-  inspection.objects = list_objects(reader.connection);
-  if (integrity.problems.empty()) inspection.tables = count_tables(reader.connection);
+  inspection.objects = list_objects(connection);
+  if (integrity.problems.empty()) inspection.tables = count_tables(connection);
+}
+
+void unobservable(Inspection& inspection, std::string seen, std::string_view mend) {
+  inspection.whole = false;
+  find(inspection, "sqlite-content-unobservable", Severity::blocker, std::move(seen),
+       "whether it is whole could not be seen", mend);
+}
+
+// One look at what the file holds. Nothing if somebody wrote meanwhile, so that it does not count.
+std::optional<Inspection> look_inside(Inspection inspection, const std::filesystem::path& file,
+                                      bool with_leftovers) {
+  std::optional<Reader> reader;
+  try {  // the answer is about this file, whatever its state
+    reader.emplace(open_untouched(file, with_leftovers));
+    if (inspection.deep) {
+      examine_content(inspection, reader->connection);
+    } else {
+      list_content(inspection, reader->connection);
+    }
+  } catch (const Error& error) {
+    const bool broken = error.code() == Errc::corrupt || error.code() == Errc::not_consistent;
+    if (!broken && error.code() != Errc::unavailable) throw;
+    if (broken) {
+      damaged(inspection, error.message());
+    } else {
+      unobservable(inspection, error.message(), error.hint());
+    }
+  }
+  if (reader && !was_left_alone(*reader)) return std::nullopt;
+  return inspection;
 }
 
 }  // namespace
@@ -144,7 +150,8 @@ std::optional<Inspection> inspect_file(const std::filesystem::path& file, bool d
   inspection.whole = true;
   add_header_facts(inspection, *header, front->size_bytes);
   const Siblings siblings = siblings_of(file);
-  if (siblings.wal_bytes > 0 || siblings.journal_live) {
+  const bool leftovers = siblings.wal_bytes > 0 || siblings.journal_live;
+  if (leftovers) {
     inspection.facts.set("wal_bytes", siblings.wal_bytes);
     inspection.facts.set("journal_bytes", siblings.journal_bytes);
     find(inspection, "sqlite-siblings", Severity::note,
@@ -160,12 +167,15 @@ std::optional<Inspection> inspect_file(const std::filesystem::path& file, bool d
          "its end is missing, and with it data",
          "find a whole copy, or save what is left with `.recover`");
   }
-  try {
-    look_inside(inspection, file, siblings, deep);
-  } catch (const Error& error) {  // the answer is about this file, whatever its state
-    if (error.code() != Errc::corrupt && error.code() != Errc::not_consistent) throw;
-    damaged(inspection, error.message());
+  for (int count = 0; count < looks_max; ++count) {
+    std::optional<Inspection> found = look_inside(inspection, file, deep);
+    // What a dead process left makes a file alone look damaged that is not.
+    const bool misleading = found && !deep && !found->whole && inspection.whole && leftovers;
+    if (misleading) found = look_inside(inspection, file, true);
+    if (found) return found;
   }
+  unobservable(inspection, fmt::format("{} was written to each time it was read", file.native()),
+               "try again when its application is idle");
   return inspection;
 }
 
@@ -178,8 +188,13 @@ void inspect_file_rows(const std::filesystem::path& file, const model::TableName
     throw Error(Errc::unsupported,
                 fmt::format("{} is not an SQLite database, or it is encrypted", file.native()));
   }
-  Reader reader = open_untouched(file, siblings_of(file));
+  Reader reader = open_untouched(file, true);
   read_rows(reader.connection, table, into);
+  if (!was_left_alone(reader)) {
+    throw Error(Errc::unavailable,
+                fmt::format("{} was written to while it was read", file.native()))
+        .set_hint("Try again; what was printed may be of two states.");
+  }
 }
 
 }  // namespace holdfast::engine::sqlite

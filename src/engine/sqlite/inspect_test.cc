@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/sqlite/inspect.h"
 
+#include "engine/sqlite/location.h"
+#include "engine/sqlite/reader.h"
 #include "engine/sqlite/test_database.h"
 
 namespace holdfast::engine::sqlite {
@@ -36,6 +38,36 @@ TEST_F(InspectTest, TakesTheLogInWithoutTouchingIt) {
   EXPECT_EQ(names(), before);
   EXPECT_EQ(read_text_file(path("a.db-wal")), log);
   EXPECT_EQ(inspect_file(path("a.db-wal"), false)->kind, "SQLite write-ahead log");
+}
+
+TEST_F(InspectTest, MakesNothingBesideADatabaseThatNobodyHasOpen) {
+  make("a.db", std::string("PRAGMA journal_mode=WAL;") + shop_sql);
+  const std::string before = read_text_file(path("a.db"));
+  const auto changed = file_facts(path("a.db"))->changed_ns;
+  for (const bool deep : {false, true}) {
+    const auto found = inspect_file(path("a.db"), deep);
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->whole);
+    EXPECT_EQ(names(), std::vector<std::string>{"a.db"});
+  }
+  {
+    const Reader reader = open_untouched(path("a.db"), true);
+    EXPECT_EQ(names(), std::vector<std::string>{"a.db"}) << "while it is read";
+  }
+  EXPECT_EQ(read_text_file(path("a.db")), before);
+  EXPECT_EQ(file_facts(path("a.db"))->changed_ns, changed);
+}
+
+TEST_F(InspectTest, SeesThatSomebodyWroteMeanwhile) {
+  make("a.db", std::string("PRAGMA journal_mode=WAL;") + shop_sql);
+  const Reader reader = open_untouched(path("a.db"), true);
+  EXPECT_TRUE(was_left_alone(reader));
+  {
+    Connection writer(path("a.db"), Access::read_write);
+    writer.tidy_on_close(true);
+    writer.run("DELETE FROM items");
+  }
+  EXPECT_FALSE(was_left_alone(reader));
 }
 
 TEST_F(InspectTest, NamesDamageAndTruncation) {

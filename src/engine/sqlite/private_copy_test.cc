@@ -74,6 +74,49 @@ TEST_F(PrivateCopy, RollsAJournalBack) {
   EXPECT_TRUE(journal_is_hot(path("dead.db"), file.get()));
 }
 
+// A transaction over several databases has happened when its super-journal is gone. The application
+// may remove that as soon as our lock is gone, so that nothing may depend on it any more then.
+TEST_F(PrivateCopy, RemembersWhetherTheSuperJournalWasThere) {
+  make("a.db", shop_sql);
+  Connection writer(path("a.db"), Access::read_write);
+  writer.run(
+      "PRAGMA cache_size=1; PRAGMA cache_spill=1; BEGIN IMMEDIATE; DELETE FROM items WHERE id = 1;"
+      "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000)"
+      "INSERT INTO notes (note) SELECT hex(randomblob(50)) FROM c");
+  snapshot_files();
+  writer.rollback();
+  const std::string super = path("a.db-mj01").native();
+  std::string journal = read_text_file(path("dead.db-journal"));
+  std::uint32_t sum = 0;
+  for (const char c : super) sum += static_cast<std::uint32_t>(c);
+  journal += std::string("\x00\x04\x00\x01", 4) + super;  // the page of the locks: no page's number
+  for (const std::uint32_t number : {static_cast<std::uint32_t>(super.size()), sum}) {
+    for (const unsigned shift : {24U, 16U, 8U, 0U}) journal += static_cast<char>(number >> shift);
+  }
+  journal += "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
+  write_file_durably(path("dead.db-journal"), as_bytes(journal));
+  const Fd file = open_file(path("dead.db"), O_RDONLY);
+  const auto copy = [&] {
+    ASSERT_TRUE(copy_with_journal(path("dead.db"), file.get(), path("copy.db"), clone_file,
+                                  std::nullopt, {}));
+  };
+
+  write_file_durably(path("a.db-mj01"), as_bytes(path("dead.db-journal").native()));
+  copy();
+  std::filesystem::remove(path("a.db-mj01"));
+  settle_copy(path("copy.db"));
+  EXPECT_EQ(Connection(path("copy.db"), Access::immutable).integer("SELECT count(*) FROM items"),
+            3);
+  EXPECT_EQ(read_text_file(path("dead.db-journal")), journal) << "the source was touched";
+
+  copy();
+  write_file_durably(path("a.db-mj01"), as_bytes("another transaction's"));
+  EXPECT_FALSE(std::filesystem::exists(path("copy.db-journal"))) << "what happened was undone";
+  settle_copy(path("copy.db"));
+  EXPECT_EQ(read_text_file(path("copy.db")), read_text_file(path("dead.db")));
+  EXPECT_EQ(read_text_file(path("a.db-mj01")), "another transaction's");
+}
+
 TEST_F(PrivateCopy, AJournalOfALivingWriterIsNotHot) {
   make("a.db", shop_sql);
   Connection writer(path("a.db"), Access::read_write);

@@ -20,7 +20,10 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto lock_wait = 5s;
+constexpr auto untouched_wait = 2s;
 constexpr auto pause = 1ms;
+constexpr int untouched_tries = 3;
+constexpr auto untouched_pause = 20ms;
 constexpr int shortfall_looks = 3;
 constexpr auto shortfall_pause = 10ms;
 
@@ -31,12 +34,43 @@ bool filesystem_is_read_only(const std::filesystem::path& path) {
 
 Reader settled(Connection connection) {
   connection.wait_for(lock_wait);
-  return {std::nullopt, std::move(connection)};
+  return {std::nullopt, {}, std::move(connection), std::nullopt, {}};
 }
 
 Reader from_copy(TemporaryDirectory home, const std::filesystem::path& copy) {
   Connection connection(copy, Access::immutable);
-  return {std::move(home), std::move(connection)};
+  return {std::move(home), {}, std::move(connection), std::nullopt, {}};
+}
+
+// Given SHARED: the database as it lies there.
+Reader as_it_lies(Fd file, const std::filesystem::path& path, bool wal) {
+  std::optional<Traces> traces;
+  if (wal) traces.emplace(path);
+  Connection connection(path, Access::immutable);
+  return {std::nullopt, std::move(file), std::move(connection), std::move(traces), path};
+}
+
+[[noreturn]] void refuse_locked(const std::filesystem::path& path) {
+  throw Error(Errc::unavailable, fmt::format("{} stayed locked by another program for {} s",
+                                             path.native(), untouched_wait.count()))
+      .set_hint("Try again, or find out which program holds it locked.");
+}
+
+// Given SHARED, which keeps log and index there: together with whoever has it open.
+Reader read_beside_others(Fd file, const std::filesystem::path& path) {
+  Connection connection(path, Access::read_only);
+  connection.wait_for(untouched_wait);
+  if (connection.begin_read() != Begin::done) refuse_locked(path);
+  return {std::nullopt, std::move(file), std::move(connection), std::nullopt, path};
+}
+
+bool wait_for_shared(int database_fd, std::chrono::milliseconds duration) {
+  const SteadyTime deadline = std::chrono::steady_clock::now() + duration;
+  while (!try_lock_shared(database_fd)) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(pause);
+  }
+  return true;
 }
 
 // A database whose journal must be recovered, which is done in a copy. Nothing if that is no longer
@@ -44,11 +78,7 @@ Reader from_copy(TemporaryDirectory home, const std::filesystem::path& copy) {
 std::optional<Reader> read_hot(const std::filesystem::path& path,
                                const std::filesystem::path& copies) {
   const Fd file = open_file(path, O_RDONLY);
-  const SteadyTime deadline = std::chrono::steady_clock::now() + lock_wait;
-  while (!try_lock_shared(file.get())) {
-    if (std::chrono::steady_clock::now() > deadline) return std::nullopt;
-    std::this_thread::sleep_for(pause);
-  }
+  if (!wait_for_shared(file.get(), lock_wait)) return std::nullopt;
   if (!journal_is_hot(path, file.get())) return std::nullopt;
   TemporaryDirectory home("holdfast-sqlite", copies);
   const std::filesystem::path copy = home.path() / "copy.db";
@@ -96,6 +126,41 @@ std::optional<Shortfall> find_shortfall(Connection& look, const std::filesystem:
     found = {size_bytes, std::uint64_t{header->page_count} * header->page_size};
   }
   return found;
+}
+
+Reader open_untouched(const std::filesystem::path& path, bool with_leftovers) {
+  Fd file = open_file(path, O_RDONLY | O_NONBLOCK);
+  for (int attempt = 0; attempt < untouched_tries; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(untouched_pause);
+    if (!wait_for_shared(file.get(), untouched_wait)) refuse_locked(path);
+    std::array<std::byte, header_bytes> front{};
+    pread_exact(file.get(), front, 0, path.native());
+    const std::optional<Header> header = parse_header(front);
+    const bool wal = header && header->wal;
+    const Siblings siblings = siblings_of(path);
+    const bool hot = !wal && journal_is_hot(path, file.get());
+    // Somebody who reads as we do here has a lock too, but no log and no index.
+    const bool others = wal && anybody_has_lock(file.get());
+    if (others && siblings.shm && file_facts(wal_of(path)))
+      return read_beside_others(std::move(file), path);
+    const bool leftovers = wal ? siblings.wal_bytes > 0 : hot;
+    if (!leftovers || !with_leftovers) return as_it_lies(std::move(file), path, wal);
+    TemporaryDirectory home("holdfast-inspect");
+    const std::filesystem::path copy = home.path() / "copy.db";
+    if (wal) {
+      if (try_copy_with_wal(path, file.get(), copy, clone_file, {}))
+        return from_copy(std::move(home), copy);
+      continue;
+    }
+    static_cast<void>(copy_with_journal(path, file.get(), copy, clone_file, std::nullopt, {}));
+    settle_copy(copy);
+    return from_copy(std::move(home), copy);
+  }
+  refuse_locked(path);
+}
+
+bool was_left_alone(const Reader& reader) {
+  return !reader.traces || reader.traces->same(Traces(reader.path));
 }
 
 Reader open_live(const std::filesystem::path& path, const std::filesystem::path& copies) {

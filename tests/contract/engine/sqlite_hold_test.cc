@@ -281,6 +281,60 @@ TEST_P(SqliteAfterACrash, TakesInALeftoverLogAndLeavesItThere) {
 INSTANTIATE_TEST_SUITE_P(Fence, SqliteAfterACrash, testing::Bool(),
                          [](const auto& tested) { return tested.param ? "fenced" : "unfenced"; });
 
+// A transaction over two attached databases has happened as soon as its super-journal is gone.
+// Killed before that it is in neither copy, killed after it in both; the source is left to the
+// application.
+TEST_F(SqliteHold, ATransactionOverTwoDatabasesKilledInItsCommitIsInBothCopiesOrInNone) {
+  struct {
+    const char* dies_before_removing;
+    std::int64_t rows;
+  } const cases[] = {{"-mj", 500}, {"other.db-journal", 501}};
+  for (const auto& [at, rows] : cases) {
+    SCOPED_TRACE(at);
+    make_items("app.db", "delete");
+    make_items("other.db", "delete");
+    EXPECT_TRUE(WIFSIGNALED(
+        WriterProcess({SQLITE_WRITER, "crash_in_commit", at, path("app.db"), path("other.db")})
+            .wait()));
+    ASSERT_TRUE(std::filesystem::exists(path("other.db-journal")));
+    EXPECT_EQ(std::filesystem::exists(path("app.db-journal")), rows == 500);
+    const auto state = [&] {
+      std::vector<std::string> files;
+      for (const auto& entry : std::filesystem::directory_iterator(home_.path())) {
+        const std::string name = entry.path().filename();
+        if (!name.starts_with("restored")) files.push_back(name + " " + state_of(name));
+      }
+      std::sort(files.begin(), files.end());
+      return files;
+    };
+    const std::vector<std::string> before = state();
+    EXPECT_EQ(before.size(), rows == 500 ? 5U : 3U) << "two databases, journals, super-journal";
+    const std::vector<model::Endpoint> both{endpoint("app.db"), endpoint("other.db")};
+    for (const bool fenced : {false, true}) {
+      const auto hold = engine::sqlite::make_hold(both, options(), cannot_clone);
+      if (fenced) {
+        ASSERT_TRUE(hold->fence(SteadyClock::now() + 500ms));
+      }
+      hold->capture();
+      hold->unfence();
+      for (std::size_t i = 0; i < 2; ++i) {
+        Connection copy = restored(copy_of(*hold, i));
+        EXPECT_EQ(copy.integer("SELECT count(*) FROM items"), rows) << both[i].component;
+      }
+      hold->release();
+    }
+    EXPECT_EQ(state(), before) << "the source was touched";
+    // The application comes to the same.
+    WriterProcess({SQLITE_WRITER, "write", "delete", "1000", "0", path("app.db"), path("other.db")})
+        .line();
+    for (const char* name : {"app.db", "other.db"}) {
+      EXPECT_EQ(Connection(path(name), Access::read_only).integer("SELECT count(*) FROM items"),
+                rows);
+    }
+    for (const char* name : {"app.db", "other.db"}) std::filesystem::remove(path(name));
+  }
+}
+
 TEST_F(SqliteHold, RefusesAStallThatIsTooLongAndLetsWritersGoOn) {
   make_items("app.db", "delete", 60'000);
   make_items("other.db", "delete");

@@ -3,12 +3,17 @@
 // SQLite's locks belong to processes. Commits a counter to all of its databases in one transaction,
 // again and again, until SIGTERM.
 //
-//   sqlite_writer write MODE BUSY_MS PAUSE_US DATABASE...   counts; prints "commits refusals"; MODE
-//   may be "wal+delete" sqlite_writer rewrite DATABASE                          changes every row
-//   and takes in the log, over and over sqlite_writer lock DATABASE holds the writer's lock; prints
-//   "locked", ends on SIGTERM sqlite_writer crash MODE DATABASE                       dies within a
-//   transaction that has reached the file sqlite_writer abandon DATABASE commits in WAL mode and
-//   dies, leaving the log
+//   write MODE BUSY_MS PAUSE_US DATABASE...  counts; prints "commits refusals" at the end; MODE may
+//   be
+//                                            "wal+delete", one for each database
+//   rewrite DATABASE                         changes every row and takes in the log, over and over
+//   lock DATABASE                            holds the writer's lock; prints "locked", ends on
+//   SIGTERM linger DATABASE                          stays in a transaction that has reached the
+//   file crash MODE DATABASE                      dies within a transaction that has reached the
+//   file crash_in_commit AT DATABASE DATABASE     dies in the commit of a transaction over both,
+//   before a
+//                                            file is removed whose name holds AT
+//   abandon DATABASE                         commits in WAL mode and dies, leaving the log
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -152,6 +157,50 @@ int crash(char** argv) {
   return 1;
 }
 
+// Leaves a transaction half written to the file, and lives on.
+int linger(char** argv) {
+  sqlite3* const database = open(argv[2]);
+  must(database, "PRAGMA cache_size=1");
+  must(database, "BEGIN EXCLUSIVE");
+  must(database, "DELETE FROM items WHERE id % 2 = 0");
+  must(database,
+       "INSERT INTO items (name, price, photo) SELECT hex(randomblob(500)), 1, randomblob(500) "
+       "FROM items");
+  sqlite3_db_cacheflush(database);
+  std::printf("ready\n");
+  std::fflush(stdout);
+  while (asked_to_stop == 0) usleep(1000);
+  must(database, "ROLLBACK");
+  sqlite3_close(database);
+  return 0;
+}
+
+// Where in the commit of a transaction over two databases it dies.
+std::string dies_before_removing;
+int (*remove_file)(sqlite3_vfs*, const char*, int) = nullptr;
+int die_before_removing(sqlite3_vfs* vfs, const char* name, int sync) {
+  if (std::string(name).find(dies_before_removing) != std::string::npos) kill(getpid(), SIGKILL);
+  return remove_file(vfs, name, sync);
+}
+
+// Adds a row to both databases in one transaction and dies in its commit, before the file is
+// removed whose name holds `at`.
+int crash_in_commit(char** argv) {
+  static sqlite3_vfs dying = *sqlite3_vfs_find(nullptr);
+  remove_file = dying.xDelete;
+  dying.xDelete = die_before_removing;
+  dying.zName = "dying";
+  sqlite3_vfs_register(&dying, 1);
+  sqlite3* const database = open(argv[3]);
+  must(database, "ATTACH '" + std::string(argv[4]) + "' AS other");
+  must(database, "BEGIN IMMEDIATE");
+  for (const char* schema : {"main", "other"})
+    must(database, "INSERT INTO " + std::string(schema) + ".items (name) VALUES ('of both')");
+  dies_before_removing = argv[2];
+  must(database, "COMMIT");
+  return 1;
+}
+
 int abandon(char** argv) {
   sqlite3* const database = open(argv[2]);
   must(database, "PRAGMA journal_mode=WAL");
@@ -170,6 +219,8 @@ int main(int argc, char** argv) {
   if (verb == "rewrite" && argc == 3) return rewrite(argv);
   if (verb == "lock" && argc == 3) return lock(argv);
   if (verb == "crash" && argc == 4) return crash(argv);
+  if (verb == "linger" && argc == 3) return linger(argv);
+  if (verb == "crash_in_commit" && argc == 5) return crash_in_commit(argv);
   if (verb == "abandon" && argc == 3) return abandon(argv);
   std::fprintf(stderr, "usage: see the top of sqlite_writer.cc\n");
   return 1;
