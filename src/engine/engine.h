@@ -59,6 +59,8 @@ struct HoldOptions {
   std::filesystem::path scratch_directory;           // exists; ours alone
   unsigned parallel = 1;
   bool stopped = false;  // the application has been stopped by [quiesce]: nobody else writes
+  // Once requested, hold(), fence() and capture() end soon with Errc::cancelled and nothing held.
+  std::stop_token stop;
 };
 
 // A consistent moment of one or several databases of one server. Job drives it through its stages:
@@ -78,9 +80,10 @@ class Hold {
 
   // Stops writers of all its databases, waiting for their locks until `deadline` at most, less the
   // share of the time that capturing needs. False, with nothing held, if a lock was not had in
-  // time. Errc::unsupported without Abilities::fence.
+  // time. Errc::unsupported without Abilities::fence. An Error too leaves nothing held.
   [[nodiscard]] virtual bool fence(std::chrono::steady_clock::time_point deadline) = 0;
-  // Fixes the moment. Quick where fenced; otherwise it may take the time its engine needs. What
+  // Fixes the moment. Quick where fenced: locks are waited for until fence()'s deadline at most,
+  // and no bytes are copied before unfence(). Otherwise it may take the time its engine needs. What
   // keeps writers waiting goes on in the background until HoldOptions::writer_stall_max at most.
   // Errc::not_consistent if no moment could be had within that; Errc::unavailable if the database
   // stayed locked.

@@ -203,9 +203,11 @@ class InstanceCopy {
     options.scratch_directory = scratch_.path();
     options.parallel = parallel();
     options.stopped = quiesced_.has_value();
+    options.stop = stop_;
     Holds holds(survey_, options);
     observer_.phase("capturing");
     holds.capture(instance_.limits, *environment_.clock, manifest_, observer_);
+    note_fence();
     const auto later = [&](const std::string& name) { return !early.contains(name); };
     if (quiesced_ && holds.let_writers_work()) {
       // The moment is fixed; once the files are copied the application need not wait for the
@@ -219,6 +221,22 @@ class InstanceCopy {
     }
     for (Holds::Member& member : holds.members()) member.hold->release();
     note_moments(holds);
+  }
+
+  // Applications set their busy timeouts by this limit.
+  void note_fence() {
+    if (manifest_.fence_held_ms <= instance_.limits.fence_ms) return;
+    model::Finding finding;
+    finding.code = "fence-too-long";
+    finding.severity = model::Severity::warning;
+    finding.seen = "writers were kept waiting for " + std::to_string(manifest_.fence_held_ms) +
+                   " ms, limits.fence_ms is " + std::to_string(instance_.limits.fence_ms);
+    finding.why = "a writer whose patience is the limit may have been refused";
+    finding.mend =
+        "Raise limits.fence_ms and the application's busy timeout, or back up when the machine is "
+        "less busy.";
+    finding.mend_class = model::MendClass::manual;
+    add_finding(std::move(finding));
   }
 
   template <typename Wanted>

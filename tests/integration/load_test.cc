@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <string>
@@ -46,17 +47,22 @@ class Writer {
   }
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
   [[nodiscard]] std::uint64_t refusals() const { return refusals_; }
+  // Of all transactions, the one that took longest.
+  [[nodiscard]] std::chrono::milliseconds longest() const { return longest_; }
 
  private:
   void run(const std::stop_token& stop) {
     while (!ready_) std::this_thread::sleep_for(1ms);
     while (!stop.stop_requested()) {
+      const auto begun = std::chrono::steady_clock::now();
       const bool done = database_.try_transaction(
           "update main.counter set n = n + 1; update other.counter set n = n + 1;"
           "update main.mirror set n = n + 1; update other.mirror set n = n + 1;"
           "insert into main.history select n, randomblob(200) from main.counter;"
           "insert into other.history select n, randomblob(200) from other.counter");
       ++(done ? commits_ : refusals_);
+      longest_ = std::max(longest_.load(), std::chrono::duration_cast<std::chrono::milliseconds>(
+                                               std::chrono::steady_clock::now() - begun));
       std::this_thread::sleep_for(2ms);
     }
   }
@@ -64,6 +70,7 @@ class Writer {
   SqliteFile database_;
   std::atomic<bool> ready_ = false;
   std::atomic<std::uint64_t> commits_ = 0, refusals_ = 0;
+  std::atomic<std::chrono::milliseconds> longest_{};
   std::jthread thread_;
 };
 
@@ -101,14 +108,20 @@ TEST_P(Load, CopiesAreStatesThatExistedAndNoWriterIsRefused) {
   const bool wal = std::string(GetParam()) == "wal";
   Writer writer(shop_, (wal ? fence_ms : writer_stall_ms) + scheduling_slack_ms);
   const int backups = is_soak() ? 50 : 5;
+  int fences_too_long = 0;
   for (int i = 0; i < backups; ++i) {
     const std::uint64_t before = writer.commits();
     ASSERT_TRUE(eventually([&] { return writer.commits() > before + 5; }));
     const Outcome outcome = shop_.back_up();
     ASSERT_EQ(outcome.exit_code, 0) << outcome.text();
+    fences_too_long += outcome.says("fence-too-long") ? 1 : 0;
   }
   writer.stop();
   EXPECT_EQ(writer.refusals(), 0U) << writer.commits() << " commits";
+  // For who reads the report; a busy machine decides them as much as we do.
+  RecordProperty("commits", static_cast<int>(writer.commits()));
+  RecordProperty("longest_transaction_ms", static_cast<int>(writer.longest().count()));
+  RecordProperty("fences_too_long", fences_too_long);
 
   std::uint64_t last = 0;
   const std::vector<std::string> snapshots = shop_.snapshots();

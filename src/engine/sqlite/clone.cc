@@ -61,13 +61,15 @@ bool copy_bytes(int source_fd, int target_fd, std::string_view name,
   }
 }
 
-double copying_rate(int source_fd, const std::filesystem::path& directory) {
+double copying_rate(int source_fd, const std::filesystem::path& directory,
+                    const std::stop_token& stop) {
   const std::optional<Fd> target = nameless_file(directory);
   if (!target) return rate_unmeasured;
   Bytes buffer(step_bytes);
   const auto begun = std::chrono::steady_clock::now();
   std::uint64_t at = 0;
   while (at < sample_bytes) {
+    if (stop.stop_requested()) throw Error(Errc::cancelled, "stopped measuring a database file");
     // The bytes are thrown away; that they may be half of a transaction does not matter.
     const std::size_t count = read_at(source_fd, buffer, at, "a database file");
     if (count == 0) break;

@@ -27,7 +27,8 @@ using Cloner = std::function<bool(int source_fd, int target_fd)>;
                               std::optional<SteadyTime> deadline, const std::stop_token& stop);
 
 // Bytes per second at which this file can be copied into `directory`, measured by copying a piece
-// of it.
-[[nodiscard]] double copying_rate(int source_fd, const std::filesystem::path& directory);
+// of it. Errc::cancelled after a stop request.
+[[nodiscard]] double copying_rate(int source_fd, const std::filesystem::path& directory,
+                                  const std::stop_token& stop);
 
 }  // namespace holdfast::engine::sqlite

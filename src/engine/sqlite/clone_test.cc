@@ -51,10 +51,16 @@ TEST_F(Clone, NamelessFilesLeaveNoName) {
 TEST_F(Clone, MeasuresARate) {
   write_file_durably(path("a"), as_bytes(std::string(4 << 20, 'x')));
   const Fd source = open_file(path("a"), O_RDONLY);
-  EXPECT_GT(copying_rate(source.get(), home_.path()), 0);
+  EXPECT_GT(copying_rate(source.get(), home_.path(), {}), 0);
   write_file_durably(path("small"), as_bytes("x"));
   const Fd small = open_file(path("small"), O_RDONLY);
-  EXPECT_GT(copying_rate(small.get(), home_.path()), 0);
+  EXPECT_GT(copying_rate(small.get(), home_.path(), {}), 0);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(code_of([&] {
+              static_cast<void>(copying_rate(source.get(), home_.path(), stop.get_token()));
+            }),
+            Errc::cancelled);
 }
 
 }  // namespace

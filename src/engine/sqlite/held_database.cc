@@ -110,8 +110,9 @@ HeldDatabase::~HeldDatabase() {
   for (const auto& path : {copy_, wal_of(copy_), journal_of(copy_)}) ::unlink(path.c_str());
 }
 
-double HeldDatabase::measure_rate(const std::filesystem::path& directory) const {
-  return copying_rate(file_.get(), directory);
+double HeldDatabase::measure_rate(const std::filesystem::path& directory,
+                                  const std::stop_token& stop) const {
+  return copying_rate(file_.get(), directory, stop);
 }
 
 Connection HeldDatabase::open_reader() const {
@@ -133,23 +134,25 @@ bool HeldDatabase::wait_for_shared(SteadyTime deadline, const std::stop_token& s
   return true;
 }
 
-bool HeldDatabase::fence(SteadyTime deadline) {
+bool HeldDatabase::fence(SteadyTime deadline, const std::stop_token& stop) {
   check_rule(!fenced_, "a database is fenced once");
   if (way_ == Way::connection && !wal_) {
     // Writing would recover a hot journal in the source: looked for by one who may not.
     Connection look = open_reader();
+    look.stop_with(stop);
     look.wait_until(deadline);
     const Begin begun = look.begin_read();
     if (begun == Begin::busy) return false;
     if (begun == Begin::hot_journal) way_ = Way::hot_journal;
   }
   if (way_ == Way::hot_journal) {
-    if (!wait_for_shared(deadline, {})) return false;
+    if (!wait_for_shared(deadline, stop)) return false;
     if (still_hot()) return fenced_ = true;
   }
   if (!gate_) {
     gate_.emplace(path_, Access::read_write);
     gate_->tidy_on_close(tidy_);
+    gate_->stop_with(stop);
   }
   gate_->wait_until(deadline);
   fenced_ = gate_->begin_immediate() == Begin::done;
@@ -258,11 +261,12 @@ bool HeldDatabase::copy_by_clone() {
   Fd target = open_file(copy_, O_RDWR | O_CREAT | O_TRUNC, 0600);
   if (!clone_(file_.get(), target.get())) {
     // The scratch directory may be on another file system; a nameless file beside the database is
-    // not, and can be copied from after the lock is gone.
-    const std::optional<Fd> near = nameless_file(path_.parent_path());
+    // not. copy_held() copies from it when nobody waits any more.
+    std::optional<Fd> near = nameless_file(path_.parent_path());
     if (!near || !clone_(file_.get(), near->get())) return false;
+    near_ = std::move(near);
     end();
-    static_cast<void>(copy_bytes(near->get(), target.get(), path_.native(), std::nullopt, {}));
+    return true;
   }
   target.close(copy_.native());
   half.keep();
@@ -281,6 +285,10 @@ bool HeldDatabase::copy_held(std::optional<SteadyTime> deadline, const std::stop
     copied_ = true;
     return true;
   }
+  if (near_) {
+    copy_near_clone(stop);
+    return true;
+  }
   check_rule(reader_.has_value(), "a state is held before it is copied");
   HalfCopy half(copy_);
   const bool whole = copy_pages(deadline, stop);
@@ -289,6 +297,16 @@ bool HeldDatabase::copy_held(std::optional<SteadyTime> deadline, const std::stop
   half.keep();
   copied_ = true;
   return true;
+}
+
+void HeldDatabase::copy_near_clone(const std::stop_token& stop) {
+  HalfCopy half(copy_);
+  Fd target = open_file(copy_, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  static_cast<void>(copy_bytes(near_->get(), target.get(), path_.native(), std::nullopt, stop));
+  target.close(copy_.native());
+  half.keep();
+  copied_ = true;
+  near_.reset();
 }
 
 bool HeldDatabase::copy_pages(std::optional<SteadyTime> deadline, const std::stop_token& stop) {

@@ -35,7 +35,7 @@ class HeldDatabase {
   [[nodiscard]] bool can_fence() const noexcept { return can_write_; }
   // Whether writers wait while the state is held. Exact after begin(), else as the file's header
   // says.
-  [[nodiscard]] bool stalls_writers() const noexcept { return !wal_; }
+  [[nodiscard]] bool stalls_writers() const noexcept { return !wal_ && !near_; }
   [[nodiscard]] bool copied() const noexcept { return copied_; }
   [[nodiscard]] const std::filesystem::path& copy_path() const noexcept { return copy_; }
   [[nodiscard]] std::uint64_t size_bytes() const noexcept { return size_bytes_; }
@@ -43,10 +43,11 @@ class HeldDatabase {
   [[nodiscard]] const model::Moment& moment() const noexcept { return moment_; }
 
   // Bytes per second at which the file can be copied into `directory`, as far as a sample tells.
-  [[nodiscard]] double measure_rate(const std::filesystem::path& directory) const;
+  [[nodiscard]] double measure_rate(const std::filesystem::path& directory,
+                                    const std::stop_token& stop) const;
 
   // Keeps writers out. False, and they are not, if that could not be had until `deadline`.
-  [[nodiscard]] bool fence(SteadyTime deadline);
+  [[nodiscard]] bool fence(SteadyTime deadline, const std::stop_token& stop);
   void unfence() noexcept;
 
   // Fixes the state. False if the lock could not be had until `deadline`.
@@ -55,7 +56,10 @@ class HeldDatabase {
   void end() noexcept;
 
   // The three ways to the copy. Each lets the state go when the copy is made.
-  [[nodiscard]] bool copy_by_clone();  // false: this file system cannot
+
+  // Quick, and writers no longer wait, but if the scratch directory is on another file system than
+  // the database, copied() only after copy_held(). False: this file system cannot.
+  [[nodiscard]] bool copy_by_clone();
   // False if `deadline` passed first; the state is then given up.
   [[nodiscard]] bool copy_held(std::optional<SteadyTime> deadline, const std::stop_token& stop);
   // Without a state held: steps between which writers may write. False if they did, `tries_max`
@@ -76,6 +80,7 @@ class HeldDatabase {
   [[nodiscard]] bool wait_for_shared(SteadyTime deadline, const std::stop_token& stop) const;
   [[nodiscard]] bool still_hot();
   [[nodiscard]] bool copy_pages(std::optional<SteadyTime> deadline, const std::stop_token& stop);
+  void copy_near_clone(const std::stop_token& stop);
   void after_begin();
   void guard_log();
   void note_position();
@@ -92,6 +97,7 @@ class HeldDatabase {
   bool tidy_ = false;  // there were no siblings before us, so there shall be none after
   Way way_ = Way::connection;
   std::optional<Connection> reader_;  // holds the state
+  std::optional<Fd> near_;            // or this, a clone without a name beside the database
   // A copy may end on one thread while another lifts the fence.
   std::mutex gate_mutex_;           // guards gate_, fenced_ and begun_
   std::optional<Connection> gate_;  // holds the fence

@@ -50,6 +50,9 @@ class SqliteHold final : public Hold {
   void refuse_twins() const;
   void measure_rate();
   [[nodiscard]] Milliseconds predicted(const std::vector<HeldDatabase*>& databases) const;
+  [[nodiscard]] SteadyTime begin_deadline() const;
+  void check_stop() const;
+  void begin(HeldDatabase& database, SteadyTime deadline);
   void begin_all();
   [[nodiscard]] std::vector<HeldDatabase*> clone_what_can_be();
   void copy_stallers();
@@ -64,6 +67,7 @@ class SqliteHold final : public Hold {
   Stage stage_ = Stage::held;
   bool was_fenced_ = false;
   Timestamp fenced_at_;
+  SteadyTime fence_deadline_{};
   SteadyTime stalled_since_{};  // writers of rollback-journal databases wait from here on
   double rate_ = 0;             // bytes per second of a locked pass; 0: not measured
   std::mutex pass_mutex_;       // guards pass_ being joined
@@ -80,6 +84,7 @@ SqliteHold::SqliteHold(std::span<const model::Endpoint> endpoints, const HoldOpt
     databases_.push_back(std::make_unique<HeldDatabase>(path_of(endpoint), copy, clone));
   }
   refuse_twins();
+  check_stop();
   if (!options_.stopped) measure_rate();
 }
 
@@ -101,7 +106,7 @@ void SqliteHold::refuse_twins() const {
 void SqliteHold::measure_rate() {
   for (const auto& database : databases_) {
     if (!database->stalls_writers()) continue;
-    const double rate = database->measure_rate(options_.scratch_directory);
+    const double rate = database->measure_rate(options_.scratch_directory, options_.stop);
     rate_ = rate_ == 0 ? rate : std::min(rate_, rate);
   }
 }
@@ -124,47 +129,81 @@ bool SqliteHold::fence(SteadyTime deadline) {
             "Run as a user who may write to the database and its directory, or accept unfenced "
             "copies.");
   }
+  check_stop();
   const SteadyTime begun = std::chrono::steady_clock::now();
   // Writers may wait as long as the fence lasts, and not longer: a part of that is kept for
   // capturing.
   const auto window =
       std::min<std::chrono::steady_clock::duration>(deadline - begun, options_.fence_max);
   const SteadyTime lock_deadline = begun + window * 3 / 5;
+  struct LetGo {
+    SqliteHold* hold;
+    ~LetGo() {
+      if (hold == nullptr) return;
+      for (const auto& database : hold->databases_) {
+        database->unfence();
+        database->end();
+      }
+    }
+  } let_go{this};
   for (const auto& database : databases_) {
-    if (database->fence(lock_deadline)) continue;
-    for (const auto& other : databases_) other->unfence();
-    return false;
+    if (!database->fence(lock_deadline, options_.stop)) return false;
   }
+  let_go.hold = nullptr;
   stage_ = Stage::fenced;
   was_fenced_ = true;
+  fence_deadline_ = begun + window;
   stalled_since_ = begun;
   fenced_at_ = system_clock().now();
   return true;
 }
 
+void SqliteHold::check_stop() const {
+  if (options_.stop.stop_requested()) {
+    throw Error(Errc::cancelled,
+                fmt::format("stopped capturing {}", databases_.front()->path().native()));
+  }
+}
+
+// Until when locks are waited for, all of them together.
+SteadyTime SqliteHold::begin_deadline() const {
+  if (was_fenced_) return fence_deadline_;  // writers wait already
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (databases_.size() == 1) return now + lone_wait;
+  return now + options_.fence_max;
+}
+
+void SqliteHold::begin(HeldDatabase& database, SteadyTime deadline) {
+  model::Moment& moment = database.moment();
+  moment.earliest = was_fenced_ ? fenced_at_ : system_clock().now();
+  if (!database.begin(deadline, options_.stop)) {
+    throw Error(Errc::unavailable,
+                fmt::format("{} stayed locked by another program", database.path().native()))
+        .set_hint("Try again, or find out which program holds the database locked.");
+  }
+  moment.latest = system_clock().now();
+  moment.fenced = was_fenced_;
+  if (!was_fenced_ && stalled_since_ == SteadyTime{} && database.stalls_writers()) {
+    stalled_since_ = std::chrono::steady_clock::now();
+  }
+}
+
 void SqliteHold::begin_all() {
-  const bool alone = databases_.size() == 1 && !was_fenced_;
-  const SteadyTime deadline = std::chrono::steady_clock::now() +
-                              (alone ? std::chrono::steady_clock::duration(lone_wait)
-                                     : std::chrono::steady_clock::duration(options_.fence_max));
+  const SteadyTime deadline = begin_deadline();
+  std::vector<HeldDatabase*> order;
   for (const auto& database : databases_) {
-    if (database->copied()) continue;
-    model::Moment& moment = database->moment();
-    moment.earliest = was_fenced_ ? fenced_at_ : system_clock().now();
-    if (!database->begin(deadline, {})) {
-      throw Error(Errc::unavailable,
-                  fmt::format("{} stayed locked by another program", database->path().native()))
-          .set_hint("Try again, or find out which program holds the database locked.");
-    }
-    moment.latest = system_clock().now();
-    moment.fenced = was_fenced_;
-    if (!was_fenced_ && stalled_since_ == SteadyTime{} && database->stalls_writers()) {
-      stalled_since_ = std::chrono::steady_clock::now();
-    }
+    if (!database->copied()) order.push_back(database.get());
+  }
+  // Those that keep writers waiting come last, so that these wait for nobody but each other.
+  std::stable_partition(order.begin(), order.end(),
+                        [](const HeldDatabase* database) { return !database->stalls_writers(); });
+  for (HeldDatabase* const database : order) {
+    check_stop();
+    begin(*database, deadline);
   }
   if (!was_fenced_) return;
   // One moment for all: any instant between the fence and the last capture.
-  const Timestamp latest = databases_.back()->moment().latest;
+  const Timestamp latest = order.back()->moment().latest;
   for (const auto& database : databases_) database->moment().latest = latest;
 }
 
@@ -198,7 +237,7 @@ void SqliteHold::copy_stallers() {
   if (databases_.size() == 1 && !was_fenced_) {
     // Only a single database: of several, stepwise copies would not be one moment.
     first.end();
-    if (first.copy_in_steps(stepwise_tries_max, {})) return;
+    if (first.copy_in_steps(stepwise_tries_max, options_.stop)) return;
     stalled_since_ = {};
     begin_all();
     if (!first.stalls_writers()) return;  // it has been switched to WAL meanwhile
@@ -224,18 +263,27 @@ void SqliteHold::capture() {
 
 void SqliteHold::unfence() {
   for (const auto& database : databases_) database->unfence();
-  if (stage_ == Stage::fenced) stage_ = Stage::held;
+  if (stage_ != Stage::fenced) return;
+  // Nothing was captured: as if there had been no fence.
+  stage_ = Stage::held;
+  was_fenced_ = false;
+  stalled_since_ = {};
 }
 
 void SqliteHold::start_pass(std::vector<HeldDatabase*> databases,
                             std::optional<SteadyTime> deadline) {
   pass_ = std::make_unique<Crew>();
   pass_->start([this, databases = std::move(databases), deadline](const std::stop_token& stop) {
-    for (std::size_t i = 0; i < databases.size(); ++i) {
-      const std::lock_guard lock(databases[i]->mutex());
-      if (databases[i]->copy_held(deadline, stop)) continue;
-      for (std::size_t j = i + 1; j < databases.size(); ++j) databases[j]->end();
-      refuse_stall(*databases[i]);
+    // However this ends: whoever waits for one of these databases is let in at once.
+    struct EndAll {
+      const std::vector<HeldDatabase*>& databases;
+      ~EndAll() {
+        for (HeldDatabase* const database : databases) database->end();
+      }
+    } const end_all{databases};
+    for (HeldDatabase* const database : databases) {
+      const std::lock_guard lock(database->mutex());
+      if (!database->copy_held(deadline, stop)) refuse_stall(*database);
     }
   });
 }

@@ -3,6 +3,12 @@
 // writers of their own.
 #include "engine/sqlite/hold.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "engine/sqlite/location.h"
 #include "engine/sqlite/test_database.h"
 
 namespace holdfast::engine::sqlite {
@@ -40,6 +46,10 @@ class HoldTest : public SqliteTest {
     write_file_durably(path("copy.db"), as_bytes(sink.bytes));
     return Connection(path("copy.db"), Access::immutable).integer("SELECT count(*) FROM items");
   }
+  void write_to(const std::string& name) const {
+    Connection(path(name), Access::read_write).run("DELETE FROM items");
+  }
+  [[nodiscard]] bool scratch_is_empty() const { return std::filesystem::is_empty(scratch_.path()); }
   TemporaryDirectory scratch_{"holdfast-sqlite-scratch"};
 };
 
@@ -75,9 +85,32 @@ TEST_F(HoldTest, ClonesIntoTheDatabasesOwnFileSystemIfNeedBe) {
   });
   hold->capture();
   EXPECT_EQ(attempts, 2);
-  EXPECT_NO_THROW(Connection(path("a.db"), Access::read_write).run("DELETE FROM items"));
+  EXPECT_NO_THROW(write_to("a.db"));
   EXPECT_EQ(items_in(*hold), 3);
   EXPECT_EQ(names(), (std::vector<std::string>{"a.db", "copy.db"}));
+}
+
+TEST_F(HoldTest, CopiesACloneBesideTheDatabaseAfterTheFence) {
+  make("a.db", shop_sql);
+  make("b.db", shop_sql);
+  const std::vector<model::Endpoint> both{endpoint("a.db"), endpoint("b.db")};
+  const auto hold = make_hold(both, options(), [&](int source, int target) {
+    const std::filesystem::path at =
+        std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(target));
+    const bool near = at.native().starts_with(home_.path().native() + "/");
+    return near && copy_bytes(source, target, "a", std::nullopt, {});
+  });
+  ASSERT_TRUE(hold->fence(std::chrono::steady_clock::now() + 500ms));
+  hold->capture();
+  EXPECT_TRUE(scratch_is_empty()) << "bytes were copied while writers waited";
+  hold->unfence();
+  EXPECT_NO_THROW(write_to("a.db"));
+  EXPECT_EQ(items_in(*hold), 3);
+  EXPECT_NO_THROW(write_to("b.db"));
+  model::DatabaseFacts facts;
+  hold->describe(1, facts);
+  EXPECT_EQ(facts.tables.at(0).rows, 3U);
+  hold->release();
 }
 
 TEST_F(HoldTest, CopiesASingleRollbackDatabaseInSteps) {
@@ -89,6 +122,99 @@ TEST_F(HoldTest, CopiesASingleRollbackDatabaseInSteps) {
   hold->capture();
   EXPECT_NO_THROW(Connection(path("a.db"), Access::read_write).run("DELETE FROM items"));
   EXPECT_EQ(items_in(*hold), 3);
+}
+
+TEST_F(HoldTest, StopsCopyingInStepsAndLetsGo) {
+  make("a.db", shop_sql);
+  const model::Endpoint one = endpoint("a.db");
+  std::stop_source stop;
+  HoldOptions stopping = options();
+  stopping.stop = stop.get_token();
+  // Asked for a clone: the copy has begun.
+  const auto hold = make_hold({&one, 1}, stopping, [&](int, int) {
+    stop.request_stop();
+    return false;
+  });
+  EXPECT_EQ(code_of([&] { hold->capture(); }), Errc::cancelled);
+  EXPECT_NO_THROW(write_to("a.db"));
+  EXPECT_TRUE(scratch_is_empty());
+}
+
+TEST_F(HoldTest, StopsWaitingForALock) {
+  make("a.db", shop_sql);
+  Connection hog(path("a.db"), Access::read_write);
+  const model::Endpoint one = endpoint("a.db");
+  for (const bool fenced : {false, true}) {
+    std::stop_source stop;
+    HoldOptions stopping = options();
+    stopping.stop = stop.get_token();
+    stopping.fence_max = 60s;
+    const auto hold = make_hold({&one, 1}, stopping, cannot_clone);
+    hog.run("BEGIN EXCLUSIVE");
+    const std::jthread stopper([&] {
+      std::this_thread::sleep_for(50ms);
+      stop.request_stop();
+    });
+    const SteadyTime begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(code_of([&] {
+                if (fenced) {
+                  static_cast<void>(hold->fence(begun + 60s));
+                } else {
+                  hold->capture();
+                }
+              }),
+              Errc::cancelled);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 15s) << "it would have waited for 30 s";
+    hog.run("COMMIT");
+    EXPECT_NO_THROW(hog.run("DELETE FROM items")) << "something is still locked";
+  }
+}
+
+TEST_F(HoldTest, ACopyThatFailsLetsTheWritersOfAllOthersGoOn) {
+  make("a.db", shop_sql);
+  make("b.db", shop_sql);
+  const std::vector<model::Endpoint> both{endpoint("a.db"), endpoint("b.db")};
+  HoldOptions patient = options();
+  patient.writer_stall_max = 10min;
+  // When the second is asked for its clone, the place of the first's copy is gone.
+  const std::filesystem::path scratch = scratch_.path() / "gone";
+  std::filesystem::create_directory(scratch);
+  patient.scratch_directory = scratch;
+  const auto inode_b = file_facts(path("b.db"))->inode;
+  const auto hold = make_hold(both, patient, [&](int source, int) {
+    struct stat status {};
+    if (::fstat(source, &status) == 0 && status.st_ino == inode_b)
+      std::filesystem::remove_all(scratch);
+    return false;
+  });
+  hold->capture();
+  Connection writer(path("b.db"), Access::read_write);
+  writer.wait_for(30s);
+  EXPECT_NO_THROW(writer.run("DELETE FROM items")) << "nobody has asked for the copy yet";
+  EXPECT_EQ(code_of([&] { static_cast<void>(items_in(*hold)); }), Errc::not_found);
+}
+
+TEST_F(HoldTest, CapturesWhatIsFencedEvenIfTheFencesTimeIsUp) {
+  make("a.db", std::string("PRAGMA journal_mode=WAL;") + shop_sql);
+  make("b.db", shop_sql);
+  const std::vector<model::Endpoint> both{endpoint("a.db"), endpoint("b.db")};
+  const auto hold = make_hold(both, options(), clone_as_reflinks_do);
+  ASSERT_TRUE(hold->fence(std::chrono::steady_clock::now() + 500ms));
+  std::this_thread::sleep_for(600ms);
+  EXPECT_NO_THROW(hold->capture()) << "the locks are there already, so that nobody is waited for";
+  hold->unfence();
+  EXPECT_TRUE(hold->moment(0).fenced);
+  EXPECT_EQ(items_in(*hold), 3);
+}
+
+TEST_F(HoldTest, AFenceThatWasLetGoFencesNothing) {
+  make("a.db", std::string("PRAGMA journal_mode=WAL;") + shop_sql);
+  const model::Endpoint one = endpoint("a.db");
+  const auto hold = make_hold({&one, 1}, options());
+  ASSERT_TRUE(hold->fence(std::chrono::steady_clock::now() + 500ms));
+  hold->unfence();
+  hold->capture();
+  EXPECT_FALSE(hold->moment(0).fenced);
 }
 
 TEST_F(HoldTest, SaysWhatWouldHelpWhereItRefuses) {

@@ -11,10 +11,12 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "engine/sqlite/content.h"
 #include "engine/sqlite/header.h"
 #include "engine/sqlite/hold.h"
 #include "engine/sqlite/lite.h"
+#include "engine/sqlite/location.h"
 #include "engine/sqlite/switch.h"
 
 namespace holdfast::engine::sqlite {
@@ -67,18 +69,6 @@ std::uint64_t count_rows(const model::DatabaseFacts& facts) {
   return rows;
 }
 
-std::string shell_quoted(std::string_view text) {
-  std::string quoted = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      quoted += "'\\''";
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "'";
-}
-
 Announce announcer(const LoadOptions& options) {
   if (options.before_change) return options.before_change;
   return [](std::string_view, const Json&) {};
@@ -99,8 +89,11 @@ LoadReport load_whole(const model::DatabaseFacts& facts, const std::filesystem::
   LoadReport report;
   report.rows = count_rows(found);
   if (file.switch_in(facts.engine_facts, kept, announce)) {
-    report.kept.push_back(
-        fmt::format("{}; remove it with: rm {}", kept.native(), shell_quoted(kept.native())));
+    std::string files = shell_quote(kept.native());
+    for (const auto& sibling : {wal_of(kept), journal_of(kept)}) {
+      if (file_facts(sibling)) files += " " + shell_quote(sibling.native());
+    }
+    report.kept.push_back(fmt::format("{}; remove it with: rm -- {}", kept.native(), files));
   }
   return report;
 }
@@ -155,6 +148,7 @@ LoadReport load_foreign_file(const std::filesystem::path& file, const std::files
   endpoint.uri = "sqlite:" + std::filesystem::absolute(file).native();
   HoldOptions hold_options;
   hold_options.scratch_directory = home.path();
+  hold_options.stop = stop;
   const std::unique_ptr<Hold> hold = make_hold({&endpoint, 1}, hold_options);
   hold->capture();
   model::DatabaseFacts facts;

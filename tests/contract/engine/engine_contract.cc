@@ -217,6 +217,28 @@ TEST_P(EngineContract, StopsCopyingWhenAsked) {
   EXPECT_FALSE(sink.finished());
 }
 
+TEST_P(EngineContract, StopsFencingAndCapturingWhenAsked) {
+  const model::Endpoint endpoint = fixture().make_full("full");
+  const auto litter = fixture().litter();
+  const bool can_fence = engine().probe(endpoint).abilities.fence;
+  for (const bool fenced : {false, true}) {
+    std::stop_source stop;
+    engine::HoldOptions stopping = options();
+    stopping.stop = stop.get_token();
+    const auto held = engine().hold({&endpoint, 1}, stopping);
+    if (fenced && can_fence) {
+      ASSERT_TRUE(held->fence(soon()));
+    }
+    stop.request_stop();
+    EXPECT_EQ(code_of([&] { held->capture(); }), Errc::cancelled);
+    EXPECT_TRUE(fixture().write_now(endpoint)) << "something is still locked";
+    if (!can_fence) break;
+    const auto late = engine().hold({&endpoint, 1}, options());
+    ASSERT_TRUE(late->fence(soon())) << "something is still locked";
+  }
+  EXPECT_EQ(fixture().litter(), litter);
+}
+
 TEST_P(EngineContract, DoesNotKnowPartsItDidNotName) {
   const model::Endpoint endpoint = fixture().make_full("full");
   const auto held = hold(endpoint);

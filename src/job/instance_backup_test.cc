@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a backup does between job and engine; the verbs that read its snapshots test the rest.
+#include "job/instance_backup.h"
+
+#include <gtest/gtest.h>
+
+#include "job/test_instance.h"
+
+namespace holdfast::job {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Whenever it is asked, 700 ms have passed.
+class SlowClock final : public Clock {
+ public:
+  [[nodiscard]] Timestamp now() override { return system_clock().now(); }
+  [[nodiscard]] std::chrono::steady_clock::time_point steady() override {
+    passed_ += 700ms;
+    return system_clock().steady() + passed_;
+  }
+
+ private:
+  std::chrono::milliseconds passed_{0};
+};
+
+class BackupTest : public InstanceTest {
+ protected:
+  BackupTest() {
+    run_sql(source() / "db/stock.db", "CREATE TABLE stock(item TEXT, count INT)");
+    model::DatabaseSettings stock = instance_.databases.front();
+    stock.name = "stock";
+    stock.uri = "sqlite:" + (source() / "db/stock.db").string();
+    instance_.databases.push_back(stock);
+  }
+  InstanceBackupReport back_up() {
+    return backup_instance(environment_, alone_, instance_, {}, observer_, stop_);
+  }
+
+  model::Instance instance_ = instance_at(source());
+  TestObserver observer_;
+};
+
+TEST_F(BackupTest, SaysWhenTheFenceLastedTooLong) {
+  EXPECT_LE(back_up().manifest.fence_held_ms, instance_.limits.fence_ms);
+  EXPECT_FALSE(observer_.found("fence-too-long"));
+  SlowClock slow;
+  environment_.clock = &slow;
+  const InstanceBackupReport report = back_up();
+  EXPECT_TRUE(report.manifest.fenced);
+  EXPECT_GE(report.manifest.fence_held_ms, 700U);
+  ASSERT_TRUE(observer_.found("fence-too-long"));
+  const std::string held = std::to_string(report.manifest.fence_held_ms) + " ms";
+  EXPECT_NE(observer_.findings.back().seen.find(held), std::string::npos);
+  EXPECT_NE(observer_.findings.back().seen.find("500"), std::string::npos);
+  EXPECT_EQ(report.manifest.findings.back().code, "fence-too-long");
+}
+
+TEST_F(BackupTest, StopsCapturing) {
+  instance_.databases.pop_back();
+  Connection application(source() / "db/orders.db", engine::sqlite::Access::read_write);
+  observer_.on_phase = [&](std::string_view name) {
+    if (name != "capturing") return;
+    application.run("BEGIN EXCLUSIVE");  // which would be waited for, for half a minute
+    stop_.request_stop();
+  };
+  EXPECT_EQ(error_of([&] { static_cast<void>(back_up()); }), Errc::cancelled);
+  EXPECT_NO_THROW(application.run("DELETE FROM orders; COMMIT")) << "something is still locked";
+}
+
+}  // namespace
+}  // namespace holdfast::job
