@@ -115,6 +115,23 @@ TEST_F(Restore, KeepsWhatItReplaces) {
   EXPECT_TRUE(outcome.says(kept_uploads.front().string())) << outcome.text();
 }
 
+TEST_F(Restore, KeepsADamagedDatabaseThatItReplaces) {
+  const std::string good = read_text(shop_.orders());
+  std::string bad_root = good;
+  for (std::size_t at = 100; at < 200; ++at) bad_root[at] = '\xff';
+  for (const std::string& damaged : {good.substr(0, good.size() / 2), bad_root}) {
+    write_text(shop_.orders(), damaged);
+    const Outcome outcome =
+        restore({"-I", shop_.instance_path(), "--component", "orders", "--replace"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.text();
+    EXPECT_EQ(dump_of(place_, shop_.orders()), orders_);
+    const auto kept = beginning(shop_.home(), "orders.db_before_");
+    ASSERT_EQ(kept.size(), 1U);
+    EXPECT_EQ(read_text(kept.front()), damaged);
+    fs::remove(kept.front());
+  }
+}
+
 TEST_F(Restore, OneComponent) {
   const fs::path home = place_ / "new";
   const Outcome outcome = restore({"-I", shop_.write_instance_for(home), "--component", "stock"});

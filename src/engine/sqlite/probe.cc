@@ -50,7 +50,13 @@ class Prober {
       probe_.empty = false;
       return std::move(probe_);
     }
-    look_at_file(*file);
+    // Probing answers whatever state the database is in, and so do the probes of all others.
+    try {
+      look_at_file(*file);
+    } catch (const Error& error) {
+      probe_.empty = false;
+      find_unobservable(error);
+    }
     return std::move(probe_);
   }
 
@@ -59,6 +65,13 @@ class Prober {
             std::string_view mend, MendClass mend_class) {
     probe_.findings.push_back({std::string(code), severity, endpoint_.component, std::move(seen),
                                std::string(why), std::string(mend), mend_class, false, ""});
+  }
+
+  void find_unobservable(const Error& error) {
+    find("sqlite-content-unobservable", Severity::blocker, error.message(),
+         "what cannot be opened now cannot be copied either",
+         error.hint().empty() ? "see the message; run as the application's user" : error.hint(),
+         MendClass::manual);
   }
 
   void look_for_orphans() {
@@ -195,7 +208,7 @@ class Prober {
     }
   }
 
-  // A check that fails becomes a finding: probing answers whatever state the database is in.
+  // A check that fails becomes a finding.
   void look_inside() {
     try {
       probe_.empty = !holds_objects();
@@ -207,9 +220,7 @@ class Prober {
              "restore it from a backup, or save what is left with `sqlite3 FILE .recover`",
              MendClass::manual);
       } else {
-        find("sqlite-content-unobservable", Severity::blocker, error.message(),
-             "what cannot be opened now cannot be copied either",
-             "see the message; run as the application's user", MendClass::manual);
+        find_unobservable(error);
       }
     }
   }

@@ -67,6 +67,21 @@ TEST_F(ProbeTest, NamesWhoKeepsEverybodyOut) {
   EXPECT_FALSE(probe.empty);
 }
 
+TEST_F(ProbeTest, AnswersEvenWhereTheFileCannotBeOpened) {
+  // Longer than any path that SQLite opens.
+  std::string name;
+  for (int depth = 0; depth < 4; ++depth) name += std::string(200, 'd') + "/";
+  std::filesystem::create_directories(path(name));
+  make("a.db", shop_sql);
+  std::filesystem::rename(path("a.db"), path(name + "a.db"));
+  Probe probe;
+  ASSERT_NO_THROW(probe = probe_database(endpoint(name + "a.db")));
+  EXPECT_TRUE(probe.exists);
+  EXPECT_FALSE(probe.empty);
+  EXPECT_TRUE(has_code(probe.findings, "sqlite-content-unobservable"));
+  EXPECT_TRUE(model::has_blocker(probe.findings));
+}
+
 TEST_F(ProbeTest, MendsTheRollbackJournal) {
   make("a.db", shop_sql);
   EXPECT_NE(mend_database(endpoint("a.db"), "sqlite-rollback-journal").find("WAL"),

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "engine/sqlite/content.h"
 #include "engine/sqlite/hold.h"
 #include "engine/sqlite/inspect.h"
@@ -147,26 +148,28 @@ std::string SqliteEngine::grants(const model::Endpoint& endpoint, std::string_vi
   return fmt::format(
       "-- SQLite has no users: {} needs read and write permission on {}, its -wal and -shm, and on "
       "the directory {}.\n",
-      purpose, path, std::filesystem::path(path).parent_path().native());
+      purpose, shell_quote(path), shell_quote(std::filesystem::path(path).parent_path().native()));
 }
 
 std::string SqliteEngine::restore_instructions(const model::DatabaseFacts& facts) const {
   const bool in_schema = facts.uri.starts_with("sqlite:");
   const std::string place = in_schema ? facts.uri.substr(7) : facts.uri;
+  const auto at = [&](std::string_view suffix) { return shell_quote(place + std::string(suffix)); };
+  const std::string data = shell_quote(facts.directory + "/data.db");
   std::string text = fmt::format(
-      "`{0}/data.db` is the whole database, as one SQLite file. Stop the application, make sure "
-      "that nothing has\n"
-      "`{1}` open, and put the file in its place:\n\n"
-      "    sqlite3 {0}/data.db 'PRAGMA integrity_check'     # must print: ok\n"
-      "    mv {1} {1}.old                                   # if there is one\n"
-      "    rm -f {1}-wal {1}-shm {1}-journal                # these belong to the old file\n"
-      "    cp {0}/data.db {1}\n",
-      facts.directory, place);
+      "{0} is the whole database, as one SQLite file. Stop the application, make sure that nothing "
+      "has\n"
+      "{1} open, and put the file in its place:\n\n"
+      "    sqlite3 {0} 'PRAGMA integrity_check'     # must print: ok\n"
+      "    mv -- {1} {2}     # if there is one\n"
+      "    rm -f -- {3} {4} {5}     # these belong to the old file\n"
+      "    cp -- {0} {1}\n",
+      data, at(""), at(".old"), at("-wal"), at("-shm"), at("-journal"));
   if (facts.engine_facts.is_object() && facts.engine_facts.find("file_mode") != nullptr) {
-    text += fmt::format("    chown {}:{} {}\n", facts.engine_facts.uint_or("file_uid", 0),
-                        facts.engine_facts.uint_or("file_gid", 0), place);
-    text +=
-        fmt::format("    chmod {} {}\n", facts.engine_facts.string_or("file_mode", "0600"), place);
+    text += fmt::format("    chown {}:{} -- {}\n", facts.engine_facts.uint_or("file_uid", 0),
+                        facts.engine_facts.uint_or("file_gid", 0), at(""));
+    text += fmt::format("    chmod {} -- {}\n",
+                        shell_quote(facts.engine_facts.string_or("file_mode", "0600")), at(""));
   }
   return text;
 }

@@ -50,9 +50,15 @@ bool is_database(const std::filesystem::path& path) {
   return parse_header(ByteView(front).first(look.read_front(front))).has_value();
 }
 
+// What is damaged is not nothing.
 bool holds_nothing(const std::filesystem::path& path) {
-  Reader reader = open_live(path);
-  return is_empty(reader.connection);
+  try {
+    Reader reader = open_live(path);
+    return is_empty(reader.connection);
+  } catch (const Error& error) {
+    if (error.code() != Errc::corrupt && error.code() != Errc::not_consistent) throw;
+    return false;
+  }
 }
 
 [[noreturn]] void refuse_open(const std::filesystem::path& path, std::string_view who) {

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <map>
+
 #include "engine/sqlite/test_database.h"
 
 namespace holdfast::engine::sqlite {
@@ -69,6 +71,33 @@ TEST_F(Switch, KeepsWhatIsNoDatabaseToo) {
   undo_all();
   EXPECT_EQ(read_text_file(path("a.db")), "a letter");
   EXPECT_EQ(read_text_file(path("a.db-wal")), "its log");
+}
+
+TEST_F(Switch, KeepsADamagedDatabaseAsItIs) {
+  make("whole.db", shop_sql);
+  const std::string good = read_text_file(path("whole.db"));
+  std::filesystem::remove(path("whole.db"));
+  std::string bad_root = good;
+  for (std::size_t at = 100; at < 200; ++at) bad_root[at] = '\xff';
+  const std::map<std::string, std::string> damages{
+      {"truncated", good.substr(0, good.size() / 2)},
+      {"truncated within a page", good.substr(0, good.size() - 100)},
+      {"truncated within its header", good.substr(0, 50)},
+      {"bytes 100 to 200", bad_root},
+  };
+  for (const auto& [name, bytes] : damages) {
+    write_file_durably(path("a.db"), as_bytes(bytes));
+    EXPECT_EQ(code_of([&] { put(); }), Errc::exists) << name << ": damaged is not empty";
+    EXPECT_EQ(read_text_file(path("a.db")), bytes) << name;
+    journal_.clear();
+    EXPECT_TRUE(put(path("a.db_before"))) << name;
+    EXPECT_EQ(names(), (std::vector<std::string>{"a.db", "a.db_before"})) << name;
+    EXPECT_EQ(read_text_file(path("a.db_before")), bytes) << name;
+    EXPECT_EQ(text("a.db", "SELECT count(*) FROM fresh"), "0") << name;
+    undo_all();
+    EXPECT_EQ(names(), std::vector<std::string>{"a.db"}) << name;
+    EXPECT_EQ(read_text_file(path("a.db")), bytes) << name;
+  }
 }
 
 TEST_F(Switch, RefusesADatabaseThatIsInUse) {
