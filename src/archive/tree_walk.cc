@@ -4,15 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
-#include <future>
 #include <list>
 #include <mutex>
 #include <utility>
 #include <vector>
 
-#include "base/crew.h"
+#include "archive/read_ahead.h"
 #include "base/error.h"
 
 namespace holdfast::archive {
@@ -23,9 +20,6 @@ constexpr std::size_t depth_max = 4096;
 // directories are let go and read again on the way back, so that a tree made to be deep and wide
 // costs time and not memory.
 constexpr std::size_t nodes_bytes_max = 256U << 20U;
-// How far a file is read ahead: this many plain bytes, or one blob.
-constexpr std::size_t read_ahead_bytes = 24U << 20U;
-constexpr unsigned read_ahead_threads = 2;
 constexpr std::size_t blobs_kept_bytes = 32U << 20U;  // of a file opened for random access
 
 // One directory on the way down.
@@ -217,108 +211,20 @@ class SmallFileSource final : public ByteSource {
   std::size_t given_ = 0;
 };
 
-// Blobs in order; threads of its own load the next ones while the reader is busy. Memory:
-// read_ahead_bytes, or one blob if that is larger.
-class ReadAheadSource final : public ByteSource {
- public:
-  ReadAheadSource(repo::Repository& repository, FileLayout layout)
-      : repository_(repository), layout_(std::move(layout)) {
-    for (unsigned i = 0; i < read_ahead_threads; ++i) {
-      crew_.start([this](const std::stop_token&) { fetch(); });
-    }
-  }
-
-  ~ReadAheadSource() override {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-    }
-    changed_.notify_all();
-  }
-
-  std::size_t read(std::span<std::byte> into) override {
-    if (into.empty()) return 0;
-    while (given_ == current_.size()) {
-      if (!advance()) return 0;
-    }
-    const std::size_t count = std::min(into.size(), current_.size() - given_);
-    std::copy_n(current_.begin() + static_cast<std::ptrdiff_t>(given_), count, into.begin());
-    given_ += count;
-    return count;
-  }
-
- private:
-  struct Slot {
-    std::future<Bytes> bytes;
-    bool ready = false;
-  };
-
-  // Takes the next blob in order; false at the end of the file. A blob that cannot be had is an
-  // Error when the reader comes to it, and at every read after.
-  bool advance() {
-    std::unique_lock lock(mutex_);
-    if (failed_) throw Error(Errc::corrupt, "the file could not be read to its end");
-    held_bytes_ -= std::exchange(current_weight_, 0);
-    current_ = {};
-    given_ = 0;
-    if (taken_ == layout_.content.size()) return false;
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return !slots_.empty() && slots_.front().ready; });
-    Slot slot = std::move(slots_.front());
-    slots_.pop_front();
-    failed_ = true;
-    current_ = slot.bytes.get();
-    failed_ = false;
-    current_weight_ = layout_.size_of(taken_++);
-    return true;
-  }
-
-  void fetch() {
-    repo::Codec codec = repository_.codec();
-    std::unique_lock lock(mutex_);
-    while (true) {
-      changed_.wait(lock, [&] {
-        return closed_ || asked_ == layout_.content.size() || held_bytes_ == 0 ||
-               held_bytes_ + layout_.size_of(asked_) <= read_ahead_bytes;
-      });
-      if (closed_ || asked_ == layout_.content.size()) return;
-      const std::size_t i = asked_++;
-      const std::size_t size_bytes = layout_.size_of(i);
-      held_bytes_ += size_bytes;
-      slots_.emplace_back();
-      Slot& slot = slots_.back();  // a deque moves nothing when its ends change
-      lock.unlock();
-      std::packaged_task<Bytes()> load([&] { return load_data(repository_, layout_, i, codec); });
-      slot.bytes = load.get_future();
-      load();
-      lock.lock();
-      slot.ready = true;
-      changed_.notify_all();
-    }
-  }
-
-  repo::Repository& repository_;
-  const FileLayout layout_;
-  std::mutex mutex_;  // guards all but current_ and given_, which are the reader's
-  std::condition_variable changed_;
-  std::deque<Slot> slots_;  // asked for and not yet taken, in order
-  std::size_t asked_ = 0, taken_ = 0;
-  std::size_t held_bytes_ = 0;
-  bool closed_ = false;
-  bool failed_ = false;
-  Bytes current_;
-  std::size_t current_weight_ = 0;
-  std::size_t given_ = 0;
-  Crew crew_;  // last: its threads end before what they use
-};
-
 std::unique_ptr<ByteSource> open_source(repo::Repository& repository, const format::Node& node,
                                         repo::Codec* codec) {
   FileLayout layout = layout_of(repository, node);
   if (layout.content.size() < 2) {
     return std::make_unique<SmallFileSource>(repository, std::move(layout), codec);
   }
-  return std::make_unique<ReadAheadSource>(repository, std::move(layout));
+  std::vector<std::uint64_t> ends = std::move(layout.ends);
+  const auto content = std::make_shared<const std::vector<format::Id>>(std::move(layout.content));
+  return std::make_unique<ReadAhead>(std::move(ends), [&repository, content] {
+    const auto own = std::make_shared<repo::Codec>(repository.codec());
+    return [&repository, content, own](std::size_t number) {
+      return repository.load_blob({format::BlobType::data, (*content)[number]}, *own);
+    };
+  });
 }
 
 class BlobCacheSource final : public model::RandomSource {
