@@ -211,6 +211,28 @@ std::string_view node_type_name(NodeType type) noexcept {
   return "irregular";
 }
 
+std::size_t memory_bytes(const Node& node) noexcept {
+  // What malloc adds to a piece, about; a text that is short lives in its string.
+  constexpr std::size_t piece_bytes = 16;
+  static const std::size_t short_max = std::string().capacity();
+  const auto text = [](const std::string& each) {
+    return each.capacity() > short_max ? each.capacity() + 1 + piece_bytes : 0;
+  };
+  const auto list = [](const auto& each) {
+    return each.capacity() == 0 ? 0 : each.capacity() * sizeof each[0] + piece_bytes;
+  };
+  std::size_t bytes = sizeof node + text(node.name) + text(node.user) + text(node.group) +
+                      text(node.link_target) + text(node.generic_attributes) + text(node.error) +
+                      list(node.extended_attributes) + list(node.kept_json);
+  if (node.content) bytes += list(*node.content);
+  for (const ExtendedAttribute& attribute : node.extended_attributes) {
+    bytes += text(attribute.name);
+    if (attribute.value) bytes += list(*attribute.value);
+  }
+  for (const KeptJson& kept : node.kept_json) bytes += text(kept.text) + text(kept.json);
+  return bytes;
+}
+
 void TreeWriter::add(const Node& node) {
   check_rule(!finished_, "a finished tree takes no more nodes");
   if (node.name <= last_name_) {  // also refuses the empty name

@@ -57,6 +57,10 @@ struct Node {
   std::vector<KeptJson> kept_json;  // set by reading only
 };
 
+// About the memory a node takes, itself and all it owns, for those who keep many: nodes are read
+// from trees that others may have written.
+[[nodiscard]] std::size_t memory_bytes(const Node& node) noexcept;
+
 // Builds the bytes of one tree. Reusable; the nodes come in strictly ascending order of name bytes
 // (Errc::bug otherwise: callers sort). Members that are zero or empty are left out as restic does,
 // whatever the type; generic_attributes is written as it is, and so must be JSON.

@@ -227,5 +227,48 @@ TEST(NodeType, HasResticsNames) {
   EXPECT_EQ(node_type_name(NodeType::irregular), "irregular");
 }
 
+TEST(Node, WeighsAllThatItHolds) {
+  const Node small;
+  const std::size_t least = memory_bytes(small);
+  EXPECT_GE(least, sizeof(Node));
+  const std::string long_text(1000, 'x');
+  const auto weight_of = [](auto&& change) {
+    Node node;
+    change(node);
+    return memory_bytes(node);
+  };
+  EXPECT_GE(weight_of([&](Node& node) { node.name = long_text; }), least + 1000);
+  EXPECT_GE(weight_of([&](Node& node) { node.user = long_text; }), least + 1000);
+  EXPECT_GE(weight_of([&](Node& node) { node.group = long_text; }), least + 1000);
+  EXPECT_GE(weight_of([&](Node& node) { node.link_target = long_text; }), least + 1000);
+  EXPECT_GE(weight_of([&](Node& node) { node.generic_attributes = long_text; }), least + 1000);
+  EXPECT_GE(weight_of([&](Node& node) { node.error = long_text; }), least + 1000);
+  EXPECT_GE(weight_of([&](Node& node) { node.content.emplace(100); }), least + 100 * sizeof(Id));
+  EXPECT_GE(weight_of([&](Node& node) {
+              node.extended_attributes.push_back({long_text, Bytes(1000)});
+            }),
+            least + 2000 + sizeof(ExtendedAttribute));
+  EXPECT_GE(weight_of([&](Node& node) {
+              node.kept_json.push_back({"user", long_text, long_text});
+            }),
+            least + 2000 + sizeof(KeptJson));
+}
+
+// As a hostile tree would have it: the texts are in fields that nothing but the reader fills.
+TEST(Node, WeighsWhatWasReadFromATree) {
+  const std::string escapes = [] {
+    std::string text;
+    for (int i = 0; i < 500; ++i) text += "\\u0041\\ufffd";
+    return text;
+  }();
+  const std::string json = R"({"nodes":[{"name":"f","type":"file","mtime":"2020-01-01T00:00:00Z",)"
+                           R"("atime":"2020-01-01T00:00:00Z","ctime":"2020-01-01T00:00:00Z",)"
+                           R"("uid":0,"gid":0,"user":")" +
+                           escapes + R"(","error":")" + escapes + R"(","content":[]}]})";
+  const std::vector<Node> nodes = parse_tree(as_bytes(json));
+  EXPECT_EQ(nodes.at(0).kept_json.size(), 2U);
+  EXPECT_GE(memory_bytes(nodes.at(0)), sizeof(Node) + 2 * (2 * 2000 + 6000));
+}
+
 }  // namespace
 }  // namespace holdfast::format
