@@ -245,20 +245,44 @@ std::vector<ExtendedAttribute> read_xattrs(const XattrPlace& place, dev_t device
   return attributes;
 }
 
-// Collects what went wrong while everything is tried.
-class FirstFailure {
+// Collects what went wrong while everything is tried: all is counted, the gravest are named, and an
+// ordinary user's refusals are none.
+class MetadataFailures {
  public:
-  explicit FirstFailure(std::string_view path) : path_(path) {}
+  explicit MetadataFailures(std::string_view path) : path_(path) {}
+
   void note(int error_number, std::string_view doing) {
-    if (!error_) error_ = system_error(error_number, fmt::format("{} of {}", doing, path_));
-  }
-  void raise() const {
-    if (error_) throw Error(*error_);
+    if (!is_root && (error_number == EPERM || error_number == EACCES)) return;
+    ++count_;
+    Error error = system_error(error_number, fmt::format("{} of {}", doing, path_));
+    const auto graver = [](const Error& a, const Error& b) { return rank(a) < rank(b); };
+    named_.insert(std::upper_bound(named_.begin(), named_.end(), error, graver), error);
+    if (named_.size() > named_max) named_.pop_back();
   }
 
+  // `also` is a line that shall not be lost with what failed; may be empty.
+  void raise(std::string_view also) const {
+    if (named_.empty()) return;
+    std::string message;
+    for (const Error& error : named_) message += (message.empty() ? "" : "; ") + error.message();
+    if (count_ > named_.size()) message += fmt::format("; and {} more", count_ - named_.size());
+    if (!also.empty()) message += fmt::format("; {}", also);
+    throw Error(named_.front().code(), std::move(message));
+  }
+
+  const bool is_root = ::geteuid() == 0;
+
  private:
+  static constexpr std::size_t named_max = 3;
+
+  // What stops all that follows comes first, what only this file's owner forbids last.
+  static int rank(const Error& error) noexcept {
+    return error.code() == Errc::no_space ? 0 : error.code() == Errc::denied ? 2 : 1;
+  }
+
   std::string_view path_;
-  std::optional<Error> error_;
+  std::vector<Error> named_;  // gravest first
+  std::size_t count_ = 0;
 };
 
 // Attributes that the system itself gives to files: that they cannot be taken away is no failure.
@@ -266,33 +290,52 @@ bool is_given_by_system(std::string_view name) noexcept {
   return name.starts_with("security.") || name == "system.nfs4_acl";
 }
 
-bool only_root_may_set(std::string_view name) noexcept {
-  return name.starts_with("security.") || name.starts_with("trusted.");
+// What lends a program rights of its own.
+constexpr std::string_view capability_name = "security.capability";
+constexpr mode_t set_id_bits = S_ISUID | S_ISGID;
+
+// False if the file's owner is not, or not surely, the node's.
+bool set_owner(int directory_fd, const std::string& name, const Node& node,
+               MetadataFailures& failures) {
+  // The number that means "leave it" to the system is nobody's.
+  constexpr auto left = static_cast<std::uint32_t>(-1);
+  int reason = EINVAL;
+  if (node.uid != left && node.gid != left) {
+    if (::fchownat(directory_fd, name.c_str(), node.uid, node.gid, AT_SYMLINK_NOFOLLOW) == 0)
+      return true;
+    reason = errno;
+  }
+  // Numbers that a user namespace does not know are EINVAL.
+  if (failures.is_root || reason != EINVAL) failures.note(reason, "changing the owner");
+  return false;
 }
 
-void apply_xattrs(const XattrPlace& place, const Node& node, bool is_root, FirstFailure& failure) {
-  const auto& wanted = node.extended_attributes;
-  // Symlinks are saved without xattrs, so that what they lack says nothing.
-  if (node.type != NodeType::symlink) {
-    int error_number = 0;
-    const std::vector<std::string> present = list_xattrs(place, error_number);
-    if (error_number != 0 && !is_unsupported(error_number)) {
-      failure.note(error_number, "reading extended attributes");
-    }
-    for (const std::string& name : present) {
-      const bool is_wanted = std::any_of(wanted.begin(), wanted.end(),
-                                         [&](const auto& each) { return each.name == name; });
-      if (is_wanted || place.remove(name.c_str()) == 0 || is_unsupported(errno)) continue;
-      if (is_given_by_system(name) || (!is_root && only_root_may_set(name))) continue;
-      failure.note(errno, fmt::format("removing extended attribute {}", name));
-    }
+void remove_other_xattrs(const XattrPlace& place, const std::vector<ExtendedAttribute>& wanted,
+                         MetadataFailures& failures) {
+  int error_number = 0;
+  const std::vector<std::string> present = list_xattrs(place, error_number);
+  if (error_number != 0 && !is_unsupported(error_number)) {
+    failures.note(error_number, "reading extended attributes");
   }
+  for (const std::string& name : present) {
+    const bool is_wanted = std::any_of(wanted.begin(), wanted.end(),
+                                       [&](const auto& each) { return each.name == name; });
+    if (is_wanted || place.remove(name.c_str()) == 0) continue;
+    const int reason = errno;
+    if (is_unsupported(reason) || is_given_by_system(name)) continue;
+    failures.note(reason, fmt::format("removing extended attribute {}", name));
+  }
+}
+
+void set_xattrs(const XattrPlace& place, const std::vector<ExtendedAttribute>& wanted,
+                MetadataFailures& failures) {
   for (const ExtendedAttribute& attribute : wanted) {
     const ByteView value = attribute.value ? ByteView(*attribute.value) : ByteView();
-    if (place.set(attribute.name.c_str(), value) == 0) continue;
-    const bool is_refused = errno == EPERM || errno == EACCES;
-    if (is_refused && !is_root && only_root_may_set(attribute.name)) continue;
-    failure.note(errno, fmt::format("setting extended attribute {}", attribute.name));
+    // A name that the system would see the front of may be another attribute's.
+    const bool is_whole = attribute.name.find('\0') == std::string::npos;
+    if (is_whole && place.set(attribute.name.c_str(), value) == 0) continue;
+    const int reason = is_whole ? errno : EINVAL;
+    failures.note(reason, fmt::format("setting extended attribute {}", attribute.name.c_str()));
   }
 }
 
@@ -356,25 +399,59 @@ bool is_same_node(const Node& a, const Node& b) {
   return std::equal(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), is_same_attribute);
 }
 
-void apply_metadata(int directory_fd, const std::string& name, const Node& node,
-                    std::string_view path) {
-  FirstFailure failure(path);
-  const bool is_root = ::geteuid() == 0;
-  if (::fchownat(directory_fd, name.c_str(), node.uid, node.gid, AT_SYMLINK_NOFOLLOW) != 0) {
-    const bool is_refused = errno == EPERM || errno == EACCES || errno == EINVAL;
-    if (is_root || !is_refused) failure.note(errno, "changing the owner");
+std::string apply_metadata(int directory_fd, const std::string& name, const Node& node,
+                           std::string_view path) {
+  MetadataFailures failures(path);
+  const bool is_symlink = node.type == NodeType::symlink;
+  const bool is_owner_set = set_owner(directory_fd, name, node, failures);
+
+  // A program that runs with its owner's rights was written by him, or at least approved; under
+  // another owner it would lend rights that nobody meant to lend.
+  std::string withheld;
+  const auto withhold = [&](std::string_view what) {
+    withheld += withheld.empty() ? "" : ", ";
+    withheld += what;
+  };
+  auto permissions = static_cast<mode_t>(format::to_unix_permissions(node.mode));
+  if (!is_owner_set && !is_symlink) {
+    if ((permissions & S_ISUID) != 0) withhold("set-uid");
+    if ((permissions & S_ISGID) != 0) withhold("set-gid");
+    permissions &= ~set_id_bits;
   }
-  apply_xattrs(XattrPlace(directory_fd, name, path), node, is_root, failure);
-  if (node.type != NodeType::symlink &&
-      change_mode(directory_fd, name.c_str(), format::to_unix_permissions(node.mode)) != 0) {
-    failure.note(errno, "changing the mode");
+  const auto is_capability = [](const ExtendedAttribute& each) {
+    return each.name == capability_name;
+  };
+  const XattrPlace place(directory_fd, name, path);
+  const auto apply_xattrs = [&](const std::vector<ExtendedAttribute>& wanted) {
+    // Symlinks are saved without xattrs, so that what they lack says nothing.
+    if (!is_symlink) remove_other_xattrs(place, wanted, failures);
+    set_xattrs(place, wanted, failures);
+  };
+  const auto& wanted = node.extended_attributes;
+  if (!is_owner_set && std::any_of(wanted.begin(), wanted.end(), is_capability)) {
+    withhold("file capabilities");
+    std::vector<ExtendedAttribute> others = wanted;
+    std::erase_if(others, is_capability);
+    apply_xattrs(others);
+  } else {
+    apply_xattrs(wanted);
+  }
+
+  if (!is_symlink && change_mode(directory_fd, name.c_str(), permissions) != 0) {
+    failures.note(errno, "changing the mode");
   }
   const struct timespec times[2] = {{node.atime.seconds, node.atime.nanoseconds},
                                     {node.mtime.seconds, node.mtime.nanoseconds}};
   if (::utimensat(directory_fd, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
-    failure.note(errno, "setting the times");
+    failures.note(errno, "setting the times");
   }
-  failure.raise();
+  if (!withheld.empty()) {
+    withheld =
+        fmt::format("{} is left without {}, because it could not be given to its owner {}:{}", path,
+                    withheld, node.uid, node.gid);
+  }
+  failures.raise(withheld);
+  return withheld;
 }
 
 }  // namespace holdfast::archive

@@ -37,12 +37,17 @@ struct NodeOptions {
 // Whether two nodes say the same: restic's measure of "unmodified". Order of xattrs does not count.
 [[nodiscard]] bool is_same_node(const format::Node& a, const format::Node& b);
 
-// Sets owner (numeric; only as root, a failure otherwise is passed over), xattrs (removing those
-// the node lacks; those only root may set are passed over otherwise), mode, times: in this order
-// each sticks, because a change of owner clears setuid and file capabilities, an ACL changes the
-// mode, and everything changes ctime. Never follows a symlink, whose mode is left alone. Throws the
-// first failure after trying all.
-void apply_metadata(int directory_fd, const std::string& name, const format::Node& node,
-                    std::string_view path);
+// Sets owner (numeric), xattrs (removing those the node lacks), mode, times: in this order each
+// sticks, because a change of owner clears setuid and file capabilities, an ACL changes the mode,
+// and everything changes ctime. Never follows a symlink, whose mode is left alone.
+//
+// A file whose owner could not be set gets neither set-uid and set-gid nor file capabilities, as
+// with cp: what it would lend are another's rights. The return value is then a line for the report;
+// else empty.
+//
+// All is tried; then one Error tells what failed, gravest first, and counts what it does not name.
+// What the system does not let an ordinary user do is no failure, as restic.
+std::string apply_metadata(int directory_fd, const std::string& name, const format::Node& node,
+                           std::string_view path);
 
 }  // namespace holdfast::archive

@@ -310,33 +310,128 @@ TEST_F(FileNode, TriesAllBeforeItThrowsTheFirstFailure) {
   EXPECT_EQ(node("file").extended_attributes.size(), 1U);
 }
 
+TEST_F(FileNode, NamesTheGravestFailuresAndCountsTheOthers) {
+  make_file("file");
+  Node wanted = node("file");
+  const std::string cut("user.cut\0x", 10);
+  wanted.extended_attributes = {{"one", {}}, {"two", {}}, {cut, Bytes()}, {"four", {}}, {"5", {}}};
+  try {
+    apply("file", wanted);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("attribute one of"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("attribute two of"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("user.cut"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("and 2 more"), std::string::npos) << error.message();
+  }
+  EXPECT_TRUE(node("file").extended_attributes.empty());
+}
+
+// What root would be denied, or anybody: a file whose owner nobody can be.
+constexpr std::uint32_t no_owner = 0xffffffff;
+
+TEST_F(FileNode, LeavesRightsOutThatAnotherOwnerWouldLend) {
+  make_file("file");
+  Node wanted = node("file");
+  wanted.mode = 0755U | 1U << 23U | 1U << 22U;
+  apply("file", wanted);
+  EXPECT_EQ(status("file").st_mode & 07777U, 06755U);
+  wanted.uid = no_owner;
+  std::string told;
+  try {
+    told = apply_metadata(fd_.get(), "file", wanted, path("file"));
+    EXPECT_FALSE(is_root());
+  } catch (const Error& error) {  // root is told as a failure that the owner could not be set
+    told = error.message();
+    EXPECT_NE(told.find("changing the owner"), std::string::npos) << told;
+  }
+  EXPECT_NE(told.find("without set-uid, set-gid"), std::string::npos) << told;
+  EXPECT_NE(told.find(path("file")), std::string::npos) << told;
+  EXPECT_EQ(status("file").st_mode & 07777U, 0755U);
+}
+
+TEST_F(FileNode, LeavesCapabilitiesOutThatAnotherOwnerWouldLend) {
+  make_file("file");
+  // Version 2: may bind to low ports.
+  const Bytes capability =
+      bytes_of(std::string("\x01\0\0\x02\0\x04\0\0", 8) + std::string(12, '\0'));
+  if (::setxattr(path("file").c_str(), "security.capability", capability.data(), capability.size(),
+                 0) != 0) {
+    GTEST_SKIP() << "file capabilities cannot be set here";
+  }
+  const Node wanted = node("file");
+  ASSERT_EQ(wanted.extended_attributes.size(), 1U);
+  apply("file", wanted);
+  EXPECT_EQ(node("file").extended_attributes.size(), 1U);
+  Node others = wanted;
+  others.gid = no_owner;
+  try {
+    apply("file", others);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("without file capabilities"), std::string::npos)
+        << error.message();
+  }
+  EXPECT_TRUE(node("file").extended_attributes.empty());
+}
+
+// Runs `body` as an ordinary user in a process of its own; what it returns, or -1.
+template <typename Body>
+int as_ordinary_user(Body body) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int code = 255;
+    if (::setgid(4321) == 0 && ::setuid(4321) == 0) {
+      try {
+        code = body();
+      } catch (const Error&) {
+        code = 254;
+      }
+    }
+    ::_exit(code);
+  }
+  int result = -1;
+  if (::waitpid(child, &result, 0) != child || !WIFEXITED(result)) return -1;
+  return WEXITSTATUS(result);
+}
+
 TEST_F(FileNode, PassesOverWhatOnlyRootMayDo) {
   if (!is_root()) GTEST_SKIP() << "needs root to become someone else";
   make_file("file");
   Node wanted = node("file");
   wanted.uid = 1;
   wanted.gid = 1;
+  wanted.mode = 0750U | 1U << 23U;
   wanted.extended_attributes = {{"trusted.x", bytes_of("t")}, {"user.x", bytes_of("u")}};
   ASSERT_EQ(::chown(path("file").c_str(), 4321, 4321), 0);
   ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    int code = 1;
-    if (::setgid(4321) == 0 && ::setuid(4321) == 0) {
-      try {
-        apply("file", wanted);
-        code = 0;
-      } catch (const Error&) {
-        code = 2;
-      }
-    }
-    ::_exit(code);
-  }
-  int result = -1;
-  ASSERT_EQ(::waitpid(child, &result, 0), child);
-  EXPECT_EQ(result, 0);
+  EXPECT_EQ(as_ordinary_user([&] {
+              const std::string told = apply_metadata(fd_.get(), "file", wanted, path("file"));
+              return told.find("without set-uid, because") == std::string::npos ? 1 : 0;
+            }),
+            0);
   EXPECT_EQ(status("file").st_uid, 4321U);
+  EXPECT_EQ(status("file").st_mode & 07777U, 0750U);
   EXPECT_EQ(node("file").extended_attributes.size(), 1U);
+}
+
+TEST_F(FileNode, TellsOfFailuresBehindWhatOnlyTheOwnerMayDo) {
+  if (!is_root()) GTEST_SKIP() << "needs root to become someone else";
+  make_file("file");
+  Node wanted = node("file");
+  wanted.extended_attributes = {{"user.denied", bytes_of("d")}, {"system.nonsense", bytes_of("n")}};
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
+  EXPECT_EQ(as_ordinary_user([&] {
+              try {
+                apply("file", wanted);
+                return 1;
+              } catch (const Error& error) {
+                const bool is_told = error.message().find("nonsense") != std::string::npos;
+                const bool is_passed = error.message().find("denied") == std::string::npos;
+                return is_told && is_passed && error.code() != Errc::denied ? 0 : 2;
+              }
+            }),
+            0);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -21,8 +23,6 @@ namespace {
 constexpr std::size_t open_files_max = 256;
 constexpr std::size_t items_at_once = 32;  // that a thread takes while items are prepared
 
-constexpr int existing_flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-
 Timestamp mtime_of(const struct ::stat& status) {
   return {status.st_mtim.tv_sec, static_cast<std::int32_t>(status.st_mtim.tv_nsec), 0};
 }
@@ -30,37 +30,12 @@ Timestamp mtime_of(const struct ::stat& status) {
 }  // namespace
 
 std::size_t weight_of(const format::Node& node) noexcept {
-  std::size_t weight = sizeof(RestoreItem) + node.name.size() + node.link_target.size() +
-                       node.generic_attributes.size();
-  // An id, and its place in a pack.
-  if (node.content) weight += node.content->size() * (sizeof(format::Id) + 32);
-  for (const format::ExtendedAttribute& attribute : node.extended_attributes) {
-    weight +=
-        sizeof attribute + attribute.name.size() + (attribute.value ? attribute.value->size() : 0);
-  }
+  // A place, which is copied once, and a pack of its own.
+  constexpr std::size_t use_bytes = 2 * 32 + 2 * sizeof(format::Id) + 40;
+  std::size_t weight = sizeof(RestoreItem) - sizeof(format::Node) + memory_bytes(node);
+  if (node.content) weight += node.content->size() * use_bytes;
   return weight;
 }
-
-// One use of a blob: 32 bytes, because there may be millions.
-struct BatchRun::Place {
-  std::uint32_t pack;  // number in this batch
-  std::uint32_t offset_bytes;
-  std::uint32_t size_bytes;
-  std::uint32_t plain_size_bytes;
-  std::uint32_t item;
-  std::uint32_t blob;  // position in the item's content
-  std::uint64_t file_offset_bytes;
-};
-
-// What one thread owns.
-struct BatchRun::Worker {
-  explicit Worker(const repo::Repository& repository) : codec(repository.codec()) {}
-  repo::Codec codec;
-  Bytes buffer;
-  std::vector<Place> places;       // found by this thread
-  std::vector<Place> file_places;  // of the file at hand
-  std::vector<bool> matches;       // likewise: blobs that are there already
-};
 
 // Small numbers for pack ids, in order of first use: packs are then read about in the order in
 // which they were written.
@@ -100,20 +75,15 @@ void BatchRun::run(const std::stop_token& stop, const std::stop_token& abandoned
   stop_ = stop;
   abandoned_ = abandoned;
   const std::size_t count = batch_.items.size();
-  in_parallel((count + items_at_once - 1) / items_at_once, [&](std::size_t group, Worker& worker) {
-    const std::size_t end = std::min((group + 1) * items_at_once, count);
-    for (std::size_t i = group * items_at_once; i < end; ++i) {
-      prepare(static_cast<std::uint32_t>(i), worker);
-    }
-  });
-  plan();
-  if (!jobs_.empty()) {
-    in_parallel(jobs_.size() - 1,
-                [&](std::size_t job, Worker& worker) { restore_pack(job, worker); });
+  std::vector<std::uint32_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0U);
+  while (!numbers.empty()) {
+    restore_content(numbers);
+    numbers = take_over_kept();
   }
   for (RestoreItem& item : batch_.items) {
     if (stopped()) break;
-    if (item.is_link) attempt(item, "linking", [&] { link(item); });
+    if (item.is_link && !item.failed) attempt(item, "linking", [&] { link(item); });
   }
   if (options_.verify && !options_.dry_run) {
     in_parallel(count, [&](std::size_t i, Worker& worker) {
@@ -122,6 +92,20 @@ void BatchRun::run(const std::stop_token& stop, const std::stop_token& abandoned
     });
   }
   if (!stopped()) finish_directories();
+}
+
+// All of these items but the links.
+void BatchRun::restore_content(std::span<const std::uint32_t> numbers) {
+  const std::size_t count = numbers.size();
+  in_parallel((count + items_at_once - 1) / items_at_once, [&](std::size_t group, Worker& worker) {
+    const std::size_t end = std::min((group + 1) * items_at_once, count);
+    for (std::size_t i = group * items_at_once; i < end; ++i) prepare(numbers[i], worker);
+  });
+  plan();
+  if (!jobs_.empty()) {
+    in_parallel(jobs_.size() - 1,
+                [&](std::size_t job, Worker& worker) { restore_pack(job, worker); });
+  }
 }
 
 bool BatchRun::stopped() const {
@@ -149,16 +133,6 @@ void BatchRun::in_parallel(std::size_t count,
     });
   }
   crew.join();
-}
-
-// The one place where an item's failure becomes a line of the report.
-template <typename Body>
-void BatchRun::attempt(RestoreItem& item, std::string_view during, Body&& body) {
-  try {
-    std::forward<Body>(body)();
-  } catch (const Error& error) {
-    fail(item, during, error);
-  }
 }
 
 void BatchRun::fail(RestoreItem& item, std::string_view during, const Error& error) {
@@ -210,6 +184,10 @@ void BatchRun::find_places(std::uint32_t number, Worker& worker) {
     const format::Id& id = (*node.content)[i];
     const auto place = repository_.index().find({format::BlobType::data, id});
     if (!place) throw Error(Errc::corrupt, fmt::format("blob {} is not in the index", id.hex()));
+    if (place->plain_bytes() > repo::blob_bytes_max) {
+      throw Error(Errc::corrupt,
+                  fmt::format("blob {} claims to have {} bytes", id.hex(), place->plain_bytes()));
+    }
     worker.file_places.push_back({packs_->number_of(place->pack), place->offset_bytes,
                                   place->size_bytes, place->plain_size_bytes, number,
                                   static_cast<std::uint32_t>(i), offset});
@@ -227,6 +205,7 @@ void BatchRun::prepare_file(std::uint32_t number, Worker& worker) {
   const format::Node& node = item.node;
   const std::optional<struct ::stat> status = existing(item);
   if (status && !may_overwrite(node, *status)) {
+    if (item.linked) item.linked->kept_other = true;
     tally_.skipped(location_of(item), node.size_bytes);
     return;
   }
@@ -234,7 +213,7 @@ void BatchRun::prepare_file(std::uint32_t number, Worker& worker) {
   worker.matches.assign(worker.file_places.size(), false);
   if (status && compare_existing(item, *status, worker)) {
     tally_.skipped(location_of(item), node.size_bytes);
-    if (!options_.dry_run) restore_metadata(target_, options_, *item.directory, node.name, node);
+    if (!options_.dry_run) set_metadata(item);
     return;
   }
   tally_.expect(node.size_bytes);
@@ -259,14 +238,14 @@ void BatchRun::prepare_file(std::uint32_t number, Worker& worker) {
     }
   }
   tally_.wrote(kept_bytes);
-  item.blobs_left = needed;
+  item.steps_left = needed;
   if (needed != 0) return;
   create(item).close(path_of(item));
   finish(item, number);
 }
 
 // Whether the file that is there is the one wanted. If not, what of it is right stands in
-// worker.matches, and the item knows how it is to be written.
+// worker.matches, and the item knows how it is to be written. One that cannot be read is made anew.
 bool BatchRun::compare_existing(RestoreItem& item, const struct ::stat& status, Worker& worker) {
   const format::Node& node = item.node;
   item.remove_first = true;
@@ -282,8 +261,8 @@ bool BatchRun::compare_existing(RestoreItem& item, const struct ::stat& status, 
   if (!fd) fd = Fd(::openat(directory->get(), node.name.c_str(), O_RDONLY | existing_flags));
   if (!fd) return false;
 
-  const std::string path = path_of(item);
   bool all_match = size_matches;
+  bool is_readable = true;
   for (std::size_t i = 0; i < worker.file_places.size(); ++i) {
     // A file that was compared only in part must not be taken for the right one.
     if (stopped()) throw Error(Errc::cancelled, "another part of the restore failed");
@@ -296,14 +275,14 @@ bool BatchRun::compare_existing(RestoreItem& item, const struct ::stat& status, 
       break;
     }
     worker.buffer.resize(static_cast<std::size_t>(end - begin));
-    pread_exact(fd.get(), worker.buffer, begin, path);
+    is_readable = target_.read_back(fd, worker.buffer, begin);
+    if (!is_readable) break;
     worker.matches[i] = format::id_of(worker.buffer) == (*node.content)[i];
     all_match = all_match && worker.matches[i];
   }
-  if (all_match) return true;
-  // A file with other names would change under all of them; and one that cannot be opened is made
-  // anew.
-  item.in_place = writable && status.st_nlink == 1;
+  if (all_match && is_readable) return true;
+  // A file with other names would change under all of them.
+  item.in_place = writable && is_readable && status.st_nlink == 1;
   item.remove_first = !item.in_place;
   if (!item.in_place) worker.matches.assign(worker.matches.size(), false);
   return false;
@@ -345,7 +324,7 @@ void BatchRun::make_special(RestoreItem& item) {
       throw system_error(errno,
                          fmt::format("creating {} {}", node_type_name(node.type), path_of(item)));
     }
-    restore_metadata(target_, options_, *item.directory, node.name, node);
+    set_metadata(item);
   }
   tally_.done(location_of(item), model::ItemAction::restored, 0);
 }
@@ -353,6 +332,8 @@ void BatchRun::make_special(RestoreItem& item) {
 // ---- pack by pack ----
 
 void BatchRun::plan() {
+  places_.clear();
+  jobs_.clear();
   std::size_t count = 0;
   for (const auto& worker : workers_) count += worker->places.size();
   places_.reserve(count);
@@ -448,9 +429,7 @@ void BatchRun::write_blob(const Place& place, ByteView plain) {
       tally_.wrote(plain.size());
     });
   }
-  if (item.blobs_left.fetch_sub(1) == 1) {
-    attempt(item, "restoring", [&] { finish(item, place.item); });
-  }
+  end_step(place.item);
 }
 
 // Opens the file for the first time: makes it, or the one that is there as long as it shall be.
@@ -481,16 +460,50 @@ Fd BatchRun::create(RestoreItem& item) {
 // The open descriptor of a file that is written in several steps, by several threads.
 std::shared_ptr<const Fd> BatchRun::output(std::uint32_t number) {
   if (std::shared_ptr<const Fd> fd = files_.find(number)) return fd;
-  const std::lock_guard lock(begin_mutexes_[number % begin_mutexes_.size()]);
-  if (std::shared_ptr<const Fd> fd = files_.find(number)) return fd;
-  RestoreItem& item = batch_.items[number];
-  if (!item.begun) {
-    Fd fd = create(item);
+  std::shared_ptr<const Fd> kept;
+  std::optional<FdCache::Entry> evicted;
+  {
+    const std::lock_guard lock(begin_mutexes_[number % begin_mutexes_.size()]);
+    if (std::shared_ptr<const Fd> fd = files_.find(number)) return fd;
+    RestoreItem& item = batch_.items[number];
+    Fd fd = item.begun ? open_at(target_.open(*item.directory)->get(), item.node.name,
+                                 O_WRONLY | existing_flags)
+                       : create(item);
     item.begun = true;
-    return files_.keep(number, std::move(fd));
+    kept = files_.keep(
+        number, std::move(fd),
+        [this](std::uint64_t other) { return claim_step(static_cast<std::uint32_t>(other)); },
+        evicted);
   }
-  const std::shared_ptr<const Fd> directory = target_.open(*item.directory);
-  return files_.keep(number, open_at(directory->get(), item.node.name, O_WRONLY | existing_flags));
+  if (evicted) close_evicted(std::move(*evicted));
+  return kept;
+}
+
+// Takes one more step of a file upon oneself, so that nobody finishes it meanwhile. False if
+// somebody already does.
+bool BatchRun::claim_step(std::uint32_t number) {
+  std::atomic<std::uint32_t>& left = batch_.items[number].steps_left;
+  std::uint32_t seen = left.load();
+  while (seen != 0) {
+    if (left.compare_exchange_weak(seen, seen + 1)) return true;
+  }
+  return false;
+}
+
+void BatchRun::end_step(std::uint32_t number) {
+  RestoreItem& item = batch_.items[number];
+  if (item.steps_left.fetch_sub(1) != 1) return;
+  attempt(item, "restoring", [&] { finish(item, number); });
+}
+
+// A file that is open no longer, although it is not complete: what the system has to say about
+// what was written so far, it says now.
+void BatchRun::close_evicted(FdCache::Entry evicted) {
+  const auto number = static_cast<std::uint32_t>(evicted.key);
+  RestoreItem& item = batch_.items[number];
+  attempt(item, "writing", [&] { target_.flush(*evicted.fd, path_of(item)); });
+  evicted.fd.reset();
+  end_step(number);
 }
 
 // All content is written: the rest of what the node says. A file that failed keeps its own times,
@@ -499,84 +512,16 @@ void BatchRun::finish(RestoreItem& item, std::uint32_t number) {
   const std::shared_ptr<const Fd> fd = files_.find(number);
   files_.drop(number);
   if (item.failed) return;
-  if (fd) flush_file(fd->get(), path_of(item));
+  if (fd) target_.flush(*fd, path_of(item));
   item.restored = true;
-  restore_metadata(target_, options_, *item.directory, item.node.name, item.node);
+  set_metadata(item);
   tally_.done(location_of(item),
               item.in_place ? model::ItemAction::updated : model::ItemAction::restored,
               item.node.size_bytes);
 }
 
-// ---- afterwards ----
-
-void BatchRun::link(RestoreItem& item) {
-  const LinkedFile& first = *item.linked;
-  if (first.failed) {
-    throw Error(Errc::incomplete,
-                fmt::format("it is a hard link to {}, which could not be restored",
-                            RestoreTarget::location_of(*first.directory, first.name)));
-  }
-  const std::optional<struct ::stat> status = existing(item);
-  if (status && !may_overwrite(item.node, *status)) {
-    tally_.skipped(location_of(item), 0);
-    return;
-  }
-  tally_.expect(0);
-  if (!options_.dry_run) {
-    const std::optional<struct ::stat> wanted = target_.status(*first.directory, first.name);
-    const bool linked =
-        status && wanted && status->st_ino == wanted->st_ino && status->st_dev == wanted->st_dev;
-    if (status && !linked) target_.remove(*item.directory, item.node.name);
-    const std::shared_ptr<const Fd> from = target_.open(*first.directory);
-    const std::shared_ptr<const Fd> to = target_.open(*item.directory);
-    if (!linked &&
-        ::linkat(from->get(), first.name.c_str(), to->get(), item.node.name.c_str(), 0) != 0) {
-      throw system_error(errno, "linking " + path_of(item));
-    }
-  }
-  tally_.done(location_of(item), model::ItemAction::restored, 0);
-}
-
-void BatchRun::verify(RestoreItem& item, Worker& worker) {
-  const format::Node& node = item.node;
-  const std::shared_ptr<const Fd> directory = target_.open(*item.directory);
-  const Fd fd = open_at(directory->get(), node.name, O_RDONLY | existing_flags);
-  const std::string path = path_of(item);
-  struct ::stat status {};
-  if (::fstat(fd.get(), &status) != 0) throw system_error(errno, "looking at " + path);
-  if (static_cast<std::uint64_t>(status.st_size) != node.size_bytes) {
-    throw Error(Errc::differs, fmt::format("{} has {} bytes instead of {}", path, status.st_size,
-                                           node.size_bytes));
-  }
-  std::uint64_t offset = 0;
-  const std::size_t count = node.content ? node.content->size() : 0;
-  for (std::size_t i = 0; i < count && !stopped(); ++i) {
-    const format::Id& id = (*node.content)[i];
-    const auto place = repository_.index().find({format::BlobType::data, id});
-    if (!place) throw Error(Errc::corrupt, fmt::format("blob {} is not in the index", id.hex()));
-    worker.buffer.resize(place->plain_bytes());
-    pread_exact(fd.get(), worker.buffer, offset, path);
-    if (format::id_of(worker.buffer) != id) {
-      throw Error(Errc::differs,
-                  fmt::format("{} differs from the snapshot at byte {}", path, offset));
-    }
-    offset += worker.buffer.size();
-  }
-}
-
-void BatchRun::finish_directories() {
-  for (const LeftDirectory& left : batch_.left) {
-    const std::string location = RestoreTarget::location_of(*left.directory, {});
-    try {
-      if (!options_.dry_run) {
-        restore_metadata(target_, options_, *left.directory->parent, left.directory->name,
-                         left.node);
-      }
-      tally_.done(location, model::ItemAction::restored, 0, true);
-    } catch (const Error& error) {
-      tally_.failed(location, "restoring metadata of", error);
-    }
-  }
+void BatchRun::set_metadata(const RestoreItem& item) {
+  tally_.noted(restore_metadata(target_, options_, *item.directory, item.node.name, item.node));
 }
 
 }  // namespace holdfast::archive

@@ -4,6 +4,8 @@
 // restorer's business.
 #pragma once
 
+#include <fcntl.h>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -17,23 +19,31 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "archive/restore_tally.h"
 #include "archive/restore_target.h"
 #include "archive/restorer.h"
+#include "base/error.h"
 #include "format/tree.h"
 #include "repo/repository.h"
 
 namespace holdfast::archive {
 
-// The first of a file's names to be restored; the others are linked to it.
+// The first of a file's names to be restored; the others are linked to it. If another file stands
+// there, which is to be kept, the next name takes its place.
 struct LinkedFile {
-  std::shared_ptr<TargetDirectory> directory;
-  std::string name;
+  // For the walk alone.
   std::uint64_t size_bytes = 0;
   std::size_t content_hash = 0;
+  std::size_t name_bytes = 0;  // of the first name
+  std::uint64_t names_to_come = 0;
+  // For batches, which run one after the other.
+  std::shared_ptr<TargetDirectory> directory;
+  std::string name;
   std::atomic<bool> failed = false;
+  std::atomic<bool> kept_other = false;  // what stands there was not written by this restore
 };
 
 // Anything but a directory.
@@ -49,7 +59,9 @@ struct RestoreItem {
   // Found out when it is prepared.
   bool in_place = false;      // a file is there, and is changed where it differs
   bool remove_first = false;  // something is there that must go
-  std::atomic<std::uint32_t> blobs_left = 0;
+  // Blobs that are not written, and one more while somebody closes a descriptor of the file: who
+  // brings it to 0 finishes the file.
+  std::atomic<std::uint32_t> steps_left = 0;
   bool begun = false;                // created; guarded by the batch
   std::atomic<bool> failed = false;  // and reported
   bool restored = false;             // content written and complete
@@ -67,7 +79,8 @@ struct RestoreBatch {
   std::size_t weight_bytes = 0;
 };
 
-// About the memory an item takes until it is restored, its places in packs included.
+// About the memory an item takes until it is restored, its places in packs included; at most, for
+// content of any kind.
 [[nodiscard]] std::size_t weight_of(const format::Node& node) noexcept;
 
 class BatchRun {
@@ -82,13 +95,41 @@ class BatchRun {
   void run(const std::stop_token& stop, const std::stop_token& abandoned);
 
  private:
-  struct Place;
-  struct Worker;
+  // Of files that are there: nothing that stands in their place is followed or waited for.
+  static constexpr int existing_flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
+  // One use of a blob: 32 bytes, because there may be millions.
+  struct Place {
+    std::uint32_t pack;  // number in this batch
+    std::uint32_t offset_bytes;
+    std::uint32_t size_bytes;
+    std::uint32_t plain_size_bytes;
+    std::uint32_t item;
+    std::uint32_t blob;  // position in the item's content
+    std::uint64_t file_offset_bytes;
+  };
+  // What one thread owns.
+  struct Worker {
+    explicit Worker(const repo::Repository& repository) : codec(repository.codec()) {}
+    repo::Codec codec;
+    Bytes buffer;
+    std::vector<Place> places;       // found by this thread
+    std::vector<Place> file_places;  // of the file at hand
+    std::vector<bool> matches;       // likewise: blobs that are there already
+  };
   class Packs;
 
   void in_parallel(std::size_t count, const std::function<void(std::size_t, Worker&)>& work);
+  void restore_content(std::span<const std::uint32_t> numbers);
+  // The one place where an item's failure becomes a line of the report.
   template <typename Body>
-  void attempt(RestoreItem& item, std::string_view during, Body&& body);
+  void attempt(RestoreItem& item, std::string_view during, Body&& body) {
+    try {
+      std::forward<Body>(body)();
+    } catch (const Error& error) {
+      fail(item, during, error);
+    }
+  }
   void fail(RestoreItem& item, std::string_view during, const Error& error);
 
   void prepare(std::uint32_t number, Worker& worker);
@@ -106,8 +147,14 @@ class BatchRun {
   void write_blob(const Place& place, ByteView plain);
   [[nodiscard]] Fd create(RestoreItem& item);
   [[nodiscard]] std::shared_ptr<const Fd> output(std::uint32_t number);
+  [[nodiscard]] bool claim_step(std::uint32_t number);
+  void end_step(std::uint32_t number);
+  void close_evicted(FdCache::Entry evicted);
   void finish(RestoreItem& item, std::uint32_t number);
+  void set_metadata(const RestoreItem& item);
 
+  [[nodiscard]] std::vector<std::uint32_t> take_over_kept();
+  [[nodiscard]] bool holds_content(const LinkedFile& file, const format::Node& node);
   void link(RestoreItem& item);
   void verify(RestoreItem& item, Worker& worker);
   void finish_directories();

@@ -79,27 +79,17 @@ void set_file_size(int fd, std::uint64_t size_bytes, std::string_view path) {
   }
 }
 
-void flush_file(int fd, std::string_view path) {
-  Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (copy) copy.close(path);
-}
-
-void restore_metadata(RestoreTarget& target, const RestoreOptions& options,
-                      const TargetDirectory& directory, const std::string& name,
-                      const format::Node& node) {
+std::string restore_metadata(RestoreTarget& target, const RestoreOptions& options,
+                             const TargetDirectory& directory, const std::string& name,
+                             const format::Node& node) {
   const std::shared_ptr<const Fd> fd = target.open(directory);
   const std::string path = target.path_of(directory, name);
-  try {
-    if (options.xattr_excludes.empty() && options.xattr_includes.empty()) {
-      apply_metadata(fd->get(), name, node, path);
-      return;
-    }
-    format::Node selected = node;
-    keep_unselected_xattrs(options, fmt::format("/proc/self/fd/{}/{}", fd->get(), name), selected);
-    apply_metadata(fd->get(), name, selected, path);
-  } catch (const Error& error) {
-    if (error.code() != Errc::denied || geteuid() == 0) throw;
+  if (options.xattr_excludes.empty() && options.xattr_includes.empty()) {
+    return apply_metadata(fd->get(), name, node, path);
   }
+  format::Node selected = node;
+  keep_unselected_xattrs(options, fmt::format("/proc/self/fd/{}/{}", fd->get(), name), selected);
+  return apply_metadata(fd->get(), name, selected, path);
 }
 
 }  // namespace holdfast::archive

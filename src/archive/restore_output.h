@@ -20,13 +20,11 @@ void write_sparse(int fd, ByteView bytes, std::uint64_t offset_bytes, std::strin
 // Errc::no_space. A file system that cannot do so is no failure.
 void reserve_room(int fd, std::uint64_t size_bytes, std::string_view path);
 void set_file_size(int fd, std::uint64_t size_bytes, std::string_view path);
-// Throws what the file system would say on closing (NFS, quotas say it late); `fd` goes on living.
-void flush_file(int fd, std::string_view path);
 
-// Sets a node's metadata on an entry of `directory`, those xattrs only that the options select. As
-// restic, passes over what an ordinary user is not allowed.
-void restore_metadata(RestoreTarget& target, const RestoreOptions& options,
-                      const TargetDirectory& directory, const std::string& name,
-                      const format::Node& node);
+// Sets a node's metadata on an entry of `directory`, those xattrs only that the options select.
+// Returns and throws as apply_metadata().
+std::string restore_metadata(RestoreTarget& target, const RestoreOptions& options,
+                             const TargetDirectory& directory, const std::string& name,
+                             const format::Node& node);
 
 }  // namespace holdfast::archive

@@ -46,6 +46,10 @@ void RestoreTally::deleted(std::string_view path) {
   observer_.item_done({.item = path, .action = model::ItemAction::deleted});
 }
 
+void RestoreTally::noted(std::string_view line) {
+  if (!line.empty()) observer_.warning(line);
+}
+
 void RestoreTally::failed(std::string_view location, std::string_view during, const Error& error) {
   if (ends_restore(error.code())) {
     Error end = error;

@@ -25,6 +25,8 @@ class RestoreTally {
   // It was left as it is; such items are not in the totals, as in restic.
   void skipped(std::string_view location, std::uint64_t size_bytes);
   void deleted(std::string_view path);
+  // A line for the report that is no failure; none if it is empty.
+  void noted(std::string_view line);
   // Counts and reports an item's failure. Throws the Error on if more of the same can only follow:
   // no space, a stop request, storage that does not answer.
   void failed(std::string_view location, std::string_view during, const Error& error);

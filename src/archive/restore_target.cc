@@ -130,18 +130,31 @@ std::shared_ptr<const Fd> FdCache::find(std::uint64_t key) {
 }
 
 std::shared_ptr<const Fd> FdCache::keep(std::uint64_t key, Fd fd) {
+  std::optional<Entry> evicted;  // closed here, after the lock is let go
+  return keep(
+      key, std::move(fd), [](std::uint64_t) { return true; }, evicted);
+}
+
+std::shared_ptr<const Fd> FdCache::keep(std::uint64_t key, Fd fd,
+                                        const std::function<bool(std::uint64_t)>& may_go,
+                                        std::optional<Entry>& evicted) {
   auto kept = std::make_shared<const Fd>(std::move(fd));
-  std::shared_ptr<const Fd> oldest;  // closed after the lock is let go
   const std::lock_guard lock(mutex_);
   const auto [place, added] = places_.try_emplace(key);
   if (!added) return place->second->fd;
+  if (entries_.size() >= count_max_) {
+    for (auto at = entries_.end(); at != entries_.begin();) {
+      --at;
+      // Nobody can come to use it while the lock is held.
+      if (at->fd.use_count() != 1 || !may_go(at->key)) continue;
+      evicted = std::move(*at);
+      places_.erase(evicted->key);
+      entries_.erase(at);
+      break;
+    }
+  }
   entries_.push_front({key, kept});
   place->second = entries_.begin();
-  if (entries_.size() > count_max_) {
-    oldest = std::move(entries_.back().fd);
-    places_.erase(entries_.back().key);
-    entries_.pop_back();
-  }
   return kept;
 }
 
@@ -159,6 +172,7 @@ RestoreTarget::RestoreTarget(std::filesystem::path target, const Options& option
     : target_(std::move(target)),
       options_(options),
       root_(std::make_shared<TargetDirectory>()),
+      directories_bytes_(std::make_shared<std::atomic<std::size_t>>(0)),
       open_(open_directories_max) {
   if (target_.empty()) throw Error(Errc::usage, "no directory to restore to was given");
   root_->number = next_number_++;
@@ -191,11 +205,17 @@ RestoreTarget::RestoreTarget(std::filesystem::path target, const Options& option
 
 std::shared_ptr<TargetDirectory> RestoreTarget::below(
     const std::shared_ptr<TargetDirectory>& parent, std::string name) {
-  auto directory = std::make_shared<TargetDirectory>();
+  auto directory = std::make_unique<TargetDirectory>();
   directory->parent = parent;
   directory->name = std::move(name);
   directory->number = next_number_++;
-  return directory;
+  // With what malloc and the shared pointer add.
+  const std::size_t bytes = sizeof(TargetDirectory) + directory->name.capacity() + 96;
+  *directories_bytes_ += bytes;
+  return {directory.release(), [total = directories_bytes_, bytes](TargetDirectory* each) {
+            *total -= bytes;
+            delete each;
+          }};
 }
 
 bool RestoreTarget::ensure(TargetDirectory& directory) {
@@ -330,6 +350,28 @@ void RestoreTarget::remove(const TargetDirectory& directory, const std::string& 
 void RestoreTarget::remove_all(const TargetDirectory& directory, const std::string& name,
                                const std::function<void(const std::string& below)>& removed) {
   Remover(path_of(directory, {}), removed).remove(open(directory)->get(), name, name, 0);
+}
+
+bool RestoreTarget::read_back(const Fd& file, std::span<std::byte> into,
+                              std::uint64_t offset_bytes) {
+  while (!into.empty()) {
+    const ssize_t size =
+        ::pread(file.get(), into.data(), into.size(), static_cast<off_t>(offset_bytes));
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return false;
+    into = into.subspan(static_cast<std::size_t>(size));
+    offset_bytes += static_cast<std::uint64_t>(size);
+  }
+  return true;
+}
+
+void RestoreTarget::flush(const Fd& file, std::string_view path) {
+  Fd copy(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+  if (copy) {
+    copy.close(path);
+  } else {  // no descriptor is left: the slow way to the same answer
+    fsync_file(file.get(), path);
+  }
 }
 
 std::vector<std::string> RestoreTarget::list(const TargetDirectory& directory) {

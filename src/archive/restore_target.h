@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,25 +28,34 @@ namespace holdfast::archive {
 // lives on after it has been dropped here.
 class FdCache {
  public:
-  explicit FdCache(std::size_t count_max) : count_max_(count_max) {}
-  [[nodiscard]] std::shared_ptr<const Fd> find(std::uint64_t key);
-  // Keeps `fd` under the key, and returns it, or the one that is kept there already.
-  std::shared_ptr<const Fd> keep(std::uint64_t key, Fd fd);
-  void drop(std::uint64_t key);
-
- private:
   struct Entry {
     std::uint64_t key;
     std::shared_ptr<const Fd> fd;
   };
+
+  explicit FdCache(std::size_t count_max) : count_max_(count_max) {}
+  [[nodiscard]] std::shared_ptr<const Fd> find(std::uint64_t key);
+  // Keeps `fd` under the key, and returns it, or the one that is kept there already. What has to go
+  // for it, but nothing that is in use, is closed, and what the system says then is lost: for
+  // descriptors that are only read.
+  std::shared_ptr<const Fd> keep(std::uint64_t key, Fd fd);
+  // The same for descriptors that were written to: what has to go comes back in `evicted`, used by
+  // nobody else, for the caller to close with care. Passed over is what `may_go`, asked under the
+  // cache's lock, wants to stay.
+  std::shared_ptr<const Fd> keep(std::uint64_t key, Fd fd,
+                                 const std::function<bool(std::uint64_t key)>& may_go,
+                                 std::optional<Entry>& evicted);
+  void drop(std::uint64_t key);
+
+ private:
   const std::size_t count_max_;
   std::mutex mutex_;  // guards all below
   std::list<Entry> entries_;
   std::unordered_map<std::uint64_t, std::list<Entry>::iterator> places_;
 };
 
-// A directory below the target. Known by its parent and its own name, so that a deep one costs no
-// long path.
+// A directory below the target, made by RestoreTarget::below(). Known by its parent and its own
+// name, so that a deep one costs no long path.
 struct TargetDirectory {
   enum class State : std::uint8_t {
     unvisited,  // not needed so far
@@ -68,10 +79,16 @@ class RestoreTarget {
   };
   // Makes the target directory if it is missing (not in a dry run).
   RestoreTarget(std::filesystem::path target, const Options& options);
+  virtual ~RestoreTarget() = default;
+  RestoreTarget(const RestoreTarget&) = delete;
+  RestoreTarget& operator=(const RestoreTarget&) = delete;
 
   [[nodiscard]] const std::shared_ptr<TargetDirectory>& root() const noexcept { return root_; }
   [[nodiscard]] std::shared_ptr<TargetDirectory> below(
       const std::shared_ptr<TargetDirectory>& parent, std::string name);
+
+  // About the memory of all directories of below() that anybody still holds.
+  [[nodiscard]] std::size_t directories_bytes() const noexcept { return *directories_bytes_; }
 
   // Makes the directory and those above it unless they are there. True if it is ready, or missing
   // in a dry run; false if it failed before. Throws what it fails with, the first time. One thread.
@@ -96,6 +113,14 @@ class RestoreTarget {
   // The names in the directory, in no order.
   [[nodiscard]] std::vector<std::string> list(const TargetDirectory& directory);
 
+  // What is done with files that are open; tests make these fail.
+  //
+  // Whether `into` could be filled from the file: false if it ends before or cannot be read.
+  [[nodiscard]] virtual bool read_back(const Fd& file, std::span<std::byte> into,
+                                       std::uint64_t offset_bytes);
+  // Throws what the system would say on closing (NFS and quotas say it late); `file` lives on.
+  virtual void flush(const Fd& file, std::string_view path);
+
  private:
   void make(TargetDirectory& directory);
   void open_existing(TargetDirectory& directory, int parent_fd);
@@ -105,6 +130,8 @@ class RestoreTarget {
   std::shared_ptr<TargetDirectory> root_;
   Fd root_fd_;
   std::uint64_t next_number_ = 0;
+  // Shared with the directories, which may outlive the target.
+  std::shared_ptr<std::atomic<std::size_t>> directories_bytes_;
   FdCache open_;
 };
 

@@ -91,6 +91,53 @@ TEST(RestoreTarget, BoundsWhatItRemoves) {
   EXPECT_THROW(target.remove_all(*target.root(), "x", [](const std::string&) {}), Error);
 }
 
+TEST(RestoreTarget, CountsTheDirectoriesThatAreHeld) {
+  const TemporaryDirectory scratch("holdfast-test");
+  RestoreTarget target(scratch.path(), {});
+  EXPECT_EQ(target.directories_bytes(), 0U);
+  auto outer = target.below(target.root(), std::string(500, 'x'));
+  auto inner = target.below(outer, "y");
+  const std::size_t both = target.directories_bytes();
+  EXPECT_GT(both, 500 + 2 * sizeof(TargetDirectory));
+  outer.reset();
+  EXPECT_EQ(target.directories_bytes(), both) << "the inner one holds it";
+  inner.reset();
+  EXPECT_EQ(target.directories_bytes(), 0U);
+}
+
+TEST(RestoreTarget, TellsWhetherAFileCanBeReadBack) {
+  const TemporaryDirectory scratch("holdfast-test");
+  std::ofstream(scratch.path() / "f") << "content";
+  RestoreTarget target(scratch.path(), {});
+  Bytes into(4);
+  EXPECT_TRUE(target.read_back(open_file(scratch.path() / "f", O_RDONLY), into, 3));
+  EXPECT_EQ(as_text(into), "tent");
+  EXPECT_FALSE(target.read_back(open_file(scratch.path() / "f", O_RDONLY), into, 4));
+  EXPECT_FALSE(target.read_back(open_file(scratch.path() / "f", O_WRONLY), into, 0));
+  EXPECT_NO_THROW(target.flush(open_file(scratch.path() / "f", O_WRONLY), "f"));
+}
+
+TEST(FdCache, LetsGoOfNothingThatIsInUseOrWanted) {
+  FdCache cache(2);
+  const auto open_null = [] { return open_file("/dev/null", O_RDONLY); };
+  std::optional<FdCache::Entry> evicted;
+  const auto any = [](std::uint64_t) { return true; };
+  const std::shared_ptr<const Fd> in_use = cache.keep(1, open_null(), any, evicted);
+  const int second = cache.keep(2, open_null(), any, evicted)->get();
+  EXPECT_FALSE(evicted);
+  cache.keep(3, open_null(), any, evicted);
+  ASSERT_TRUE(evicted);
+  EXPECT_EQ(evicted->key, 2U) << "not the oldest, which is in use";
+  EXPECT_EQ(evicted->fd->get(), second);
+  EXPECT_NE(::fcntl(second, F_GETFD), -1) << "the caller closes it";
+  evicted.reset();
+  EXPECT_EQ(::fcntl(second, F_GETFD), -1);
+  cache.keep(
+      4, open_null(), [](std::uint64_t key) { return key != 3; }, evicted);
+  EXPECT_FALSE(evicted) << "rather one too many";
+  EXPECT_NE(cache.find(3), nullptr);
+}
+
 TEST(FdCache, ClosesWhatWasUsedLongestAgo) {
   FdCache cache(2);
   const auto open_null = [] { return open_file("/dev/null", O_RDONLY); };

@@ -2,16 +2,18 @@
 // The walk through the snapshot: makes directories, hands everything else to batches, and leaves
 // directories when all below them is done.
 //
-// Memory does not depend on the size of the tree. Bounds: two batches of batch_bytes_max (one being
-// filled while the other is written) or one larger file; the subdirectories still to visit,
-// levels_bytes_max; one tree blob; one pack run and one blob for each thread. A tree that is shared
-// many times costs disk and time, as it would in restic, but no memory.
+// Memory does not depend on the size of the tree, see RestoreLimits. One batch is filled while the
+// other is written. A directory whose subdirectories are too many is visited in parts, its tree
+// read once for each. A tree that is shared many times costs disk and time, as it would in restic,
+// but no memory.
 #include "archive/restorer.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <deque>
+#include <functional>
+#include <unordered_map>
 #include <utility>
 
 #include "archive/restore_batch.h"
@@ -23,9 +25,8 @@
 namespace holdfast::archive {
 namespace {
 
-constexpr std::size_t batch_bytes_max = 32U << 20U;
-constexpr std::size_t levels_bytes_max = 128U << 20U;
 constexpr std::size_t depth_max = 4096;
+constexpr std::size_t levels_share = 4;  // of levels_bytes_max: what one directory may take
 
 struct Selection {
   bool restore = true;  // this very item
@@ -37,17 +38,26 @@ struct Level {
   std::shared_ptr<TargetDirectory> directory;
   format::Node node;  // of the directory; nothing for the root
   format::Id tree;
-  std::vector<format::Node> subdirectories;
+  std::deque<format::Node> subdirectories;
   std::vector<std::string>
       names;  // of all entries, in order; only to delete what is not among them
   std::size_t next = 0;
   std::size_t weight_bytes = 0;
   std::string last_name;  // the subdirectory visited last, when the lists were let go
   bool let_go = false;
-  bool damaged = false;  // what belongs in it is not known
+  bool has_more = false;  // subdirectories behind those listed
+  bool damaged = false;   // what belongs in it is not known
 };
 
 class TreeRestore {
+  using LinkKey = std::pair<std::uint64_t, std::uint64_t>;  // inode and device
+  struct LinkHash {
+    std::size_t operator()(const LinkKey& key) const noexcept {
+      return std::hash<std::uint64_t>{}(key.first * 0x9e37'79b9'7f4a'7c15U + key.second);
+    }
+  };
+  using Links = std::unordered_map<LinkKey, std::shared_ptr<LinkedFile>, LinkHash>;
+
  public:
   TreeRestore(repo::Repository& repository, const RestoreOptions& options,
               model::Observer& observer, std::stop_token stop)
@@ -71,6 +81,7 @@ class TreeRestore {
     while (!levels_.empty()) {
       check_stop();
       Level& top = levels_.back();
+      if (top.has_more && top.next == top.subdirectories.size()) let_go(top);
       if (top.let_go) load(top, true);
       if (top.next < top.subdirectories.size()) {
         visit_directory(top, std::move(top.subdirectories[top.next++]));
@@ -115,13 +126,16 @@ class TreeRestore {
     load(level, false);
     levels_.push_back(std::move(level));
     // The outermost lists are needed last, so they are the ones to be read again.
-    for (std::size_t i = 0; i + 1 < levels_.size() && weight_bytes_ > levels_bytes_max; ++i)
+    for (std::size_t i = 0;
+         i + 1 < levels_.size() && weight_bytes_ > options_.limits.levels_bytes_max; ++i) {
       let_go(levels_[i]);
+    }
   }
 
   // Reads the tree. The first time, what is not a directory goes into the batch.
   void load(Level& level, bool again) {
     level.let_go = false;
+    level.has_more = false;
     level.next = 0;
     level.weight_bytes = 0;
     // A batch that failed while it is waited for, down in here, is not this directory's fault.
@@ -146,7 +160,13 @@ class TreeRestore {
     }
     if (node.type == format::NodeType::socket || node.type == format::NodeType::irregular) return;
     if (node.type == format::NodeType::dir) {
-      if (again && node.name <= level.last_name) return;
+      if (level.has_more || (again && node.name <= level.last_name)) return;
+      // At least one, or there would be no getting on.
+      if (!level.subdirectories.empty() &&
+          level.weight_bytes > options_.limits.levels_bytes_max / levels_share) {
+        level.has_more = true;
+        return;
+      }
       level.weight_bytes += weight_of(node);
       level.subdirectories.push_back(std::move(node));
       return;
@@ -197,9 +217,10 @@ class TreeRestore {
     // As in restic, a filter that takes nothing touches nothing.
     if (options_.delete_extra && !level.damaged && (anything_ || !filtered())) delete_extra(level);
     if (!directory.parent) return;
-    batch_.weight_bytes += weight_of(level.node);
+    batch_.weight_bytes +=
+        weight_of(level.node) + sizeof(TargetDirectory) + directory.name.capacity();
     batch_.left.push_back({level.directory, std::move(level.node)});
-    if (batch_.weight_bytes > batch_bytes_max) hand_over();
+    if (batch_.weight_bytes > options_.limits.batch_bytes_max) hand_over();
   }
 
   // Makes the directory when the first thing in it is wanted; false if it cannot be had, which is
@@ -230,29 +251,57 @@ class TreeRestore {
     // Without an inode there is no telling which files are one.
     if (item.node.type == format::NodeType::file && item.node.links > 1 && item.node.inode != 0)
       find_link(item);
-    if (batch_.weight_bytes > batch_bytes_max) hand_over();
+    if (batch_.weight_bytes > options_.limits.batch_bytes_max) hand_over();
   }
 
   // Two names of one file have one content; where they do not, the numbers come from different file
-  // systems, and both files are restored.
+  // systems, and both files are restored. A file is forgotten with the last of its names.
   void find_link(RestoreItem& item) {
     std::size_t hash = 0;
-    for (const format::Id& id : item.node.content.value_or(std::vector<format::Id>())) {
-      hash = hash * 31 + format::IdHash{}(id);
+    if (item.node.content) {
+      for (const format::Id& id : *item.node.content) hash = hash * 31 + format::IdHash{}(id);
     }
-    const auto [place, first] = links_.try_emplace({item.node.inode, item.node.device_id});
-    if (first) {
-      place->second = std::make_shared<LinkedFile>();
-      place->second->directory = item.directory;
-      place->second->name = item.node.name;
-      place->second->size_bytes = item.node.size_bytes;
-      place->second->content_hash = hash;
-    } else if (place->second->size_bytes != item.node.size_bytes ||
-               place->second->content_hash != hash) {
+    const std::pair key(item.node.inode, item.node.device_id);
+    const auto known = links_.find(key);
+    if (known == links_.end()) {
+      remember_link(key, item, hash);
       return;
     }
-    item.linked = place->second;
-    item.is_link = !first;
+    LinkedFile& file = *known->second;
+    if (file.size_bytes != item.node.size_bytes || file.content_hash != hash) return;
+    item.linked = known->second;
+    item.is_link = true;
+    if (--file.names_to_come != 0) return;
+    links_bytes_ -= link_weight(item.linked->name_bytes);
+    links_.erase(known);
+  }
+
+  void remember_link(const LinkKey& key, RestoreItem& item, std::size_t hash) {
+    const std::size_t weight = link_weight(item.node.name.size());
+    if (links_bytes_ + weight + target_.directories_bytes() > options_.limits.links_bytes_max) {
+      if (std::exchange(links_are_full_, true)) return;
+      tally_.failed(
+          RestoreTarget::location_of(*item.directory, item.node.name), "linking",
+          Error(Errc::incomplete,
+                fmt::format("more than {} files have names that are still to come: from here on, "
+                            "names of other files become files of their own",
+                            links_.size())));
+      return;
+    }
+    item.linked = std::make_shared<LinkedFile>();
+    item.linked->directory = item.directory;
+    item.linked->name = item.node.name;
+    item.linked->name_bytes = item.node.name.size();
+    item.linked->size_bytes = item.node.size_bytes;
+    item.linked->content_hash = hash;
+    item.linked->names_to_come = item.node.links - 1;
+    links_.emplace(key, item.linked);
+    links_bytes_ += weight;
+  }
+
+  // Of one file in links_.
+  [[nodiscard]] static std::size_t link_weight(std::size_t name_bytes) noexcept {
+    return sizeof(LinkedFile) + sizeof(Links::value_type) + 80 + name_bytes;
   }
 
   // ---- batches ----
@@ -282,6 +331,7 @@ class TreeRestore {
     if (directory.fresh || directory.state != TargetDirectory::State::ready) return;
     const auto report = [&](const std::string& below) {
       tally_.deleted(target_.path_of(directory, below));
+      check_stop();  // in the middle of a large tree, too
     };
     try {
       for (const std::string& name : target_.list(directory)) {
@@ -308,7 +358,9 @@ class TreeRestore {
   RestoreTarget target_;
   std::vector<Level> levels_;
   std::size_t weight_bytes_ = 0;  // of levels_
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<LinkedFile>> links_;
+  Links links_;                   // files whose other names may still come
+  std::size_t links_bytes_ = 0;   // about what they take, but for their directories
+  bool links_are_full_ = false;
   RestoreBatch batch_;
   bool anything_ = false;  // that the filters take was found
   bool batch_failed_ = false;

@@ -30,6 +30,11 @@ class Witness final : public model::Observer {
     const std::lock_guard lock(mutex_);
     failed.emplace(item, message);
   }
+  void warning(std::string_view text) override {
+    const std::lock_guard lock(mutex_);
+    warnings.emplace_back(text);
+  }
+  std::vector<std::string> warnings;
   std::set<std::string> done;
   std::map<std::string, std::string> failed;
 
@@ -86,6 +91,7 @@ class Restorer : public testing::Test {
   RestoreReport restore(const format::Id& tree, std::stop_token stop = {}) {
     witness.done.clear();
     witness.failed.clear();
+    witness.warnings.clear();
     return restore_tree(repository.get(), tree, options, witness, std::move(stop));
   }
   format::Id stored(std::vector<format::Node> nodes) {
@@ -191,6 +197,171 @@ TEST_F(Restorer, LinksNamesOfOneFile) {
   write(target / "b", "in the way");
   EXPECT_EQ(restore(tree).items_failed, 0U);
   EXPECT_EQ(status_of(target / "a").st_nlink, 3U);
+}
+
+// Names of one file: "a", "b", "c".
+std::vector<format::Node> names_of_a_file(TestRepository& repository, std::uint64_t inode = 77) {
+  std::vector<format::Node> nodes;
+  for (const char* name : {"a", "b", "c"}) {
+    nodes.push_back(repository.file(name, {"snap", "shot"}));
+    nodes.back().links = 3;
+    nodes.back().inode = inode;
+    nodes.back().device_id = 5;
+  }
+  return nodes;
+}
+
+TEST_F(Restorer, DoesNotLinkToAFileThatIsKept) {
+  const format::Id tree = stored(names_of_a_file(repository));
+  for (const char* overwrite : {"never", "if-newer"}) {
+    SCOPED_TRACE(overwrite);
+    fs::remove_all(target);
+    write(target / "a", "of somebody else");
+    set_mtime(target / "a", 1'700'000'000);
+    ASSERT_EQ(::chmod((target / "a").c_str(), 0600), 0);
+    options.overwrite = parse_overwrite(overwrite);
+    const RestoreReport report = restore(tree);
+    EXPECT_EQ(report.items_failed, 0U);
+    EXPECT_EQ(report.files_skipped, 1U);
+    EXPECT_EQ(content_of(target / "a"), "of somebody else");
+    EXPECT_EQ(status_of(target / "a").st_nlink, 1U);
+    EXPECT_EQ(status_of(target / "a").st_mode & 07777U, 0600U);
+    EXPECT_EQ(content_of(target / "b"), "snapshot");
+    EXPECT_EQ(status_of(target / "b").st_ino, status_of(target / "c").st_ino);
+    EXPECT_EQ(status_of(target / "b").st_nlink, 2U);
+    EXPECT_EQ(status_of(target / "b").st_mtim.tv_sec, 1'600'000'000);
+  }
+}
+
+TEST_F(Restorer, KeepsAllNamesThatAreToBeKept) {
+  const format::Id tree = stored(names_of_a_file(repository));
+  write(target / "a", "one");
+  write(target / "b", "two");
+  options.overwrite = Overwrite::never;
+  EXPECT_EQ(restore(tree).files_skipped, 2U);
+  EXPECT_EQ(content_of(target / "a"), "one");
+  EXPECT_EQ(content_of(target / "b"), "two");
+  EXPECT_EQ(content_of(target / "c"), "snapshot");
+  EXPECT_EQ(status_of(target / "c").st_nlink, 1U);
+  fs::remove_all(target);
+  options.dry_run = true;
+  write(target / "a", "one");
+  EXPECT_EQ(restore(tree).items_failed, 0U);
+  EXPECT_EQ(names_below(target), std::set<std::string>{"a"});
+}
+
+// As after a run that was interrupted.
+TEST_F(Restorer, LinksToAFileThatIsKeptIfItIsTheSnapshots) {
+  const format::Id tree = stored(names_of_a_file(repository));
+  write(target / "a", "snapshot");
+  options.overwrite = Overwrite::never;
+  EXPECT_EQ(restore(tree).items_failed, 0U);
+  EXPECT_EQ(status_of(target / "a").st_nlink, 3U);
+}
+
+TEST_F(Restorer, LinksNamesAcrossBatches) {
+  std::vector<format::Node> nodes = names_of_a_file(repository);
+  const format::Id rest = repository.tree({nodes[1], nodes[2], repository.file("z", {"z"})});
+  const format::Id tree = stored({nodes[0], repository.directory("d", rest)});
+  write(target / "a", "of somebody else");
+  options.overwrite = Overwrite::never;
+  options.limits.batch_bytes_max = 1;
+  EXPECT_EQ(restore(tree).items_failed, 0U);
+  EXPECT_EQ(content_of(target / "d/b"), "snapshot");
+  EXPECT_EQ(status_of(target / "d/b").st_nlink, 2U);
+  EXPECT_EQ(content_of(target / "a"), "of somebody else");
+}
+
+// Pairs of names, `count` of them; the second names follow at once, or behind all first ones.
+std::vector<format::Node> pairs(TestRepository& repository, unsigned count, bool apart) {
+  std::vector<format::Node> nodes;
+  for (unsigned i = 0; i < count; ++i) {
+    for (unsigned second = 0; second < 2; ++second) {
+      nodes.push_back(repository.file(
+          apart ? fmt::format("{}-{:04}", second, i) : fmt::format("{:04}-{}", i, second),
+          {fmt::format("content {}", i)}));
+      nodes.back().links = 2;
+      nodes.back().inode = 1000 + i;
+      nodes.back().device_id = 5;
+    }
+  }
+  return nodes;
+}
+
+TEST_F(Restorer, ForgetsFilesWithTheLastOfTheirNames) {
+  options.limits.links_bytes_max = 2000;
+  EXPECT_EQ(restore(stored(pairs(repository, 500, false))).items_failed, 0U);
+  EXPECT_EQ(status_of(target / "0499-0").st_nlink, 2U);
+}
+
+TEST_F(Restorer, SaysThatTooManyFilesHaveNamesToCome) {
+  options.limits.links_bytes_max = 20'000;
+  EXPECT_EQ(restore(stored(pairs(repository, 500, true))).items_failed, 1U) << "told once";
+  ASSERT_EQ(witness.failed.size(), 1U);
+  EXPECT_NE(witness.failed.begin()->second.find("files of their own"), std::string::npos);
+  EXPECT_EQ(names_below(target).size(), 1000U);
+  EXPECT_EQ(status_of(target / "0-0000").st_nlink, 2U);
+  EXPECT_EQ(status_of(target / "0-0499").st_nlink, 1U);
+  EXPECT_EQ(content_of(target / "1-0499"), "content 499");
+}
+
+// A long way down, and a long name, for each.
+TEST_F(Restorer, CountsTheDirectoriesOfFilesWithNamesToCome) {
+  std::vector<format::Node> nodes;
+  for (unsigned i = 0; i < 40; ++i) {
+    format::Node file = repository.file("f", {"x"});
+    file.links = 2;
+    file.inode = 1000 + i;
+    format::Id tree = repository.tree({file});
+    for (unsigned depth = 0; depth < 20; ++depth) {
+      tree = repository.tree({repository.directory(std::string(200, 'd'), tree)});
+    }
+    nodes.push_back(repository.directory(fmt::format("{}", i), tree));
+  }
+  options.limits.links_bytes_max = 200'000;
+  options.dry_run = true;
+  EXPECT_EQ(restore(stored(std::move(nodes))).items_failed, 1U);
+}
+
+TEST_F(Restorer, VisitsDirectoriesInPartsWhereTheyAreTooManyAtOnce) {
+  std::vector<format::Node> nodes;
+  for (unsigned i = 0; i < 300; ++i) {
+    const format::Id inner =
+        repository.tree({repository.directory("e", repository.tree({repository.file("g", {"g"})})),
+                         repository.file("f", {fmt::format("{}", i)})});
+    nodes.push_back(repository.directory(fmt::format("d{:03}", i), inner));
+  }
+  nodes.push_back(repository.file("d150x", {"between"}));
+  const format::Id tree = stored(std::move(nodes));
+  options.limits.levels_bytes_max = 20'000;
+  options.limits.batch_bytes_max = 50'000;
+  options.delete_extra = true;
+  write(target / "d007/extra", "x");
+  write(target / "extra", "x");
+  const RestoreReport report = restore(tree);
+  EXPECT_EQ(report.items_failed, 0U);
+  EXPECT_EQ(report.files_restored, 1201U);
+  EXPECT_EQ(report.files_deleted, 2U);
+  EXPECT_EQ(names_below(target).size(), 1201U);
+  EXPECT_EQ(content_of(target / "d299/f"), "299");
+  EXPECT_EQ(content_of(target / "d150x"), "between");
+}
+
+TEST_F(Restorer, SaysWhichFilesLackRightsThatAnotherOwnerWouldLend) {
+  format::Node program = repository.file("program", {"x"});
+  program.mode = 0755U | 1U << 23U;
+  program.uid = is_root() ? 0xffffffff : 0;
+  const RestoreReport report = restore(stored({program}));
+  EXPECT_EQ(status_of(target / "program").st_mode & 07777U, 0755U);
+  EXPECT_EQ(content_of(target / "program"), "x");
+  if (is_root()) {
+    EXPECT_EQ(report.items_failed, 1U);
+    EXPECT_NE(witness.failed["/program"].find("without set-uid"), std::string::npos);
+  } else {
+    EXPECT_EQ(report.items_failed, 0U);
+    ASSERT_EQ(witness.warnings.size(), 1U);
+    EXPECT_NE(witness.warnings[0].find("without set-uid"), std::string::npos);
+  }
 }
 
 TEST_F(Restorer, SkipsZerosOfSparseFiles) {

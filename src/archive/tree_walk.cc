@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <list>
 #include <mutex>
 #include <utility>
@@ -20,16 +21,19 @@ constexpr std::size_t depth_max = 4096;
 // directories are let go and read again on the way back, so that a tree made to be deep and wide
 // costs time and not memory.
 constexpr std::size_t nodes_bytes_max = 256U << 20U;
+// And those of one directory: what is behind them is read when it is its turn.
+constexpr std::size_t directory_bytes_max = 64U << 20U;
 constexpr std::size_t blobs_kept_bytes = 32U << 20U;  // of a file opened for random access
 
 // One directory on the way down.
 struct Level {
   format::Id tree;
   std::size_t path_size;  // of the directory's own path, at the front of the walk's path
-  std::vector<format::Node> nodes;
+  std::deque<format::Node> nodes;
   std::size_t next = 0;
   std::size_t weight_bytes = 0;
   std::string last_name;  // of the entry visited last, when the nodes were let go
+  bool has_more = false;  // entries behind `nodes`
 };
 
 class TreeWalk {
@@ -48,6 +52,7 @@ class TreeWalk {
       if (stop_.stop_requested()) throw Error(Errc::cancelled, "the walk was cancelled");
       Level& level = levels_.back();
       path_.resize(level.path_size);
+      if (level.has_more && level.next == level.nodes.size()) let_go(level);
       if (level.nodes.empty() && !level.last_name.empty()) load(level);
       if (level.next == level.nodes.size()) {
         weight_bytes_ -= level.weight_bytes;
@@ -84,10 +89,14 @@ class TreeWalk {
     in_context("reading directory " + (path_.empty() ? "/" : path_), [&] {
       Bytes json = repository_.load_blob({format::BlobType::tree, level.tree}, codec_);
       level.weight_bytes = 0;
+      level.has_more = false;
       format::read_tree_json(format::padded(json), [&](format::Node&& node) {
-        if (!level.last_name.empty() && node.name <= level.last_name) return;
-        level.weight_bytes += sizeof(format::Node) + node.name.size() +
-                              (node.content ? node.content->size() * sizeof(format::Id) : 0);
+        if (level.has_more || (!level.last_name.empty() && node.name <= level.last_name)) return;
+        if (level.weight_bytes > directory_bytes_max) {
+          level.has_more = true;
+          return;
+        }
+        level.weight_bytes += memory_bytes(node);
         level.nodes.push_back(std::move(node));
       });
     });

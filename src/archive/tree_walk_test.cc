@@ -117,6 +117,26 @@ TEST_F(TreeWalk, BoundsTheDepth) {
   EXPECT_EQ(code_of([&] { static_cast<void>(paths_of(repository, tree)); }), Errc::corrupt);
 }
 
+// One directory weighs more than is held of it at once.
+TEST_F(TreeWalk, VisitsAHugeDirectoryOnceAndInOrder) {
+  std::vector<format::Node> nodes;
+  const std::string long_text(100'000, 'x');
+  for (int i = 0; i < 900; ++i) {
+    nodes.push_back(TestRepository::entry(fmt::format("f{:03}", i), format::NodeType::fifo, 0600));
+    nodes.back().user = nodes.back().error = long_text;
+  }
+  const format::Id inner = repository.tree({repository.file("x", {})});
+  nodes[450] = repository.directory("f450", inner);
+  const format::Id tree = repository.tree(std::move(nodes));
+  repository.store();
+  std::vector<std::string> expected;
+  for (int i = 0; i < 900; ++i) {
+    expected.push_back(fmt::format("/f{:03}", i));
+    if (i == 450) expected.push_back("/f450/x");
+  }
+  EXPECT_EQ(paths_of(repository, tree), expected);
+}
+
 TEST_F(TreeWalk, ReadsFilesOfManyBlobsInOrder) {
   std::vector<std::string> blobs;
   std::string whole;

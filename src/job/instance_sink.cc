@@ -268,7 +268,9 @@ class TreeCopy {
       ++facts_.files;
     }
     const Fd target = open_file(to.parent_path(), O_RDONLY | O_DIRECTORY);
-    archive::apply_metadata(target.get(), node.name, node, to.string());
+    const std::string withheld =
+        archive::apply_metadata(target.get(), node.name, node, to.string());
+    if (!withheld.empty()) observer_.warning(withheld);
   }
 
   void copy_directory(const std::string& from, const fs::path& to) {

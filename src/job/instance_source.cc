@@ -92,7 +92,9 @@ class SnapshotSource final : public InstanceSource {
     const archive::RestoreReport report =
         archive::restore_tree(repository_, *found.node.subtree, options, observer, stop);
     const Fd parent = open_file(target.parent_path(), O_RDONLY | O_DIRECTORY);
-    archive::apply_metadata(parent.get(), target.filename().string(), found.node, target.string());
+    const std::string withheld = archive::apply_metadata(parent.get(), target.filename().string(),
+                                                         found.node, target.string());
+    if (!withheld.empty()) observer.warning(withheld);
     return report.items_failed;
   }
 

@@ -144,7 +144,8 @@ class NodeRestore {
     }
     Node named = node;
     named.name = name;
-    archive::apply_metadata(directory, name, named, path);
+    const std::string withheld = archive::apply_metadata(directory, name, named, path);
+    if (!withheld.empty()) observer_.warning(withheld);
   }
 
  private:
@@ -287,8 +288,12 @@ class NodeComparison {
     if (expected.type == NodeType::symlink) {
       differ("link to", expected.link_target, found.link_target);
     } else {
-      differ("mode", fmt::format("{:04o}", format::to_unix_permissions(expected.mode)),
-             fmt::format("{:04o}", format::to_unix_permissions(found.mode)));
+      // A file that could not be given to its owner was restored without these.
+      const bool is_anothers =
+          !is_root_ && (expected.uid != found.uid || expected.gid != found.gid);
+      const std::uint32_t compared = is_anothers ? 01777U : 07777U;
+      differ("mode", fmt::format("{:04o}", format::to_unix_permissions(expected.mode) & compared),
+             fmt::format("{:04o}", format::to_unix_permissions(found.mode) & compared));
     }
     if (expected.type == NodeType::dev || expected.type == NodeType::chardev) {
       differ("device", std::to_string(expected.device), std::to_string(found.device));

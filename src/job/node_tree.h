@@ -55,7 +55,8 @@ struct NodeDifference {
 
 // What of `target` is not as `node`, an entry of `parent`, and everything below it: what is
 // missing, too many, of another type, has other metadata, or, with `content`, holds other bytes.
-// Owners and xattrs that only root may set count only for root. At most `count_max` differences.
+// Owners, xattrs that only root may set, and set-uid and set-gid of others' files count only for
+// root. At most `count_max` differences.
 [[nodiscard]] std::vector<NodeDifference> compare_node(NodeDirectory& parent,
                                                        const format::Node& node,
                                                        const std::filesystem::path& target,

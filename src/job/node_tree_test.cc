@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -92,6 +93,43 @@ TEST_F(NodeTreeTest, NamesEveryKindOfDifference) {
   EXPECT_EQ(differences(), (std::vector<std::string>{"/sub/b: a file / a directory",
                                                      "/sub/zzz: nothing / a file"}));
   EXPECT_EQ(differences(true, 1).size(), 1U);
+}
+
+class CountingObserver final : public model::Observer {
+ public:
+  void warning(std::string_view) override { ++warnings; }
+  int warnings = 0;
+};
+
+// Files of others are the user's own after he restored them: without set-uid, which is told, and
+// is no difference.
+TEST_F(NodeTreeTest, OrdinaryUsersRestoreNoSetUidOfOthers) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become someone else";
+  ASSERT_EQ(::chmod((source_ / "a").c_str(), 04755), 0);
+  for (const fs::path& readable : {source_, source_ / "sub"}) {
+    ASSERT_EQ(::chmod(readable.c_str(), 0755), 0);
+  }
+  ASSERT_EQ(::chmod(root_.path().c_str(), 0777), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int code = 1;
+    if (::setgid(4321) == 0 && ::setuid(4321) == 0) {
+      try {
+        CountingObserver observer;
+        restore_node(*open_node_directory(root_.path()), node(), target_, observer, {});
+        code = observer.warnings == 0 ? 2 : differences().empty() ? 0 : 3;
+      } catch (const Error&) {
+        code = 4;
+      }
+    }
+    ::_exit(code);
+  }
+  int result = -1;
+  ASSERT_EQ(::waitpid(child, &result, 0), child);
+  EXPECT_EQ(WIFEXITED(result) ? WEXITSTATUS(result) : -1, 0);
+  struct ::stat status {};
+  ASSERT_EQ(::stat((target_ / "a").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777U, 0755U);
 }
 
 TEST_F(NodeTreeTest, ComparesContentOnlyWhereAsked) {
