@@ -106,10 +106,16 @@ TEST_F(Snapshots, FilterTakesAnyHostAnyTagListAllPaths) {
   const format::SnapshotFile file = snapshot("2026-01-01T00:00:00Z", "a", {"/p", "/q"}, {"x", "y"});
   EXPECT_TRUE(SnapshotFilter{}.matches(file));
   EXPECT_TRUE(SnapshotFilter{}.empty());
-  EXPECT_TRUE((SnapshotFilter{{"z", "a"}, {{"q"}, {"y", "x"}}, {"/q", "/p"}}.matches(file)));
-  EXPECT_FALSE((SnapshotFilter{{}, {{"x", "z"}}, {}}.matches(file)));
-  EXPECT_FALSE((SnapshotFilter{{}, {{""}}, {}}.matches(file)));
-  EXPECT_FALSE((SnapshotFilter{{}, {}, {"/p", "/r"}}.matches(file)));
+  const auto matches = [&](const SnapshotFilter& filter) { return filter.matches(file); };
+  EXPECT_TRUE(matches({.hosts = {"z", "a"},
+                       .tag_lists = {{"q"}, {"y", "x"}},
+                       .paths = {"/q", "/p"},
+                       .any_paths = {}}));
+  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {{"x", "z"}}, .paths = {}, .any_paths = {}}));
+  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {{""}}, .paths = {}, .any_paths = {}}));
+  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {}, .paths = {"/p", "/r"}, .any_paths = {}}));
+  EXPECT_TRUE(matches({.hosts = {}, .tag_lists = {}, .paths = {}, .any_paths = {"/r", "/q"}}));
+  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {}, .paths = {}, .any_paths = {"/r"}}));
 }
 
 TEST_F(Snapshots, TreeOfASubfolderIsLookedUp) {
