@@ -89,8 +89,47 @@ bool is_secret_name(std::string_view name) {
   });
   // These name the place of a secret or a way to it, not the secret.
   if (upper.ends_with("_FILE") || upper.ends_with("_COMMAND")) return false;
-  return upper.find("PASSWORD") != std::string::npos || upper.find("SECRET") != std::string::npos ||
-         upper.ends_with("_PWD") || upper.ends_with("_TOKEN");
+  constexpr std::array<std::string_view, 3> anywhere = {"PASSWORD", "PASSPHRASE", "SECRET"};
+  constexpr std::array<std::string_view, 5> at_end = {"_PWD", "_PASS", "_TOKEN", "ACCOUNT_KEY",
+                                                      "API_KEY"};
+  return std::any_of(
+             anywhere.begin(), anywhere.end(),
+             [&](std::string_view word) { return upper.find(word) != std::string::npos; }) ||
+         std::any_of(at_end.begin(), at_end.end(),
+                     [&](std::string_view word) { return upper.ends_with(word); });
+}
+
+// Whether a URL in the text holds a password, before its host or among its parameters.
+bool holds_password(std::string_view value) {
+  for (std::size_t at = value.find("://"); at != std::string_view::npos;
+       at = value.find("://", at + 3)) {
+    std::string_view rest = value.substr(at + 3);
+    rest = rest.substr(0, rest.find_first_of(" \t\n"));
+    const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+    const std::size_t host = authority.rfind('@');
+    const std::size_t colon = authority.find(':');
+    if (host != std::string_view::npos && colon < host && colon + 1 < host) return true;
+    // A slash in a password that should have been escaped: what follows the colon is no port.
+    const bool is_port =
+        colon == std::string_view::npos ||
+        authority.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+    if (host == std::string_view::npos && !is_port && rest.find('@') != std::string_view::npos)
+      return true;
+    const std::size_t query = rest.find_first_of("?;");
+    if (query == std::string_view::npos) continue;
+    for (std::string_view parameters = rest.substr(query); !parameters.empty();) {
+      parameters.remove_prefix(1);
+      const std::size_t end = std::min(parameters.find_first_of("?&;"), parameters.size());
+      const std::string_view one = parameters.substr(0, end);
+      const std::size_t equals = one.find('=');
+      if (equals != std::string_view::npos && equals + 1 < one.size() &&
+          is_secret_name(fmt::format("_{}", one.substr(0, equals)))) {
+        return true;
+      }
+      parameters.remove_prefix(end);
+    }
+  }
+  return false;
 }
 
 std::string_view name_of(std::string_view variable) noexcept {
@@ -106,7 +145,9 @@ class Environment {
       const bool is_replaced =
           std::any_of(command.environment.begin(), command.environment.end(),
                       [&](const auto& replacement) { return replacement.first == name; });
-      if (!is_replaced && !is_secret_name(name)) variables_.emplace_back(*variable);
+      const std::string_view value = std::string_view(*variable).substr(name.size());
+      if (!is_replaced && !is_secret_name(name) && !holds_password(value))
+        variables_.emplace_back(*variable);
     }
     for (const auto& [name, value] : command.environment) {
       variables_.push_back(fmt::format("{}={}", name, value));

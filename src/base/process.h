@@ -29,9 +29,11 @@ struct Command {
   std::optional<std::chrono::milliseconds> timeout = {};  // none: no deadline
 };
 
-// The environment a child gets never holds these: RESTIC_PASSWORD, HOLDFAST_PASSWORD and every
-// other variable named *PASSWORD* or *SECRET* but *_FILE and *_COMMAND, unless set in
-// Command::environment.
+// The environment a child gets never holds these, unless set in Command::environment:
+// RESTIC_PASSWORD, HOLDFAST_PASSWORD and every other variable named like a secret (*PASSWORD*,
+// *PASSPHRASE*, *SECRET*, *_PWD, *_PASS, *_TOKEN, *ACCOUNT_KEY, *API_KEY) but *_FILE and *_COMMAND;
+// and, whatever its name, one with a URL that holds a password: "rest:https://me:pass@host/",
+// "postgresql://host/db?password=pass".
 //
 // Signals reach a child as if a shell had started it: none is blocked, and those that Holdfast
 // ignores have their default effect again, but SIGHUP, which stays ignored if it is (as by nohup).

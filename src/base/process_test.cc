@@ -180,6 +180,42 @@ TEST(RunProcess, SetsTheEnvironmentWithoutOurSecrets) {
   EXPECT_NE(all.find("PGPASSWORD=given\n"), std::string::npos);
 }
 
+TEST(RunProcess, KeepsUrlsWithPasswordsFromChildren) {
+  const std::vector<std::string> secret = {"rest:https://me:geheim@host:8000/repo",
+                                           "https://:geheim@host/",
+                                           "https://me:ge/geheim@host/",
+                                           "jdbc:mysql://host/db?user=me&password=geheim",
+                                           "postgresql://host/db?sslpassword=geheim",
+                                           "jdbc:sqlserver://host;user=me;Password=geheim;x=1",
+                                           "first http://host/ then ftp://me:geheim@host/"};
+  const std::vector<std::string> plain = {"rest:https://host:8000/repo",
+                                          "https://me@host/x:y",
+                                          "ssh://git@host:22/x",
+                                          "file:///srv/a:b@c",
+                                          "https://me:@host/",
+                                          "http://host:8080/a@b",
+                                          "postgresql://host/db?password=",
+                                          "https://host/?password_file=x"};
+  for (const std::string& value : secret) {
+    const Variable variable("HOLDFAST_TEST_URL", value.c_str());
+    EXPECT_EQ(output_of({.argv = {"env"}}).find("HOLDFAST_TEST_URL"), std::string::npos) << value;
+  }
+  for (const std::string& value : plain) {
+    const Variable variable("HOLDFAST_TEST_URL", value.c_str());
+    EXPECT_NE(output_of({.argv = {"env"}}).find("HOLDFAST_TEST_URL=" + value + "\n"),
+              std::string::npos)
+        << value;
+  }
+}
+
+TEST(RunProcess, KeepsWhatIsNamedLikeASecretFromChildren) {
+  for (const char* name : {"MYSQL_PWD", "PGPASSWORD", "RESTIC_FROM_PASSWORD", "DB_PASS",
+                           "GPG_PASSPHRASE", "B2_ACCOUNT_KEY", "SOME_API_KEY", "CI_TOKEN"}) {
+    const Variable variable(name, "geheim");
+    EXPECT_EQ(output_of({.argv = {"env"}}).find("geheim"), std::string::npos) << name;
+  }
+}
+
 TEST(RunProcess, OurDescriptorsAreClosedInTheChild) {
   const Fd ours = open_file("/dev/null", O_RDONLY);
   const std::string path = "/proc/self/fd/" + std::to_string(ours.get());

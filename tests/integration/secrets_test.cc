@@ -185,6 +185,35 @@ TEST_F(Secrets, OfTheRepositoryStayInside) {
   expect_nothing_written();
 }
 
+TEST_F(Secrets, OfOtherProgramsAreNotHandedToChildren) {
+  Shop shop(place_);
+  const std::string hook = (place_ / "hook.sh").string();
+  write_text(hook, "env > " + (place_ / "dumps").string() + "/$HOLDFAST_HOOK\n");
+  const std::string run_hook = "[[\"sh\", \"" + hook + "\"]]\n";
+  shop.write_instance(shop.quiesce("sh " + hook, "sh " + hook) + "[hooks]\nbefore_backup = " +
+                      run_hook + "after_backup = " + run_hook + "on_error = " + run_hook);
+  const Variables variables = {
+      {"HOLDFAST_FROM_REPOSITORY", "rest:https://me:" + first() + "@example.org/x"},
+      {"RESTIC_FROM_REPOSITORY", "rest:https://me:" + second() + "@example.org/x"},
+      {"DATABASE_URL", "postgresql://example.org/shop?user=me&password=" + second()},
+      {"https_proxy", "http://me:" + wrong() + "@proxy.example.org:3128"},
+      {"PGPASSWORD", second()},
+      {"MYSQL_PWD", second()},
+      {"AWS_SECRET_ACCESS_KEY", second()},
+      {"PLAIN_URL", "https://me@example.org:8080/x"}};
+  const Outcome saved = shop.back_up({}, {.environment = variables});
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  fs::remove_all(shop.uploads());
+  const Outcome failed = shop.back_up({}, {.environment = variables});
+  EXPECT_EQ(failed.exit_code, 20) << failed.text();
+  for (const char* name : {"before_backup", "after_backup", "on_error", "stop", "start"}) {
+    const std::string seen = read_text(place_ / "dumps" / name);
+    EXPECT_NE(seen.find("HOLDFAST_HOOK=" + std::string(name)), std::string::npos) << name;
+    EXPECT_NE(seen.find("PLAIN_URL=https://me@example.org:8080/x"), std::string::npos) << name;
+    EXPECT_FALSE(holds_secret(seen)) << seen;
+  }
+}
+
 TEST_F(Secrets, OfAnInstanceStayInside) {
   Shop shop(place_);
   const std::string hook = (place_ / "hook.sh").string();
