@@ -94,12 +94,15 @@ class DirectoryEraser {
  public:
   explicit DirectoryEraser(int root) : root_(root) {}
 
+  // Why the last thing that could not be removed could not be.
+  [[nodiscard]] int error_number() const noexcept { return error_number_; }
+
   // False if something could not be removed.
   bool erase_content() {
     for (;;) {
       grant_access(root_);
       const Fd root(open_retrying(root_, ".", O_RDONLY | O_DIRECTORY, 0));
-      if (!root) return false;
+      if (!root) return failed();
       bool is_empty = true;
       bool is_progressing = false;
       for_each_entry(root.get(), [&](const char* name) {
@@ -143,27 +146,35 @@ class DirectoryEraser {
   // True if the entry is gone or has become smaller.
   bool erase_entry(int root, const char* name) {
     if (::unlinkat(root, name, 0) == 0) return true;
-    if (errno != EISDIR && errno != EPERM) return false;
+    if (errno != EISDIR && errno != EPERM) return failed();
     if (::unlinkat(root, name, AT_REMOVEDIR) == 0) return true;
     const Fd child = open_accessible(root, name);
-    if (!child) return false;
+    if (!child) return failed();
     bool is_progressing = false;
     for_each_entry(child.get(), [&](const char* inner) {
       is_progressing = erase_or_raise(root, child.get(), inner) || is_progressing;
     });
-    return ::unlinkat(root, name, AT_REMOVEDIR) == 0 || is_progressing;
+    return ::unlinkat(root, name, AT_REMOVEDIR) == 0 || is_progressing || failed(ENOTEMPTY);
   }
 
   bool erase_or_raise(int root, int child, const char* name) {
     if (::unlinkat(child, name, 0) == 0) return true;
-    if (errno != EISDIR && errno != EPERM) return false;
+    if (errno != EISDIR && errno != EPERM) return failed();
     if (::unlinkat(child, name, AT_REMOVEDIR) == 0) return true;
-    if (!open_accessible(child, name)) return false;  // moving a directory needs rights to itself
+    if (!open_accessible(child, name))
+      return failed();  // moving a directory needs rights to itself
     const std::string raised = fmt::format(".raised-{}-{}", ::getpid(), ++raised_count_);
-    return ::renameat(child, name, root, raised.c_str()) == 0;
+    return ::renameat(child, name, root, raised.c_str()) == 0 || failed();
+  }
+
+  // Keeps errno, unless it only says that something below stayed, and that is known better.
+  bool failed(int follows_from = 0) noexcept {
+    if (errno != follows_from || error_number_ == 0) error_number_ = errno;
+    return false;
   }
 
   int root_;
+  int error_number_ = 0;
   unsigned long raised_count_ = 0;
 };
 
@@ -295,6 +306,20 @@ void write_file_durably(const std::filesystem::path& path, ByteView content, uns
   fd.close(path.native());
   temporary.rename_to(path);
   fsync_directory(directory);
+}
+
+void erase_tree(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT || errno == ENOTDIR) return;
+  if (errno == EISDIR || errno == EPERM) {
+    const Fd root(open_retrying(AT_FDCWD, path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW, 0));
+    if (!root) throw_errno("removing", path.native());
+    DirectoryEraser eraser(root.get());
+    if (!eraser.erase_content())
+      errno = eraser.error_number();
+    else if (::rmdir(path.c_str()) == 0 || errno == ENOENT)
+      return;
+  }
+  throw_errno("removing", path.native());
 }
 
 TemporaryDirectory::TemporaryDirectory(std::string_view name_prefix,

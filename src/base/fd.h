@@ -81,6 +81,11 @@ class FdSource final : public ByteSource {
   std::string path_;
 };
 
+// Removes a file, a link or a directory with everything in it, at any depth, and directories in
+// which their owner may not write too. Follows no link. What is not there is removed already. On
+// failure everything else is gone.
+void erase_tree(const std::filesystem::path& path);
+
 // A directory of its own below TMPDIR (else /var/tmp), mode 0700, removed with all content at the
 // end of its life.
 class TemporaryDirectory {

@@ -174,6 +174,39 @@ TEST_F(FdTest, ReplacesFilesWithTheLongestName) {
   EXPECT_EQ(read_text_file(write(name.c_str(), "x")), "x");
 }
 
+TEST(EraseTree, RemovesDirectoriesInWhichTheirOwnerMayNotWrite) {
+  const TemporaryDirectory directory("holdfast-test");
+  const std::filesystem::path top = directory.path() / "top";
+  std::filesystem::create_directories(top / "a/b");
+  write_file_durably(top / "a/b/file", as_bytes("content"));
+  for (const char* name : {"a/b", "a", "."}) ASSERT_EQ(::chmod((top / name).c_str(), 0500), 0);
+  erase_tree(top);
+  EXPECT_FALSE(std::filesystem::exists(top));
+}
+
+TEST(EraseTree, RemovesFilesAndLinksButNotWhatALinkPointsTo) {
+  const TemporaryDirectory directory("holdfast-test");
+  const std::filesystem::path outside = directory.path() / "outside";
+  std::filesystem::create_directory(outside);
+  write_file_durably(outside / "file", as_bytes("content"));
+  std::filesystem::create_symlink(outside, directory.path() / "link");
+  write_file_durably(directory.path() / "plain", as_bytes("content"));
+  for (const char* name : {"link", "plain", "missing", "plain/missing"})
+    erase_tree(directory.path() / name);
+  EXPECT_TRUE(std::filesystem::exists(outside / "file"));
+  EXPECT_FALSE(std::filesystem::exists(directory.path() / "plain"));
+  EXPECT_FALSE(std::filesystem::is_symlink(directory.path() / "link"));
+}
+
+TEST(EraseTree, SaysWhatCouldNotBeRemoved) {
+  try {
+    erase_tree("/proc/self");
+    FAIL() << "/proc/self is gone";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("removing /proc/self"), std::string::npos) << error.message();
+  }
+}
+
 TEST(TemporaryDirectory, IsPrivateAndRemovedWithAllContent) {
   fs::path path;
   {

@@ -67,6 +67,15 @@ bool stop_command_runs(std::string_view run_id) {
   return false;
 }
 
+// What a destructor can still say; a line that cannot be written is lost.
+void log_failure(const std::exception& failure) noexcept {
+  try {
+    log(LogLevel::error, failure.what());
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
 }  // namespace
 
 void run_hooks(const std::vector<std::vector<std::string>>& hooks, std::string_view hook_name,
@@ -133,7 +142,6 @@ Quiesced::Quiesced(const model::Instance& instance, Journal& journal, model::Obs
                              undo);
   running_ = false;
   stopped_at_ = std::chrono::steady_clock::now();
-  observer_.phase("stopping the application");
   Command command;
   command.argv = instance.quiesce.stop;
   command.timeout = instance.quiesce.timeout;
@@ -141,20 +149,21 @@ Quiesced::Quiesced(const model::Instance& instance, Journal& journal, model::Obs
                          {"HOLDFAST_HOOK", "stop"},
                          {"HOLDFAST_RUN", journal.run_id()}};
   try {
+    observer_.phase("stopping the application");
     run_checked(command, "quiesce stop", stop);
-  } catch (const Error&) {
+    observer_.note("application stopped: " + display(instance.quiesce.stop));
+  } catch (const std::exception&) {
     start();
     throw;
   }
-  observer_.note("application stopped: " + display(instance.quiesce.stop));
 }
 
 Quiesced::~Quiesced() {
   if (running_) return;
   try {
     start();
-  } catch (const Error& error) {
-    log(LogLevel::error, error.what());
+  } catch (const std::exception& error) {
+    log_failure(error);
   }
 }
 

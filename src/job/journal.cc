@@ -82,9 +82,22 @@ void append_line(int entries, const std::string& path, const Json& record) {
   try {
     write_all(entries, as_bytes(sealed_line(record)), path);
     fsync_file(entries, path);
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     static_cast<void>(!::ftruncate(entries, status.st_size));
     throw;
+  }
+}
+
+// `settled` is the number of one entry or an array of several, which were settled as one.
+void settle_entries(const Json& settled, std::vector<JournalEntry>& entries) {
+  std::set<std::uint64_t> numbers;
+  if (settled.is_array()) {
+    for (const Json& number : settled.as_array()) numbers.insert(number.as_uint());
+  } else {
+    numbers.insert(settled.as_uint());
+  }
+  for (JournalEntry& entry : entries) {
+    if (numbers.contains(entry.number)) entry.settled = true;
   }
 }
 
@@ -105,9 +118,7 @@ void read_entries(const fs::path& file, FoundJournal& journal) {
     }
     const Json record = Json::parse(line.substr(17), file.string());
     if (const Json* settled = record.find("settled")) {
-      for (JournalEntry& entry : journal.entries) {
-        if (entry.number == settled->as_uint()) entry.settled = true;
-      }
+      settle_entries(*settled, journal.entries);
     } else if (record.find("undoing") != nullptr) {
       journal.undoing = true;
     } else if (const Json* failed = record.find("failed")) {
@@ -275,6 +286,20 @@ void Journal::settle(std::uint64_t entry) {
   state_->entries[entry - 1].settled = true;
 }
 
+void Journal::settle(std::span<const std::uint64_t> entries) {
+  if (entries.empty()) return;
+  const std::lock_guard guard(state_->mutex);
+  Json numbers = Json::array();
+  for (const std::uint64_t entry : entries) {
+    check_rule(entry >= 1 && entry <= state_->entries.size(), "a settled journal entry exists");
+    numbers.push(entry);
+  }
+  Json record;
+  record.set("settled", std::move(numbers));
+  state_->append(record);
+  for (const std::uint64_t entry : entries) state_->entries[entry - 1].settled = true;
+}
+
 void Journal::undo(std::uint64_t entry) {
   JournalEntry copy;
   {
@@ -292,8 +317,8 @@ void Journal::undo_all() {
   for (std::uint64_t entry = state_->entries.size(); entry >= 1; --entry) {
     try {
       undo(entry);
-    } catch (const Error& error) {
-      log(LogLevel::error, error.message());
+    } catch (const std::exception& error) {
+      log(LogLevel::error, error.what());
       if (!first) first = std::current_exception();
     }
   }
@@ -434,8 +459,8 @@ bool guard(int fd, const fs::path& directory) {
   const auto append = [&](const Json& record) {
     try {
       append_line(entries_file.get(), path, record);
-    } catch (const Error& error) {
-      log(LogLevel::error, error.message());
+    } catch (const std::exception& error) {
+      log(LogLevel::error, error.what());
       all = false;
     }
   };
@@ -446,9 +471,9 @@ bool guard(int fd, const fs::path& directory) {
     try {
       perform_undo(*entry, directory.filename().string(), journal.instance);
       record.set("settled", entry->number);
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       all = false;
-      log(LogLevel::error, error.message());
+      log(LogLevel::error, error.what());
       record.set("failed", entry->what + ": " + error.what());
     }
     append(record);
@@ -475,10 +500,7 @@ void perform_undo(const JournalEntry& entry, std::string_view run_id, std::strin
     } else if (entry.kind == "rmdir") {
       undo_directories(entry.undo);
     } else if (entry.kind == "remove") {
-      const fs::path path = entry.undo.at("path").as_string();
-      std::error_code failure;
-      fs::remove_all(path, failure);
-      if (failure) throw system_error(failure.value(), "removing " + path.string());
+      erase_tree(entry.undo.at("path").as_string());
     } else {
       throw Error(Errc::unsupported, "journal entry of unknown kind \"" + entry.kind + "\"")
           .set_hint("Run the version of Holdfast that wrote it.");

@@ -7,6 +7,11 @@
 // (`holdfast resume --journal DIR --when-closed FD`, started before the first change) undoes them
 // if the job dies.
 //
+// The lines: {"entry", "kind", "what", "undo"} announces; {"settled": N} or {"settled": [N, …]}
+// settles, several as one; {"undoing": true} is written by whoever begins to undo, {"failed": text}
+// by whoever could not. Each is preceded by 16 hex digits of its SHA-256 and a space. A torn last
+// line counts as not written.
+//
 // An entry is undone once: the process that undoes it holds the lock and is none of the job's, so
 // killing the job or a `resume` neither repeats nor loses one. Only if that process itself is
 // killed between an undo and its record is the undo made again; undos must bear that.
@@ -16,6 +21,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +56,8 @@ class Journal {
   std::uint64_t announce(std::string_view kind, std::string_view what, const Json& undo);
   // The change is undone, or permanent on purpose. Durable when it returns.
   void settle(std::uint64_t entry);
+  // All of them as one: whatever ends us, either all are settled or none is.
+  void settle(std::span<const std::uint64_t> entries);
   // Undoes one entry now (as the guardian would) and settles it.
   void undo(std::uint64_t entry);
   // Undoes everything unsettled, last first; goes on after a failure and throws the first.

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <fstream>
 #include <functional>
+#include <span>
+#include <stdexcept>
 #include <thread>
 
 #include "base/error.h"
@@ -162,6 +164,44 @@ TEST_F(JournalTest, PassesOverATornLastLineAndReportsDamageBefore) {
   EXPECT_EQ(marks(), "started\n");
 }
 
+TEST_F(JournalTest, SettlesSeveralEntriesAllOrNoneWhereverTheirRecordIsCut) {
+  auto journal = Journal::begin(state_, "shop", "restore", {});
+  std::vector<std::uint64_t> numbers;
+  for (const char* what : {"one", "two", "three"}) {
+    numbers.push_back(
+        journal->announce("remove", what, Json().set("path", (directory_.path() / what).string())));
+  }
+  const fs::path entries = journal->directory() / "entries";
+  const std::string before = read_text_file(entries);
+  journal->settle(std::span<const std::uint64_t>(numbers).first(2));
+  const std::string after = read_text_file(entries);
+  for (std::size_t size = before.size(); size <= after.size(); ++size) {
+    std::ofstream(entries, std::ios::trunc) << after.substr(0, size);
+    const FoundJournal found = find_journals(state_).at(0);
+    EXPECT_EQ(found.damage, "");
+    ASSERT_EQ(found.entries.size(), 3U);
+    const bool whole = size == after.size();
+    EXPECT_EQ(found.entries[0].settled, whole) << "cut after " << size << " bytes";
+    EXPECT_EQ(found.entries[1].settled, whole) << "cut after " << size << " bytes";
+    EXPECT_FALSE(found.entries[2].settled);
+  }
+  journal->undo_all();
+  journal->close();
+}
+
+TEST_F(JournalTest, RemovesDirectoriesInWhichNobodyMayWrite) {
+  const fs::path made = directory_.path() / "made";
+  auto journal = Journal::begin(state_, "shop", "restore", {});
+  journal->announce("remove", "made it", Json().set("path", made.string()));
+  fs::create_directories(made / "inner");
+  std::ofstream(made / "inner/file") << "content";
+  for (const fs::path& path : {made / "inner", made})
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_exec);
+  journal->undo_all();
+  journal->close();
+  EXPECT_FALSE(fs::exists(made));
+}
+
 TEST_F(JournalTest, LeavesLivingJobsAlone) {
   auto journal = Journal::begin(state_, "shop", "backup", {});
   const auto entry = journal->announce("start", "stopped it", start_undo(mark("started")));
@@ -204,6 +244,41 @@ TEST_F(JournalTest, QuiesceStopsAndStarts) {
   }
   journal->close();
   EXPECT_EQ(marks(), "stopped\nstarted\n");
+}
+
+// Whoever watches must not throw; if it does, the application runs all the same.
+class ThrowingObserver final : public model::Observer {
+ public:
+  void phase(std::string_view text) override { look(text); }
+  void note(std::string_view text) override { look(text); }
+  std::string at;
+
+ private:
+  void look(std::string_view text) const {
+    if (text.find(at) != std::string_view::npos) throw std::runtime_error("no line for this");
+  }
+};
+
+TEST_F(JournalTest, StartsTheApplicationWhateverIsThrown) {
+  const model::Instance instance = quiesced_instance(mark("stopped"), mark("started"));
+  for (const char* at : {"stopping the application", "application stopped"}) {
+    auto journal = Journal::begin(state_, "shop", "backup", {});
+    ThrowingObserver observer;
+    observer.at = at;
+    EXPECT_THROW(Quiesced(instance, *journal, observer, {}), std::runtime_error);
+    journal->close();
+  }
+  EXPECT_EQ(marks(), "started\nstopped\nstarted\n");
+}
+
+TEST_F(JournalTest, LettingAStoppedApplicationGoThrowsNothing) {
+  const model::Instance instance = quiesced_instance(mark("stopped"), mark("started"));
+  auto journal = Journal::begin(state_, "shop", "backup", {});
+  ThrowingObserver observer;
+  observer.at = "application started";
+  { const Quiesced quiesced(instance, *journal, observer, {}); }
+  EXPECT_EQ(marks(), "stopped\nstarted\n");
+  journal->close();
 }
 
 TEST_F(JournalTest, AFailingStopStartsTheApplicationAgain) {

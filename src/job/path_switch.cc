@@ -59,12 +59,8 @@ void Changes::drop(std::uint64_t entry) {
 
 void Changes::settle() {
   const std::lock_guard guard(mutex_);
-  // Last first, so that a crash in between leaves each path whole: undoing the front of the list
-  // finds the new content in place and does not touch it.
-  while (!entries_.empty()) {
-    journal_.settle(entries_.back());
-    entries_.pop_back();
-  }
+  journal_.settle(entries_);
+  entries_.clear();
 }
 
 PathSwitch::PathSwitch(fs::path path, Changes& changes)

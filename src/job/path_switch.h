@@ -21,7 +21,7 @@ class Changes {
   std::uint64_t announce(std::string_view kind, std::string_view what, const Json& undo);
   // An announced change that was not made after all.
   void drop(std::uint64_t entry);
-  // Everything announced stays as it is now, on purpose. One entry after the other, last first.
+  // Everything announced stays as it is now, on purpose: all of it or, if we are killed, nothing.
   void settle();
 
  private:

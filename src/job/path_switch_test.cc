@@ -63,6 +63,22 @@ TEST_F(PathSwitchTest, KeepsWhatWasThere) {
   EXPECT_EQ(read_text_file(kept_ / "file"), "old");
 }
 
+TEST_F(PathSwitchTest, SettlesEverythingWithOneRecord) {
+  fill(place_, "old");
+  PathSwitch change(place_, *changes_);
+  fill(change.fresh(), "new");
+  EXPECT_TRUE(change.switch_in(true, kept_));
+  const auto lines = [&] {
+    const std::string text = read_text_file(journal_->directory() / "entries");
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  const auto announced = lines();
+  EXPECT_GT(announced, 1);
+  changes_->settle();
+  EXPECT_EQ(lines(), announced + 1);
+  journal_->close();
+}
+
 TEST_F(PathSwitchTest, RefusesWhatIsThereUnlessAsked) {
   fill(place_, "old");
   PathSwitch change(place_, *changes_);
