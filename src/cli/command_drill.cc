@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // drill: a rehearsed restore.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -20,21 +27,49 @@ constexpr std::array options{
            .help = "write the result as JUnit XML, too"},
 };
 
+// Before the work is done whose result cannot be written then.
+void check_writable(const std::filesystem::path& file) {
+  const std::string doing = "the result cannot be written to " + file.string();
+  const std::filesystem::path parent = file.parent_path().empty() ? "." : file.parent_path();
+  struct ::stat status {};
+  if (::stat(file.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+    throw system_error(EISDIR, doing);
+  if (::stat(parent.c_str(), &status) != 0) throw system_error(errno, doing);
+  if (!S_ISDIR(status.st_mode)) throw system_error(ENOTDIR, doing);
+  if (::faccessat(AT_FDCWD, parent.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
+    throw system_error(errno, doing);
+}
+
+// Why the file could not be written; the drill's own result counts all the same.
+std::optional<Error> write_junit(const std::string& file, const job::DrillReport& report) {
+  try {
+    in_context("writing the result to " + file,
+               [&] { write_file_durably(file, as_bytes(job::to_junit(report)), 0644); });
+  } catch (const Error& error) {
+    return error;
+  }
+  return std::nullopt;
+}
+
 void run(Invocation& invocation) {
   invocation.expect_words(0, 1, "at most one snapshot");
   const Arguments& arguments = invocation.arguments();
   const model::Instance& instance = invocation.instance();
+  const auto junit = arguments.value("junit");
+  if (junit) check_writable(*junit);
   const job::RepositoryAccess access = invocation.repository_access();
   const std::string snapshot = arguments.words().empty() ? "latest" : arguments.words().front();
   const auto progress = invocation.progress(ProgressShape::restore);
   const job::DrillReport report = job::drill(invocation.job(), access, snapshot, instance,
                                              progress->observer(), invocation.stop());
   progress->finish();
-  if (const auto file = arguments.value("junit")) {
-    write_file_durably(*file, as_bytes(job::to_junit(report)), 0644);
-  }
   print_drill(invocation.output(), report);
-  if (report.passed()) return;
+  const std::optional<Error> unwritten = junit ? write_junit(*junit, report) : std::nullopt;
+  if (report.passed()) {
+    if (unwritten) throw Error(*unwritten).set_hint("The drill passed; its report is above.");
+    return;
+  }
+  if (unwritten) invocation.output().warning(unwritten->message());
   Error error(Errc::differs, "the drill of snapshot " + report.snapshot.short_hex() + " failed");
   error.set_hint(
       "What failed is listed above. Back up again, and drill that; `holdfast check --read-data` "
