@@ -19,7 +19,7 @@ constexpr std::array options{
            .letter = 't',
            .kind = OptionKind::value,
            .value_name = "directory",
-           .help = "where to; must not be there yet, or be empty"},
+           .help = "where to; must not be there yet, or be empty, in a directory that is there"},
 };
 
 void run(Invocation& invocation) {
@@ -39,6 +39,8 @@ void run(Invocation& invocation) {
                            progress->observer(), invocation.stop());
   progress->finish();
   print_instance_backup(invocation.output(), report, *target);
+  refuse_failed_hook(report.hook_failure, report.manifest.complete,
+                     "The export is in place; only the hook failed.");
   if (report.manifest.complete) return;
   Error error(Errc::incomplete,
               "the export is incomplete: " + instance.name + " has items that are not in it");

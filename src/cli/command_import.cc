@@ -2,7 +2,6 @@
 // import: an instance from plain files.
 #include "cli/commands.h"
 #include "cli/instance_forms.h"
-#include "cli/instance_view.h"
 #include "cli/snapshot_options.h"
 #include "job/instance_restore.h"
 
@@ -25,7 +24,7 @@ void run(Invocation& invocation) {
   const job::InstanceRestoreReport report = job::import_instance(
       invocation.job(), sources, target, restore, progress->observer(), invocation.stop());
   progress->finish();
-  print_instance_restore(invocation.output(), report);
+  finish_instance_restore(invocation, report);
 }
 
 }  // namespace

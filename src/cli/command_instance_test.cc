@@ -36,6 +36,21 @@ class Instances : public testing::Test {
     bytes.resize(512, '\0');
     return bytes;
   }
+  // Changes a byte in the middle of the largest file of packs.
+  void damage_largest_pack() const {
+    fs::path largest;
+    for (const auto& item : fs::recursive_directory_iterator(world.path("repository/data"))) {
+      if (item.is_regular_file() &&
+          (largest.empty() || item.file_size() > fs::file_size(largest))) {
+        largest = item.path();
+      }
+    }
+    std::string bytes = read_text_file(largest);
+    bytes[bytes.size() / 2] = static_cast<char>(~bytes[bytes.size() / 2]);
+    fs::permissions(largest, fs::perms(0600));
+    const Fd pack = open_file(largest, O_WRONLY | O_TRUNC);
+    write_all(pack.get(), as_bytes(bytes), largest.string());
+  }
   World world;
 };
 
@@ -99,6 +114,90 @@ TEST_F(Instances, AreBackedUpDrilledAndRestored) {
       world.done({"restore", "latest", "-I", world.path("new.toml"), "--json"}).message("summary");
   EXPECT_EQ(clone.at("role").as_string(), "clone");
   EXPECT_EQ(world.read("new/files/sub/b.txt"), "beta");
+}
+
+TEST_F(Instances, AreReportedThoughAHookFailsAfterwards) {
+  world.write("hooked.toml", instance("srv") +
+                                 "[hooks]\nafter_backup = [[\"false\"]]\nafter_restore = "
+                                 "[[\"false\"]]\n");
+  const std::string hooked = world.path("hooked.toml");
+  const Outcome text = world.run({"backup", "-I", hooked});
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_NE(text.output.find("saved"), std::string::npos) << text.output;
+  EXPECT_NE(text.errors.find("hook after_backup failed"), std::string::npos) << text.errors;
+  const Outcome json = world.run({"backup", "-I", hooked, "--json"});
+  EXPECT_EQ(json.exit_code, 1);
+  EXPECT_FALSE(json.message("summary").at("snapshot_id").as_string().empty());
+  EXPECT_FALSE(json.message("summary").at("hook_failure").as_string().empty());
+
+  const Outcome restored = world.run({"restore", "latest", "-I", hooked, "--replace"});
+  EXPECT_EQ(restored.exit_code, 1);
+  EXPECT_NE(restored.output.find("restored uploads"), std::string::npos) << restored.output;
+  EXPECT_NE(restored.errors.find("hook after_restore failed"), std::string::npos)
+      << restored.errors;
+  const Outcome exported =
+      world.run({"export", "-I", hooked, "--target", world.path("out"), "--json"});
+  EXPECT_EQ(exported.exit_code, 1);
+  EXPECT_FALSE(exported.message("summary").at("hook_failure").as_string().empty());
+  EXPECT_TRUE(fs::exists(world.path("out/holdfast.json")));
+}
+
+TEST_F(Instances, AreNotCalledWholeWhereSomethingIsMissing) {
+  world.write("two.toml", instance("srv") + "[[files]]\nname = \"more\"\npaths = [\"" +
+                              world.path("srv/files/sub") + "\"]\n");
+  world.done({"backup", "-I", world.path("two.toml")});
+  world.write("new.toml", instance("new"));
+  const std::vector<std::string> words = {"restore", "latest", "-I", world.path("new.toml")};
+  EXPECT_EQ(world.run(words).exit_code, 20);
+  std::vector<std::string> accepting = words;
+  accepting.insert(accepting.end(), {"--accept", "target-missing:more"});
+  const Outcome text = world.run(accepting);
+  EXPECT_EQ(text.exit_code, 3);
+  EXPECT_NE(text.output.find("missing more: "), std::string::npos) << text.output;
+  accepting.insert(accepting.end(), {"--replace", "--json"});
+  const Outcome json = world.run(accepting);
+  EXPECT_EQ(json.exit_code, 3);
+  EXPECT_FALSE(json.message("summary").at("complete").as_bool());
+  EXPECT_EQ(json.message("summary").at("missing").as_array().size(), 1U);
+}
+
+TEST_F(Instances, AreDrilledOnlyIfTheResultCanBeWritten) {
+  world.done({"backup", "-I", file()});
+  for (const std::string& place : {world.path("no/such/j.xml"), world.path("srv")}) {
+    const Outcome refused = world.run({"drill", "-I", file(), "--junit", place});
+    EXPECT_EQ(refused.exit_code, 1) << place;
+    EXPECT_EQ(refused.output.find("passed"), std::string::npos) << refused.output;
+    EXPECT_NE(refused.errors.find("cannot be written"), std::string::npos) << refused.errors;
+  }
+}
+
+TEST_F(Instances, AreReportedThoughTheResultOfADrillCannotBeWritten) {
+  std::string noise;
+  for (std::uint32_t i = 1, state = 1; i <= 100'000; ++i) {
+    state = state * 1664525U + 1013904223U;
+    noise += static_cast<char>(state >> 24U);
+  }
+  world.write("srv/files/noise", noise);
+  world.done({"backup", "-I", file()});
+  // The command for the password takes the directory away after it was looked at.
+  const std::string going = instance("srv") + "[repository]\nlocation = \"" +
+                            world.path("repository") +
+                            "\"\npassword_command = [\"sh\", \"-c\", \"rmdir '" +
+                            world.path("out") + "'; echo sesame\"]\n";
+  const auto drill = [&](const std::string& text) {
+    fs::create_directory(world.path("out"));
+    world.write("going.toml", text);
+    return world.run({"drill", "-I", world.path("going.toml"), "--junit", world.path("out/j.xml")});
+  };
+  const Outcome passed = drill(going);
+  EXPECT_EQ(passed.exit_code, 1);
+  EXPECT_NE(passed.output.find("is proven"), std::string::npos) << passed.output;
+  EXPECT_NE(passed.errors.find("out/j.xml"), std::string::npos) << passed.errors;
+  damage_largest_pack();
+  const Outcome failed = drill(going);
+  EXPECT_EQ(failed.exit_code, 21);
+  EXPECT_NE(failed.output.find("FAILED: uploads"), std::string::npos) << failed.output;
+  EXPECT_NE(failed.errors.find("out/j.xml"), std::string::npos) << failed.errors;
 }
 
 TEST_F(Instances, RefuseOptionsOfTheOtherForm) {

@@ -6,8 +6,20 @@
 #include "cli/snapshot_options.h"
 #include "job/instance_backup.h"
 #include "job/instance_restore.h"
+#include "job/instance_steps.h"
 
 namespace holdfast::cli {
+
+namespace {
+
+// The way to the repository of a job that is about to begin. If that cannot be told, the job has
+// failed, and its on_error hooks run.
+job::RepositoryAccess access_for_job(Invocation& invocation, const model::Instance& instance) {
+  model::SilentObserver nobody;
+  return job::with_error_hooks(instance, nobody, [&] { return invocation.repository_access(); });
+}
+
+}  // namespace
 
 std::vector<job::Acceptance> acceptances_of(const Invocation& invocation) {
   std::vector<job::Acceptance> acceptances;
@@ -26,12 +38,14 @@ void run_instance_backup(Invocation& invocation) {
   backup.tags = flat_tags(arguments.list("tag"));
   backup.host = arguments.value_or("host", "");
   backup.scrub = arguments.flag("scrub");
-  const job::RepositoryAccess access = invocation.repository_access();
+  const job::RepositoryAccess access = access_for_job(invocation, instance);
   const auto progress = invocation.progress(ProgressShape::backup);
   const job::InstanceBackupReport report = job::backup_instance(
       invocation.job(), access, instance, backup, progress->observer(), invocation.stop());
   progress->finish();
   print_instance_backup(invocation.output(), report, "");
+  refuse_failed_hook(report.hook_failure, report.manifest.complete,
+                     "The snapshot is written and valid; only the hook failed.");
   if (report.manifest.complete) return;
   Error error(Errc::incomplete,
               "the snapshot is incomplete: " + instance.name + " has items that are not in it");
@@ -48,13 +62,30 @@ void run_instance_restore(Invocation& invocation) {
   restore.tables = arguments.list("table");
   restore.replace = arguments.flag("replace");
   restore.acceptances = acceptances_of(invocation);
-  const job::RepositoryAccess access = invocation.repository_access();
+  const job::RepositoryAccess access = access_for_job(invocation, target);
   const auto progress = invocation.progress(ProgressShape::restore);
   const job::InstanceRestoreReport report =
       job::restore_instance(invocation.job(), access, arguments.words().front(), target, restore,
                             progress->observer(), invocation.stop());
   progress->finish();
+  finish_instance_restore(invocation, report);
+}
+
+void finish_instance_restore(Invocation& invocation, const job::InstanceRestoreReport& report) {
   print_instance_restore(invocation.output(), report);
+  refuse_failed_hook(report.hook_failure, report.missing.empty(),
+                     "Everything is in place and was compared; only the hook failed.");
+  if (report.missing.empty()) return;
+  throw Error(Errc::incomplete, "what was restored is incomplete: some of " +
+                                    report.manifest.instance + " is not in it")
+      .set_hint("It is listed above; everything else is in place.");
+}
+
+void refuse_failed_hook(const std::optional<Error>& failure, bool complete, std::string_view hint) {
+  if (!failure) return;
+  Error error = *failure;
+  throw error.set_hint(std::string(hint) +
+                       (complete ? "" : " Besides, something is missing, as listed above."));
 }
 
 }  // namespace holdfast::cli

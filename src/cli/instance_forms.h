@@ -4,11 +4,15 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "cli/command.h"
 #include "cli/invocation.h"
+#include "job/instance_restore.h"
 #include "job/preflight.h"
 
 namespace holdfast::cli {
@@ -52,5 +56,11 @@ void run_instance_backup(Invocation& invocation);
 void run_instance_restore(Invocation& invocation);
 
 [[nodiscard]] std::vector<job::Acceptance> acceptances_of(const Invocation& invocation);
+
+// Ends restore -I and import: prints the report, then throws if the run was not a whole success.
+void finish_instance_restore(Invocation& invocation, const job::InstanceRestoreReport& report);
+// Throws the failure of a hook that ran after the work was done and reported, if there is one.
+// `hint`: that the work stands; `complete`: whether nothing is missing from it.
+void refuse_failed_hook(const std::optional<Error>& failure, bool complete, std::string_view hint);
 
 }  // namespace holdfast::cli

@@ -84,6 +84,7 @@ void print_instance_backup(Output& output, const job::InstanceBackupReport& repo
         .set("moments_apart_ms", manifest.moments_apart_ms);
     line.set("quiesced", manifest.quiesced).set("stopped_ms", report.stopped_ms);
     line.set("findings", findings_json(manifest.findings));
+    if (report.hook_failure) line.set("hook_failure", report.hook_failure->message());
     return output.json_line(line);
   }
   output.message("");
@@ -111,12 +112,15 @@ void print_instance_restore(Output& output, const job::InstanceRestoreReport& re
     line.set("snapshot_started", to_rfc3339(report.manifest.started));
     line.set("databases", texts_json(report.databases)).set("files", texts_json(report.files));
     line.set("kept", texts_json(report.kept)).set("findings", findings_json(report.findings));
+    line.set("complete", report.missing.empty()).set("missing", texts_json(report.missing));
+    if (report.hook_failure) line.set("hook_failure", report.hook_failure->message());
     return output.json_line(line);
   }
   output.message("");
   for (const std::string& line : report.databases) output.message("restored " + printable(line));
   for (const std::string& line : report.files) output.message("restored " + printable(line));
   for (const std::string& line : report.kept) output.message("kept " + printable(line));
+  for (const std::string& line : report.missing) output.line("missing " + printable(line));
 }
 
 void print_drill(Output& output, const job::DrillReport& report) {

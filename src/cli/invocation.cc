@@ -371,6 +371,7 @@ job::RepositoryAccess Invocation::repository_access(
   access.location = location(naming, instance_file);
   access.key_hint = arguments_.value_or("key-hint", "");
   access.password = password(naming, instance_file, false);
+  access.password_typed = password_was_typed_;
   return access;
 }
 

@@ -295,8 +295,8 @@ DrillReport drill(const Environment& environment, const RepositoryAccess& access
   report.started = environment.clock->now();
   observer.phase("opening the repository");
   OpenedRepository opened = open_repository(environment, access, LockMode::shared, stop);
-  const archive::Snapshot found =
-      find_instance_snapshot(*opened.repository, snapshot, instance.name);
+  const archive::Snapshot found = find_instance_snapshot(
+      *opened.repository, snapshot, instance.name, environment.hostname, observer);
   opened.repository->load_index(observer);
   const std::unique_ptr<InstanceSource> source =
       open_instance_source(*opened.repository, found.file.tree);

@@ -36,6 +36,7 @@ struct Environment {
 struct RepositoryAccess {
   std::string location;
   std::shared_ptr<const Secret> password;
+  bool password_typed = false;  // somebody sits there and may be asked again if it is wrong
   std::string key_hint;
   bool no_lock = false;
   std::chrono::milliseconds retry_lock{0};

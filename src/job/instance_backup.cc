@@ -13,9 +13,11 @@
 #include "base/crew.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "job/export_target.h"
 #include "job/hooks.h"
 #include "job/instance_access.h"
 #include "job/instance_sink.h"
+#include "job/instance_steps.h"
 #include "job/journal.h"
 #include "job/restore_text.h"
 #include "job/scratch.h"
@@ -137,12 +139,7 @@ class InstanceCopy {
     manifest_.started = environment.clock->now();
     for (const model::Finding& finding : survey.findings) {
       if (finding.severity != model::Severity::note) manifest_.findings.push_back(finding);
-      // What was accepted as missing is missing.
-      const bool leaves_out =
-          finding.code == "path-missing" || finding.code == "path-unobservable" ||
-          finding.code == "engine-missing" || finding.code == "path-unreadable" ||
-          finding.code == "database-missing" || finding.code == "probe-unobservable";
-      if (finding.accepted && leaves_out) manifest_.complete = false;
+      if (leaves_out(finding)) manifest_.complete = false;
     }
     for (const ProbedDatabase& database : survey.databases) {
       if (database.engine == nullptr || !database.probe.exists) manifest_.complete = false;
@@ -433,35 +430,105 @@ class InstanceCopy {
   std::uint64_t stopped_ms_ = 0;
 };
 
-void resume_first(const Environment& environment, const model::Instance& instance,
-                  model::Observer& observer) {
-  const ResumeReport report =
-      resume(environment.state_directory, instance.name, environment.program);
-  for (const std::string& line : report.undone) observer.note(line);
-  if (!report.alive.empty()) {
-    // We are this instance's only job, so it is a guardian that is at work.
-    throw Error(Errc::locked, "an earlier job is still being put back: " + report.alive[0])
-        .set_hint("Try again in a moment.");
+format::SnapshotSummary summary_of(const RepositorySink& sink, const model::Manifest& manifest,
+                                   const Timestamp& begun, const Timestamp& ended) {
+  const archive::ArchiveCounts& counts = sink.counts();
+  const repo::WriterTotals& totals = sink.totals();
+  format::SnapshotSummary summary{begun,
+                                  ended,
+                                  counts.files_new,
+                                  counts.files_changed,
+                                  counts.files_unmodified,
+                                  counts.dirs_new,
+                                  counts.dirs_changed,
+                                  counts.dirs_unmodified,
+                                  totals.data_blobs,
+                                  totals.tree_blobs,
+                                  totals.data_bytes + totals.tree_bytes,
+                                  totals.stored_bytes,
+                                  counts.files_processed,
+                                  counts.bytes_processed};
+  for (const model::DatabaseFacts& database : manifest.databases) {
+    for (const model::PartFacts& part : database.parts) {
+      ++summary.total_files_processed;
+      summary.total_bytes_processed += part.size_bytes;
+    }
   }
-  if (report.failed.empty()) return;
-  throw Error(Errc::blocked,
-              "an earlier job left something that could not be put back: " + report.failed[0])
-      .set_hint("Mend it by hand, then run `holdfast resume`.");
+  return summary;
 }
 
-// Runs `body`; when it fails, the on_error hooks run, whose own failure is only told.
-template <typename Body>
-void with_error_hooks(const model::Instance& instance, model::Observer& observer, Body body) {
-  try {
-    body();
-  } catch (const Error&) {
-    try {
-      run_hooks(instance.hooks.on_error, "on_error", instance, observer, {});
-    } catch (const Error& hook) {
-      observer.warning(hook.message());
-    }
-    throw;
+// Everything of a backup but its hooks around it.
+InstanceBackupReport back_up(const Environment& environment, const RepositoryAccess& access,
+                             const model::Instance& instance, const InstanceBackupOptions& options,
+                             model::Observer& observer, std::stop_source& stop) {
+  resume_first(environment, instance, observer);
+  observer.phase("opening the repository");
+  RepositoryAccess locked = access;
+  locked.no_lock = false;  // whoever writes locks, as in restic
+  OpenedRepository opened = open_repository(environment, locked, LockMode::shared, stop);
+  repo::Repository& repository = *opened.repository;
+  const LastBackup last = load_last_backup(repository, instance.name, observer);
+  const Survey survey = survey_instance(environment, instance, last.manifest(), options.acceptances,
+                                        observer, last.failure());
+  refuse_blockers(survey.findings);
+
+  InstanceBackupReport report;
+  const std::string directory = model::escape_name(instance.name);
+  format::SnapshotFile snapshot;
+  snapshot.time = environment.clock->now();
+  RepositorySink sink(environment, opened, make_writer_options(environment, access, false),
+                      directory,
+                      last.snapshot ? std::optional(last.snapshot->file.tree) : std::nullopt,
+                      options.scrub, observer, stop.get_token());
+  InstanceCopy copy(environment, instance, survey, last.manifest(), sink, observer,
+                    stop.get_token());
+  copy.run();
+  observer.phase("writing the snapshot");
+  snapshot.tree = sink.finish();
+  snapshot.paths = {"/" + directory};
+  snapshot.hostname = options.host.empty() ? environment.hostname : options.host;
+  snapshot.username = environment.username;
+  snapshot.uid = environment.uid;
+  snapshot.gid = environment.gid;
+  snapshot.tags = {std::string(instance_tag), "profile=" + instance.profile};
+  snapshot.tags.insert(snapshot.tags.end(), options.tags.begin(), options.tags.end());
+  if (last.snapshot) snapshot.parent = last.snapshot->id;
+  snapshot.program_version = copy.manifest().program_version;
+  snapshot.summary = summary_of(sink, copy.manifest(), snapshot.time, environment.clock->now());
+  if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+  if (opened.lock) opened.lock->check();
+  report.snapshot = archive::save_snapshot(repository, snapshot);
+  report.manifest = std::move(copy.manifest());
+  report.summary = *snapshot.summary;
+  report.stopped_ms = copy.stopped_ms();
+  return report;
+}
+
+InstanceBackupReport export_to(const Environment& environment, const model::Instance& instance,
+                               const fs::path& given, const InstanceBackupOptions& options,
+                               model::Observer& observer, const std::stop_source& stop) {
+  resume_first(environment, instance, observer);
+  const fs::path target = check_export_target(given);
+  const Survey survey =
+      survey_instance(environment, instance, nullptr, options.acceptances, observer);
+  check_export_apart(target, survey);
+  refuse_blockers(survey.findings);
+
+  // Under a name of its own until it is whole, so that nobody takes a part for the whole.
+  const TemporaryDirectory growing("." + target.filename().string() + ".export",
+                                   target.parent_path());
+  DirectorySink sink(environment, growing.path() / "copy", observer);
+  make_directories(growing.path() / "copy");
+  InstanceCopy copy(environment, instance, survey, nullptr, sink, observer, stop.get_token());
+  copy.run();
+  if (::rename((growing.path() / "copy").c_str(), target.c_str()) != 0) {
+    throw system_error(errno, "putting the export at " + target.string());
   }
+  fsync_directory(target.parent_path());
+  InstanceBackupReport report;
+  report.manifest = std::move(copy.manifest());
+  report.stopped_ms = copy.stopped_ms();
+  return report;
 }
 
 }  // namespace
@@ -471,86 +538,12 @@ InstanceBackupReport backup_instance(const Environment& environment, const Repos
                                      const InstanceBackupOptions& options,
                                      model::Observer& observer, std::stop_source& stop) {
   const InstanceLock only_one(environment.state_directory, instance.name);
-  resume_first(environment, instance, observer);
-  observer.phase("opening the repository");
-  RepositoryAccess locked = access;
-  locked.no_lock = false;  // whoever writes locks, as in restic
-  OpenedRepository opened = open_repository(environment, locked, LockMode::shared, stop);
-  repo::Repository& repository = *opened.repository;
-  const std::vector<archive::Snapshot> before =
-      instance_snapshots(archive::load_snapshots(repository), instance.name);
-  repository.load_index(observer);
-  std::optional<InstanceTree> last;
-  std::optional<Error> unreadable;
-  if (!before.empty()) {
-    try {
-      last = load_instance_tree(repository, before[0].file.tree);
-    } catch (const Error& error) {
-      if (error.code() != Errc::corrupt && error.code() != Errc::not_found &&
-          error.code() != Errc::unsupported) {
-        throw;
-      }
-      unreadable = error;
-    }
-  }
-  const Survey survey =
-      survey_instance(environment, instance, last ? &last->manifest : nullptr, options.acceptances,
-                      observer, unreadable ? &*unreadable : nullptr);
-  refuse_blockers(survey.findings);
-
-  InstanceBackupReport report;
-  with_error_hooks(instance, observer, [&] {
-    const std::string directory = model::escape_name(instance.name);
-    format::SnapshotFile snapshot;
-    snapshot.time = environment.clock->now();
-    RepositorySink sink(environment, opened, make_writer_options(environment, access, false),
-                        directory,
-                        before.empty() ? std::nullopt : std::optional(before[0].file.tree),
-                        options.scrub, observer, stop.get_token());
-    InstanceCopy copy(environment, instance, survey, last ? &last->manifest : nullptr, sink,
-                      observer, stop.get_token());
-    copy.run();
-    observer.phase("writing the snapshot");
-    snapshot.tree = sink.finish();
-    snapshot.paths = {"/" + directory};
-    snapshot.hostname = options.host.empty() ? environment.hostname : options.host;
-    snapshot.username = environment.username;
-    snapshot.uid = environment.uid;
-    snapshot.gid = environment.gid;
-    snapshot.tags = {std::string(instance_tag), "profile=" + instance.profile};
-    snapshot.tags.insert(snapshot.tags.end(), options.tags.begin(), options.tags.end());
-    if (!before.empty()) snapshot.parent = before[0].id;
-    snapshot.program_version = copy.manifest().program_version;
-    const archive::ArchiveCounts& counts = sink.counts();
-    const repo::WriterTotals& totals = sink.totals();
-    snapshot.summary = format::SnapshotSummary{snapshot.time,
-                                               environment.clock->now(),
-                                               counts.files_new,
-                                               counts.files_changed,
-                                               counts.files_unmodified,
-                                               counts.dirs_new,
-                                               counts.dirs_changed,
-                                               counts.dirs_unmodified,
-                                               totals.data_blobs,
-                                               totals.tree_blobs,
-                                               totals.data_bytes + totals.tree_bytes,
-                                               totals.stored_bytes,
-                                               counts.files_processed,
-                                               counts.bytes_processed};
-    for (const model::DatabaseFacts& database : copy.manifest().databases) {
-      for (const model::PartFacts& part : database.parts) {
-        ++snapshot.summary->total_files_processed;
-        snapshot.summary->total_bytes_processed += part.size_bytes;
-      }
-    }
-    if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
-    if (opened.lock) opened.lock->check();
-    report.snapshot = archive::save_snapshot(repository, snapshot);
-    report.manifest = std::move(copy.manifest());
-    report.summary = *snapshot.summary;
-    report.stopped_ms = copy.stopped_ms();
-  });
-  run_hooks(instance.hooks.after_backup, "after_backup", instance, observer, stop.get_token());
+  InstanceBackupReport report = with_error_hooks(
+      instance, observer,
+      [&] { return back_up(environment, access, instance, options, observer, stop); },
+      access.password_typed);
+  report.hook_failure = run_after_hooks(instance.hooks.after_backup, "after_backup", instance,
+                                        observer, stop.get_token());
   return report;
 }
 
@@ -559,34 +552,11 @@ InstanceBackupReport export_instance(const Environment& environment,
                                      const InstanceBackupOptions& options,
                                      model::Observer& observer, std::stop_source& stop) {
   const InstanceLock only_one(environment.state_directory, instance.name);
-  resume_first(environment, instance, observer);
-  std::error_code failure;
-  if (fs::exists(fs::symlink_status(target, failure)) && !fs::is_empty(target, failure)) {
-    throw Error(Errc::exists, target.string() + " is there already and not empty")
-        .set_hint("Choose a new directory.");
-  }
-  const Survey survey =
-      survey_instance(environment, instance, nullptr, options.acceptances, observer);
-  refuse_blockers(survey.findings);
-
-  InstanceBackupReport report;
-  with_error_hooks(instance, observer, [&] {
-    // Under a name of its own until it is whole, so that nobody takes a part for the whole.
-    const fs::path parent = fs::absolute(target).lexically_normal().parent_path();
-    make_directories(parent);
-    const TemporaryDirectory growing("." + target.filename().string() + ".export", parent);
-    DirectorySink sink(environment, growing.path() / "copy", observer);
-    make_directories(growing.path() / "copy");
-    InstanceCopy copy(environment, instance, survey, nullptr, sink, observer, stop.get_token());
-    copy.run();
-    if (::rename((growing.path() / "copy").c_str(), target.c_str()) != 0) {
-      throw system_error(errno, "putting the export at " + target.string());
-    }
-    fsync_directory(parent);
-    report.manifest = std::move(copy.manifest());
-    report.stopped_ms = copy.stopped_ms();
+  InstanceBackupReport report = with_error_hooks(instance, observer, [&] {
+    return export_to(environment, instance, target, options, observer, stop);
   });
-  run_hooks(instance.hooks.after_backup, "after_backup", instance, observer, stop.get_token());
+  report.hook_failure = run_after_hooks(instance.hooks.after_backup, "after_backup", instance,
+                                        observer, stop.get_token());
   return report;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "job/environment.h"
 #include "job/preflight.h"
 #include "model/instance.h"
@@ -26,16 +27,20 @@ struct InstanceBackupReport {
   model::Manifest manifest;
   format::SnapshotSummary summary;
   std::uint64_t stopped_ms = 0;  // how long the application was down
+  // Why an after_backup hook failed; the work is done all the same. The run has failed.
+  std::optional<Error> hook_failure;
 };
 
 // The order of docs/architecture "The order of a backup". Errc::blocked, not_consistent, … as told
-// there. A result that is incomplete has manifest.complete false (exit 3).
+// there. A result that is incomplete has manifest.complete false (exit 3). However it fails, but
+// for Errc::usage and while another job has the instance, the on_error hooks run.
 [[nodiscard]] InstanceBackupReport backup_instance(
     const Environment& environment, const RepositoryAccess& access, const model::Instance& instance,
     const InstanceBackupOptions& options, model::Observer& observer, std::stop_source& stop);
 
 // The same into a new directory as plain files: databases/, files/, holdfast.json, RESTORE.md.
-// Errc::exists if the target is there and not empty. On failure nothing of it stays.
+// What speaks against the target is said before anything is copied or stopped, as of
+// export_target.h: Errc::usage, not_found, exists, denied. On failure nothing of it stays.
 [[nodiscard]] InstanceBackupReport export_instance(const Environment& environment,
                                                    const model::Instance& instance,
                                                    const std::filesystem::path& target,

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "job/instance_access.h"
+#include "job/instance_steps.h"
 
 namespace holdfast::job {
 namespace {
@@ -32,40 +32,22 @@ model::Finding repository_unobservable(const Error& error) {
   return finding;
 }
 
-// The manifest of the instance's last snapshot; its absence may be a finding.
-std::optional<model::Manifest> last_manifest(const Environment& environment,
-                                             const RepositoryAccess* access,
-                                             const model::Instance& instance,
-                                             model::Observer& observer, std::stop_source& stop,
-                                             std::vector<model::Finding>& findings) {
+// What the instance's last snapshot says; its absence may be a finding.
+LastBackup last_backup(const Environment& environment, const RepositoryAccess* access,
+                       const model::Instance& instance, model::Observer& observer,
+                       std::stop_source& stop, std::vector<model::Finding>& findings) {
   if (access == nullptr) {
     findings.push_back(repository_missing());
-    return std::nullopt;
+    return {};
   }
   try {
     OpenedRepository opened = open_repository(environment, *access, LockMode::shared, stop);
-    const auto snapshots =
-        instance_snapshots(archive::load_snapshots(*opened.repository), instance.name);
-    if (snapshots.empty()) return std::nullopt;
-    opened.repository->load_index(observer);
-    return load_instance_tree(*opened.repository, snapshots[0].file.tree).manifest;
+    return load_last_backup(*opened.repository, instance.name, observer);
   } catch (const Error& error) {
     // A wrong password may be asked for again, and an interrupted run is none that found something.
     if (error.code() == Errc::cancelled || error.code() == Errc::wrong_password) throw;
     findings.push_back(repository_unobservable(error));
-    return std::nullopt;
-  }
-}
-
-// As survey_instance() does it for its own findings.
-void accept(std::vector<model::Finding>& findings, const std::vector<Acceptance>& acceptances) {
-  for (model::Finding& finding : findings) {
-    if (finding.severity != model::Severity::blocker) continue;
-    for (const Acceptance& acceptance : acceptances) {
-      if (acceptance.code != finding.code || !acceptance.component.empty()) continue;
-      finding.accepted = true;
-      finding.accepted_reason = acceptance.reason;
-    }
+    return {};
   }
 }
 
@@ -78,15 +60,16 @@ InstancePreflightReport preflight_instance(const Environment& environment,
                                            model::Observer& observer, std::stop_source& stop) {
   InstancePreflightReport report;
   std::vector<model::Finding> own;
-  const std::optional<model::Manifest> last =
-      last_manifest(environment, access, instance, observer, stop, own);
-  accept(own, options.acceptances);
-  const model::Manifest* compared = last ? &*last : nullptr;
-  Survey survey = survey_instance(environment, instance, compared, options.acceptances, observer);
+  const LastBackup last = last_backup(environment, access, instance, observer, stop, own);
+  apply_acceptances(instance, options.acceptances, *environment.clock, own);
+  const auto survey_again = [&] {
+    return survey_instance(environment, instance, last.manifest(), options.acceptances, observer,
+                           last.failure());
+  };
+  Survey survey = survey_again();
   if (options.fix) {
     report.fixed = fix_findings(environment, instance, survey, options.codes);
-    if (!report.fixed.empty())
-      survey = survey_instance(environment, instance, compared, options.acceptances, observer);
+    if (!report.fixed.empty()) survey = survey_again();
   }
   report.findings = std::move(survey.findings);
   report.findings.insert(report.findings.end(), own.begin(), own.end());

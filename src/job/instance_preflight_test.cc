@@ -43,6 +43,38 @@ TEST_F(InstancePreflightTest, CannotPassARepositoryThatIsNotThere) {
   EXPECT_FALSE(model::has_blocker(report.findings));
 }
 
+TEST_F(InstancePreflightTest, HonoursTheInstanceFilesAcceptancesForTheRepositoryToo) {
+  alone_.location = (root() / "nowhere").string();
+  model::Instance instance = instance_at(source());
+  const auto blocked = [&](const model::AcceptSetting& setting) {
+    instance.accepts = {setting};
+    return model::has_blocker(look(instance).findings);
+  };
+  EXPECT_FALSE(blocked({"repository-unobservable", "", "it comes back", ""}));
+  EXPECT_FALSE(blocked({"repository-unobservable", "", "it comes back", "2999-12-31"}));
+  EXPECT_TRUE(blocked({"repository-unobservable", "", "it came back", "2001-01-01"}));
+  EXPECT_TRUE(blocked({"repository-unobservable", "orders", "of a component", ""}));
+  EXPECT_TRUE(blocked({"another-code", "", "of something else", ""}));
+  instance.accepts = {{"repository-unobservable", "", "it comes back", ""}};
+  const auto report = look(instance);
+  EXPECT_EQ(find(report, "repository-unobservable")->accepted_reason, "it comes back");
+}
+
+TEST_F(InstancePreflightTest, SaysAsABackupDoesThatTheLastManifestCannotBeRead) {
+  const format::Id snapshot = back_up(instance_at(source()));
+  format::Node node;
+  set_content(node, "{\"schema_version\": 1}");
+  static_cast<void>(falsify(snapshot, "shop", [&](std::vector<format::Node>& nodes) {
+    named(nodes, "holdfast.json").content = node.content;
+    named(nodes, "holdfast.json").size_bytes = node.size_bytes;
+  }));
+  const auto report = look(instance_at(source()));
+  EXPECT_NE(find(report, "last-manifest-unobservable"), nullptr);
+  EXPECT_EQ(find(report, "repository-unobservable"), nullptr);
+  options_.acceptances = {{"last-manifest-unobservable", "", "known"}};
+  EXPECT_FALSE(model::has_blocker(look(instance_at(source())).findings));
+}
+
 TEST_F(InstancePreflightTest, ComparesWithTheLastSnapshot) {
   static_cast<void>(back_up(instance_at(source())));
   model::Instance instance = instance_at(source());

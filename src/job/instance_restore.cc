@@ -89,19 +89,16 @@ class RestoreRun {
   }
 
   void run(InstanceRestoreReport& report) {
-    with_error_hooks(target_, observer_, [&] {
-      run_hooks(target_.hooks.before_restore, "before_restore", target_, observer_, stop_);
-      journal_ = Journal::begin(environment_.state_directory, target_.name, "restore",
-                                environment_.program);
-      changes_.emplace(*journal_);
-      try {
-        all_or_nothing(report);
-      } catch (const Error&) {
-        put_back();
-        throw;
-      }
-    });
-    run_hooks(target_.hooks.after_restore, "after_restore", target_, observer_, stop_);
+    run_hooks(target_.hooks.before_restore, "before_restore", target_, observer_, stop_);
+    journal_ =
+        Journal::begin(environment_.state_directory, target_.name, "restore", environment_.program);
+    changes_.emplace(*journal_);
+    try {
+      all_or_nothing(report);
+    } catch (const std::exception&) {
+      put_back();
+      throw;
+    }
   }
 
  private:
@@ -120,14 +117,15 @@ class RestoreRun {
     journal_->close();
   }
 
+  // Whatever fails here stays in the journal.
   void put_back() {
     try {
       observer_.phase("putting back what was there");
       journal_->undo_all();
       quiesced_.reset();
       journal_->close();
-    } catch (const Error& error) {
-      observer_.warning("not everything could be put back: " + error.message() +
+    } catch (const std::exception& error) {
+      observer_.warning("not everything could be put back: " + std::string(error.what()) +
                         "; `holdfast resume` tries again");
     }
   }
@@ -321,8 +319,13 @@ class RestoreRun {
 
   void tidy() noexcept {
     for (Item& item : switched_) item.change->tidy();
-    std::error_code ignored;
-    for (const fs::path& path : ours_) fs::remove_all(path, ignored);
+    for (const fs::path& path : ours_) {
+      try {
+        erase_tree(path);
+      } catch (const std::exception& error) {
+        observer_.warning(error.what());
+      }
+    }
   }
 
   const Environment& environment_;
@@ -349,6 +352,7 @@ void run_restore(const Environment& environment, const InstanceSource* source,
   refuse_blockers(plan.findings);
   report.role = plan.role;
   report.findings = plan.findings;
+  report.missing = plan.missing;
   if (plan.databases.empty() && plan.files.empty()) {
     throw Error(Errc::usage, "there is nothing to restore")
         .set_hint("Choose other components with --component.");
@@ -356,18 +360,17 @@ void run_restore(const Environment& environment, const InstanceSource* source,
   RestoreRun(environment, source, target, plan, options, observer, stop).run(report);
 }
 
-}  // namespace
-
-InstanceRestoreReport restore_instance(const Environment& environment,
+// Everything of a restore but the hooks around it.
+InstanceRestoreReport restore_snapshot(const Environment& environment,
                                        const RepositoryAccess& access, std::string_view snapshot,
                                        const model::Instance& target,
                                        const InstanceRestoreOptions& options,
                                        model::Observer& observer, std::stop_source& stop) {
-  const InstanceLock only_one(environment.state_directory, target.name);
   resume_first(environment, target, observer);
   observer.phase("opening the repository");
   OpenedRepository opened = open_repository(environment, access, LockMode::shared, stop);
-  const archive::Snapshot found = find_instance_snapshot(*opened.repository, snapshot, target.name);
+  const archive::Snapshot found = find_instance_snapshot(*opened.repository, snapshot, target.name,
+                                                         environment.hostname, observer);
   opened.repository->load_index(observer);
   const std::unique_ptr<InstanceSource> source =
       open_instance_source(*opened.repository, found.file.tree);
@@ -379,13 +382,11 @@ InstanceRestoreReport restore_instance(const Environment& environment,
   return report;
 }
 
-InstanceRestoreReport import_instance(const Environment& environment,
-                                      const std::vector<fs::path>& sources,
-                                      const model::Instance& target,
-                                      const InstanceRestoreOptions& options,
-                                      model::Observer& observer, std::stop_source& stop) {
-  if (sources.empty()) throw Error(Errc::usage, "nothing to import is named");
-  const InstanceLock only_one(environment.state_directory, target.name);
+InstanceRestoreReport import_sources(const Environment& environment,
+                                     const std::vector<fs::path>& sources,
+                                     const model::Instance& target,
+                                     const InstanceRestoreOptions& options,
+                                     model::Observer& observer, const std::stop_source& stop) {
   resume_first(environment, target, observer);
   InstanceRestoreReport report;
   std::error_code failure;
@@ -407,6 +408,40 @@ InstanceRestoreReport import_instance(const Environment& environment,
   const RestorePlan plan = plan_import(environment, sources, target, options, observer);
   run_restore(environment, nullptr, target, plan, options, observer, stop.get_token(), report);
   report.manifest.ended = environment.clock->now();
+  return report;
+}
+
+}  // namespace
+
+InstanceRestoreReport restore_instance(const Environment& environment,
+                                       const RepositoryAccess& access, std::string_view snapshot,
+                                       const model::Instance& target,
+                                       const InstanceRestoreOptions& options,
+                                       model::Observer& observer, std::stop_source& stop) {
+  const InstanceLock only_one(environment.state_directory, target.name);
+  InstanceRestoreReport report = with_error_hooks(
+      target, observer,
+      [&] {
+        return restore_snapshot(environment, access, snapshot, target, options, observer, stop);
+      },
+      access.password_typed);
+  report.hook_failure = run_after_hooks(target.hooks.after_restore, "after_restore", target,
+                                        observer, stop.get_token());
+  return report;
+}
+
+InstanceRestoreReport import_instance(const Environment& environment,
+                                      const std::vector<fs::path>& sources,
+                                      const model::Instance& target,
+                                      const InstanceRestoreOptions& options,
+                                      model::Observer& observer, std::stop_source& stop) {
+  if (sources.empty()) throw Error(Errc::usage, "nothing to import is named");
+  const InstanceLock only_one(environment.state_directory, target.name);
+  InstanceRestoreReport report = with_error_hooks(target, observer, [&] {
+    return import_sources(environment, sources, target, options, observer, stop);
+  });
+  report.hook_failure = run_after_hooks(target.hooks.after_restore, "after_restore", target,
+                                        observer, stop.get_token());
   return report;
 }
 

@@ -3,10 +3,12 @@
 // exported directory.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "job/environment.h"
 #include "job/preflight.h"
 #include "model/instance.h"
@@ -29,11 +31,14 @@ struct InstanceRestoreReport {
   std::vector<std::string> files;
   std::vector<std::string> kept;  // what was there before, under its new name, and how to remove it
   std::vector<model::Finding> findings;
+  std::vector<std::string> missing;  // what the result lacks, a line each; then it is incomplete
+  // Why an after_restore hook failed; the work is done all the same. The run has failed.
+  std::optional<Error> hook_failure;
 };
 
 // Preflight on the target, load into a fresh place, compare with the manifest, then switch. Nothing
 // that exists is overwritten without options.replace. Interrupted: the journal puts back what was
-// there.
+// there. on_error hooks as with backup_instance().
 [[nodiscard]] InstanceRestoreReport restore_instance(
     const Environment& environment, const RepositoryAccess& access, std::string_view snapshot,
     const model::Instance& target, const InstanceRestoreOptions& options, model::Observer& observer,

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <stdexcept>
 
 #include "job/journal.h"
 #include "job/test_instance.h"
@@ -169,6 +170,16 @@ TEST_F(RestoreTest, InterruptedPutsBackWhatWasThere) {
   }
 }
 
+TEST_F(RestoreTest, PutsBackWhatWasThereWhateverIsThrown) {
+  change_source();
+  options_.replace = true;
+  observer_.on_phase = [&](std::string_view name) {
+    if (name == "comparing") throw std::runtime_error("of a foreign library");
+  };
+  EXPECT_THROW(static_cast<void>(restore(instance_at(source()))), std::runtime_error);
+  expect_source_untouched();
+}
+
 TEST_F(RestoreTest, KilledIsPutBackByTheGuardian) {
   change_source();
   options_.replace = true;
@@ -275,6 +286,61 @@ TEST_F(RestoreTest, NeedsATargetForEachComponent) {
   EXPECT_EQ(restore_error(target), Errc::blocked);
   EXPECT_TRUE(observer_.found("target-overlap"));
   EXPECT_FALSE(fs::exists(root() / "new"));
+}
+
+TEST_F(RestoreTest, SaysWhatIsMissingWhereAMissingTargetWasAccepted) {
+  model::Instance target = instance_at(root() / "new");
+  target.databases.clear();
+  options_.acceptances = {{"target-missing", "orders", "not wanted here"}};
+  const InstanceRestoreReport report = restore(target);
+  ASSERT_EQ(report.missing.size(), 1U);
+  EXPECT_TRUE(report.missing[0].starts_with("orders: ")) << report.missing[0];
+  EXPECT_EQ(read(root() / "new/files/a.txt"), "alpha");
+
+  // What nobody asks for is not missing.
+  options_.acceptances.clear();
+  options_.components = {"uploads"};
+  target = instance_at(root() / "other");
+  target.databases.clear();
+  EXPECT_TRUE(restore(target).missing.empty());
+}
+
+TEST_F(RestoreTest, HonoursTheInstanceFilesAcceptancesAndTheirEnd) {
+  model::Instance target = instance_at(root() / "new");
+  target.databases.clear();
+  target.accepts = {{"target-missing", "uploads", "another component", ""}};
+  EXPECT_EQ(restore_error(target), Errc::blocked);
+  target.accepts = {{"target-missing", "orders", "long ago", "2001-01-01"}};
+  EXPECT_EQ(restore_error(target), Errc::blocked);
+  target.accepts = {{"target-missing", "orders", "for long", "2999-12-31"}};
+  EXPECT_EQ(restore(target).missing.size(), 1U);
+}
+
+TEST_F(RestoreTest, SaysWhatTheCopyLacks) {
+  model::Instance instance = instance_at(source());
+  instance.files[0].paths.push_back((source() / "gone").string());
+  instance.accepts = {{"path-missing", "uploads", "gone for good", ""}};
+  const InstanceBackupReport backup =
+      backup_instance(environment_, alone_, instance, {}, observer_, stop_);
+  EXPECT_FALSE(backup.manifest.complete);
+  const InstanceRestoreReport report = restore(instance_at(root() / "new"));
+  ASSERT_EQ(report.missing.size(), 1U);
+  EXPECT_NE(report.missing[0].find((source() / "gone").string()), std::string::npos)
+      << report.missing[0];
+}
+
+TEST_F(RestoreTest, NamesTheHostWhoseSnapshotIsTheLatest) {
+  static_cast<void>(restore(instance_at(root() / "new")));
+  for (const std::string& note : observer_.notes)
+    EXPECT_EQ(note.find("host"), std::string::npos) << note;
+  environment_.hostname = "another";
+  observer_.notes.clear();
+  static_cast<void>(restore(instance_at(root() / "other")));
+  ASSERT_GE(observer_.notes.size(), 2U);
+  EXPECT_NE(observer_.notes[0].find("is of host testhost"), std::string::npos)
+      << observer_.notes[0];
+  EXPECT_NE(observer_.notes[1].find("shop of host testhost"), std::string::npos)
+      << observer_.notes[1];
 }
 
 TEST_F(RestoreTest, FindsTheSnapshotOfAnotherName) {

@@ -150,6 +150,30 @@ std::string display(const std::set<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+archive::Snapshot find_latest(repo::Repository& repository, std::string_view instance) {
+  const std::vector<archive::Snapshot> all = archive::load_snapshots(repository);
+  if (auto own = instance_snapshots(all, instance); !own.empty()) return std::move(own[0]);
+  std::set<std::string> paths;
+  const archive::Snapshot* newest = nullptr;
+  for (const archive::Snapshot& snapshot : all) {
+    if (!snapshot.file.has_tag(instance_tag) || snapshot.file.paths.size() != 1) continue;
+    if (!snapshot.file.paths[0].starts_with('/')) continue;
+    paths.insert(snapshot.file.paths[0].substr(1));
+    if (newest == nullptr || newest->file.time <= snapshot.file.time) newest = &snapshot;
+  }
+  if (paths.empty()) {
+    throw Error(Errc::not_found, "the repository has no snapshot of an instance")
+        .set_hint("`holdfast backup -I FILE.toml` makes one.");
+  }
+  if (paths.size() > 1) {
+    throw Error(Errc::usage,
+                fmt::format("the repository has no snapshot of {}, but of {}: \"latest\" of which?",
+                            instance, display(paths)))
+        .set_hint("Name the snapshot by its id; `holdfast snapshots` lists them.");
+  }
+  return *newest;
+}
+
 }  // namespace
 
 std::unique_ptr<InstanceSource> open_instance_source(repo::Repository& repository,
@@ -185,7 +209,8 @@ std::unique_ptr<InstanceSource> open_instance_source(const fs::path& directory) 
 }
 
 archive::Snapshot find_instance_snapshot(repo::Repository& repository, std::string_view text,
-                                         std::string_view instance) {
+                                         std::string_view instance, std::string_view host,
+                                         model::Observer& observer) {
   if (text != "latest") {
     archive::FoundSnapshot found = archive::find_snapshot(repository, text, {});
     if (!found.subfolder.empty()) {
@@ -195,27 +220,12 @@ archive::Snapshot find_instance_snapshot(repo::Repository& repository, std::stri
     }
     return std::move(found.snapshot);
   }
-  const std::vector<archive::Snapshot> all = archive::load_snapshots(repository);
-  if (auto own = instance_snapshots(all, instance); !own.empty()) return std::move(own[0]);
-  std::set<std::string> paths;
-  const archive::Snapshot* newest = nullptr;
-  for (const archive::Snapshot& snapshot : all) {
-    if (!snapshot.file.has_tag(instance_tag) || snapshot.file.paths.size() != 1) continue;
-    if (!snapshot.file.paths[0].starts_with('/')) continue;
-    paths.insert(snapshot.file.paths[0].substr(1));
-    if (newest == nullptr || newest->file.time <= snapshot.file.time) newest = &snapshot;
+  archive::Snapshot found = find_latest(repository, instance);
+  if (found.file.hostname != host) {
+    observer.note(fmt::format("the latest snapshot, {} of {}, is of host {}", found.id.short_hex(),
+                              to_display(found.file.time), found.file.hostname));
   }
-  if (paths.empty()) {
-    throw Error(Errc::not_found, "the repository has no snapshot of an instance")
-        .set_hint("`holdfast backup -I FILE.toml` makes one.");
-  }
-  if (paths.size() > 1) {
-    throw Error(Errc::usage,
-                fmt::format("the repository has no snapshot of {}, but of {}: \"latest\" of which?",
-                            instance, display(paths)))
-        .set_hint("Name the snapshot by its id; `holdfast snapshots` lists them.");
-  }
-  return *newest;
+  return found;
 }
 
 }  // namespace holdfast::job

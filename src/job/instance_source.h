@@ -71,10 +71,12 @@ class InstanceSource {
     const std::filesystem::path& directory);
 
 // The instance's snapshot that `text` means: an id, a prefix, or "latest", which is the newest of
-// `instance`, or else of the only instance in the repository. Errc::usage naming the instances if
-// there are several; Errc::not_found.
+// `instance`, or else of the only instance in the repository, whichever host it is of: one that is
+// not `host` is noted. Errc::usage naming the instances if there are several; Errc::not_found.
 [[nodiscard]] archive::Snapshot find_instance_snapshot(repo::Repository& repository,
                                                        std::string_view text,
-                                                       std::string_view instance);
+                                                       std::string_view instance,
+                                                       std::string_view host,
+                                                       model::Observer& observer);
 
 }  // namespace holdfast::job

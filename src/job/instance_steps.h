@@ -2,44 +2,66 @@
 // Steps that the jobs on an instance have in common.
 #pragma once
 
+#include <exception>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "archive/snapshots.h"
 #include "base/error.h"
 #include "job/environment.h"
-#include "job/hooks.h"
-#include "job/journal.h"
+#include "job/instance_access.h"
 #include "model/instance.h"
+#include "model/progress.h"
+#include "repo/repository.h"
 
 namespace holdfast::job {
 
 // Puts back what earlier jobs on the instance left. Errc::blocked if something cannot be.
-inline void resume_first(const Environment& environment, const model::Instance& instance,
-                         model::Observer& observer) {
-  const ResumeReport report =
-      resume(environment.state_directory, instance.name, environment.program);
-  for (const std::string& line : report.undone) observer.note(line);
-  if (!report.alive.empty()) {
-    // We are this instance's only job, so it is a guardian that is at work.
-    throw Error(Errc::locked, "an earlier job is still being put back: " + report.alive[0])
-        .set_hint("Try again in a moment.");
-  }
-  if (report.failed.empty()) return;
-  throw Error(Errc::blocked,
-              "an earlier job left something that could not be put back: " + report.failed[0])
-      .set_hint("Mend it by hand, then run `holdfast resume`.");
-}
+void resume_first(const Environment& environment, const model::Instance& instance,
+                  model::Observer& observer);
 
-// Runs `body`; when it fails, the on_error hooks run, whose own failure is only told.
+// The newest snapshot of an instance and what it says of itself.
+struct LastBackup {
+  std::optional<archive::Snapshot> snapshot;  // none: there is no snapshot of the instance
+  std::optional<InstanceTree> tree;
+  std::optional<Error> unreadable;  // why there is no tree, though there is a snapshot
+
+  [[nodiscard]] const model::Manifest* manifest() const noexcept {
+    return tree ? &tree->manifest : nullptr;
+  }
+  [[nodiscard]] const Error* failure() const noexcept {
+    return unreadable ? &*unreadable : nullptr;
+  }
+};
+// Loads the index too.
+[[nodiscard]] LastBackup load_last_backup(repo::Repository& repository, std::string_view instance,
+                                          model::Observer& observer);
+
+// The on_error hooks of a job that ended with `failure`. None for Errc::usage, nor for a wrong
+// password that somebody typed, who is asked again. What fails of them is only told.
+void run_error_hooks(const model::Instance& instance, model::Observer& observer,
+                     const std::exception& failure, bool password_typed = false);
+
+// Runs `body` and returns what it returns. When it fails, whatever the cause, the on_error hooks
+// run after all that it holds was let go.
 template <typename Body>
-void with_error_hooks(const model::Instance& instance, model::Observer& observer, Body body) {
+decltype(auto) with_error_hooks(const model::Instance& instance, model::Observer& observer,
+                                Body&& body, bool password_typed = false) {
   try {
-    body();
-  } catch (const Error&) {
-    try {
-      run_hooks(instance.hooks.on_error, "on_error", instance, observer, {});
-    } catch (const Error& hook) {
-      observer.warning(hook.message());
-    }
+    return std::forward<Body>(body)();
+  } catch (const std::exception& failure) {
+    run_error_hooks(instance, observer, failure, password_typed);
     throw;
   }
 }
+
+// The hooks that follow a job whose work is done. What fails of them does not undo the work and
+// hides no report: it is returned, after the on_error hooks.
+[[nodiscard]] std::optional<Error> run_after_hooks(
+    const std::vector<std::vector<std::string>>& hooks, std::string_view hook_name,
+    const model::Instance& instance, model::Observer& observer, std::stop_token stop);
 
 }  // namespace holdfast::job

@@ -333,19 +333,29 @@ std::string today(Clock& clock) {
   return to_rfc3339(clock.now()).substr(0, 10);
 }
 
+bool has_expired(const model::AcceptSetting& setting, Clock& clock) {
+  return !setting.until.empty() && setting.until < today(clock);
+}
+
+void note_expired_acceptances(const model::Instance& instance, Clock& clock, Survey& survey) {
+  for (const model::AcceptSetting& setting : instance.accepts) {
+    if (!has_expired(setting, clock)) continue;
+    survey.findings.push_back(make("acceptance-expired", Severity::warning, setting.component,
+                                   "[[accept]] of " + setting.code + " ended on " + setting.until,
+                                   "it no longer counts", "Mend its cause, or set a new date."));
+  }
+}
+
+}  // namespace
+
 void apply_acceptances(const model::Instance& instance, const std::vector<Acceptance>& given,
-                       Clock& clock, Survey& survey) {
+                       Clock& clock, std::vector<Finding>& findings) {
   std::vector<Acceptance> all = given;
   for (const model::AcceptSetting& setting : instance.accepts) {
-    if (setting.until.empty() || today(clock) <= setting.until) {
+    if (!has_expired(setting, clock))
       all.push_back({setting.code, setting.component, setting.reason});
-    } else {
-      survey.findings.push_back(make("acceptance-expired", Severity::warning, setting.component,
-                                     "[[accept]] of " + setting.code + " ended on " + setting.until,
-                                     "it no longer counts", "Mend its cause, or set a new date."));
-    }
   }
-  for (Finding& finding : survey.findings) {
+  for (Finding& finding : findings) {
     if (finding.severity != Severity::blocker) continue;
     for (const Acceptance& acceptance : all) {
       if (acceptance.code != finding.code) continue;
@@ -356,7 +366,12 @@ void apply_acceptances(const model::Instance& instance, const std::vector<Accept
   }
 }
 
-}  // namespace
+bool leaves_out(const Finding& finding) {
+  static const std::set<std::string_view> codes = {"path-missing",     "path-unobservable",
+                                                   "path-unreadable",  "engine-missing",
+                                                   "database-missing", "probe-unobservable"};
+  return finding.accepted && codes.contains(finding.code);
+}
 
 Acceptance parse_acceptance(std::string_view text) {
   const std::size_t colon = text.find(':');
@@ -403,7 +418,8 @@ Survey survey_instance(const Environment& environment, const model::Instance& in
                                    "what has vanished since the last snapshot cannot be told",
                                    "Run `holdfast check`; accept this to go on without it."));
   }
-  apply_acceptances(instance, acceptances, *environment.clock, survey);
+  note_expired_acceptances(instance, *environment.clock, survey);
+  apply_acceptances(instance, acceptances, *environment.clock, survey.findings);
   std::stable_sort(survey.findings.begin(), survey.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.severity < b.severity; });
   for (const Finding& finding : survey.findings) observer.finding(finding);

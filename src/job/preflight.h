@@ -36,6 +36,11 @@ struct Acceptance {
 [[nodiscard]] Acceptance parse_acceptance(
     std::string_view text);  // "CODE" or "CODE:component"; Errc::usage
 
+// Marks the blockers that are accepted, by `given` or by the instance file's [[accept]] whose
+// `until` has not passed. Everything that has findings accepts them here.
+void apply_acceptances(const model::Instance& instance, const std::vector<Acceptance>& given,
+                       Clock& clock, std::vector<model::Finding>& findings);
+
 // Looks at everything. Compares with `last`, the last manifest, if given: what vanished is the
 // blocker `component-vanished`, `table-vanished` or `table-emptied`, what is new a note. Applies
 // acceptances (with the instance file's, whose `until` has not passed): an accepted blocker stays
@@ -45,6 +50,9 @@ struct Acceptance {
                                      const std::vector<Acceptance>& acceptances,
                                      model::Observer& observer,
                                      const Error* last_unreadable = nullptr);
+
+// Whether a finding was accepted that leaves its object out of the copy.
+[[nodiscard]] bool leaves_out(const model::Finding& finding);
 
 // The endpoint of a database with its password resolved.
 [[nodiscard]] model::Endpoint make_endpoint(const model::DatabaseSettings& database);

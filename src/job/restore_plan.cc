@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <map>
 #include <set>
@@ -36,6 +37,9 @@ Finding make(std::string code, Severity severity, std::string component, std::st
   finding.mend_class = MendClass::manual;
   return finding;
 }
+
+// Engines for which "engine:///path" is a file.
+constexpr std::array<std::string_view, 3> file_engines = {"sqlite", "derby", "h2"};
 
 constexpr std::string_view keep_why = "nothing that exists is overwritten unless that is asked for";
 constexpr std::string_view keep_mend =
@@ -101,6 +105,12 @@ class Planner {
 
   void add(Finding finding) { plan.findings.push_back(std::move(finding)); }
 
+  // A component that was wanted and has no place; its blocker may be accepted.
+  void leave_out(Finding finding) {
+    plan.missing.push_back(finding.component + ": " + finding.seen);
+    add(std::move(finding));
+  }
+
   // Every component and table that was asked for is in the source.
   void check_names(const model::Manifest& manifest) const {
     std::vector<std::string> known;
@@ -160,24 +170,25 @@ class Planner {
         std::find_if(target_.databases.begin(), target_.databases.end(),
                      [&](const auto& candidate) { return candidate.name == facts.name; });
     if (settings == target_.databases.end()) {
-      return add(make("target-missing", Severity::blocker, facts.name,
-                      fmt::format("{} has no [[database]] of this name, and the copy has one ({})",
-                                  target_.file, facts.uri),
-                      "it would not be restored",
-                      "Add it with the uri to restore to, or choose with --component."));
+      return leave_out(
+          make("target-missing", Severity::blocker, facts.name,
+               fmt::format("{} has no [[database]] of this name, and the copy has one ({})",
+                           target_.file, facts.uri),
+               "it would not be restored",
+               "Add it with the uri to restore to, or choose with --component."));
     }
     database.settings = *settings;
     if (settings->engine != facts.engine) {
-      return add(make(
+      return leave_out(make(
           "engine-differs", Severity::blocker, facts.name,
           fmt::format("the copy is of engine {}, the target {}", facts.engine, settings->engine),
           "a copy is loaded by the engine that made it", "Correct the uri of the target."));
     }
     database.engine = engine::find_engine(settings->engine);
     if (database.engine == nullptr) {
-      return add(make("engine-missing", Severity::blocker, facts.name,
-                      "engine \"" + settings->engine + "\" is not in this build",
-                      "it would not be restored", "Install a build with this engine."));
+      return leave_out(make("engine-missing", Severity::blocker, facts.name,
+                            "engine \"" + settings->engine + "\" is not in this build",
+                            "it would not be restored", "Install a build with this engine."));
     }
     database.endpoint = make_endpoint(*settings);
     database.engine->check_endpoint(database.endpoint);
@@ -191,17 +202,17 @@ class Planner {
         std::find_if(target_.files.begin(), target_.files.end(),
                      [&](const auto& candidate) { return candidate.name == facts.name; });
     if (settings == target_.files.end()) {
-      return add(make("target-missing", Severity::blocker, facts.name,
-                      target_.file + " has no [[files]] of this name, and the copy has one",
-                      "they would not be restored",
-                      "Add it with the paths to restore to, or choose with --component."));
+      return leave_out(make("target-missing", Severity::blocker, facts.name,
+                            target_.file + " has no [[files]] of this name, and the copy has one",
+                            "they would not be restored",
+                            "Add it with the paths to restore to, or choose with --component."));
     }
     if (settings->paths.size() != facts.paths.size()) {
-      return add(make("target-paths", Severity::blocker, facts.name,
-                      fmt::format("the copy has {} paths, the target {}", facts.paths.size(),
-                                  settings->paths.size()),
-                      "the n-th path of the target takes the n-th of the copy",
-                      fmt::format("Give as many: the copy has {}.", sources_of(facts))));
+      return leave_out(make("target-paths", Severity::blocker, facts.name,
+                            fmt::format("the copy has {} paths, the target {}", facts.paths.size(),
+                                        settings->paths.size()),
+                            "the n-th path of the target takes the n-th of the copy",
+                            fmt::format("Give as many: the copy has {}.", sources_of(facts))));
     }
     FilesTarget files;
     files.facts = facts;
@@ -234,6 +245,20 @@ class Planner {
              "the copy was incomplete when it was made: " + codes,
              "what was not copied cannot be restored",
              "See `findings` in the snapshot's holdfast.json."));
+    std::set<std::string> told;
+    for (const model::FilesFacts& files : manifest.files) {
+      for (const std::string& path : files.unreadable) {
+        plan.missing.push_back(files.name + ": " + path + " is not in the copy");
+        told.insert(files.name);
+      }
+    }
+    for (const Finding& finding : manifest.findings) {
+      if (!leaves_out(finding) || told.contains(finding.component)) continue;
+      plan.missing.push_back((finding.component.empty() ? "" : finding.component + ": ") +
+                             finding.seen + ", when it was copied");
+    }
+    if (plan.missing.empty())
+      plan.missing.emplace_back("the copy says itself that it is incomplete");
   }
 
   // Two components cannot go to one place.
@@ -310,7 +335,7 @@ class Planner {
 
   // Sorts, applies acceptances, tells.
   RestorePlan finish() {
-    for (Finding& finding : plan.findings) accept(finding);
+    apply_acceptances(target_, options_.acceptances, *environment_.clock, plan.findings);
     std::stable_sort(plan.findings.begin(), plan.findings.end(),
                      [](const Finding& a, const Finding& b) { return a.severity < b.severity; });
     for (const Finding& finding : plan.findings) observer_.finding(finding);
@@ -413,25 +438,6 @@ class Planner {
              "Run as a user who may, or change the directory's mode or owner."));
   }
 
-  void accept(Finding& finding) const {
-    if (finding.severity != Severity::blocker) return;
-    const auto fits = [&](const std::string& code, const std::string& component) {
-      return code == finding.code && (component.empty() || component == finding.component);
-    };
-    for (const Acceptance& acceptance : options_.acceptances) {
-      if (!fits(acceptance.code, acceptance.component)) continue;
-      finding.accepted = true;
-      finding.accepted_reason = acceptance.reason;
-    }
-    const std::string today = to_rfc3339(environment_.clock->now()).substr(0, 10);
-    for (const model::AcceptSetting& setting : target_.accepts) {
-      if (!fits(setting.code, setting.component)) continue;
-      if (!setting.until.empty() && setting.until < today) continue;
-      finding.accepted = true;
-      finding.accepted_reason = setting.reason;
-    }
-  }
-
   const Environment& environment_;
   const model::Instance& target_;
   const InstanceRestoreOptions& options_;
@@ -506,6 +512,10 @@ fs::path local_path(const model::Endpoint& endpoint) {
   const std::size_t colon = endpoint.uri.find(':');
   const std::string path =
       colon == std::string::npos ? endpoint.uri : endpoint.uri.substr(colon + 1);
+  // Behind two slashes a server is named, or none for the one of this machine.
+  const bool is_file_engine =
+      std::find(file_engines.begin(), file_engines.end(), endpoint.engine) != file_engines.end();
+  if (path.starts_with("//") && !(is_file_engine && path.starts_with("///"))) return {};
   return path.starts_with('/') ? fs::path(path).lexically_normal() : fs::path();
 }
 
@@ -533,8 +543,10 @@ RestorePlan plan_restore(const Environment& environment, const InstanceSource& s
   Planner planner(environment, target, options, observer);
   planner.check_names(manifest);
   planner.choose_role(manifest);
-  observer.note("restoring " + manifest.instance + " of " + to_display(manifest.started) +
-                " as a " + planner.plan.role);
+  const std::string host =
+      manifest.hostname == environment.hostname ? "" : " of host " + manifest.hostname;
+  observer.note(fmt::format("restoring {}{}, copied on {}, as a {}", manifest.instance, host,
+                            to_display(manifest.started), planner.plan.role));
   planner.note_completeness(manifest);
   for (const model::DatabaseFacts& facts : manifest.databases) {
     if (planner.wants(facts.name)) planner.add_database(facts, {});

@@ -44,6 +44,7 @@ struct RestorePlan {
   std::vector<DatabaseTarget> databases;
   std::vector<FilesTarget> files;
   std::vector<model::Finding> findings;  // sorted, acceptances applied; told to the observer
+  std::vector<std::string> missing;      // what was asked for and cannot be restored, a line each
 };
 
 // Maps components to the target by name, the n-th path of a set of files to the n-th, and looks at

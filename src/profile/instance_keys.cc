@@ -63,13 +63,16 @@ constexpr InstanceKey keys[] = {
 
     {"hooks", "before_backup", KeyType::argv_list, false, "",
      "After preflight, before anything is stopped."},
-    {"hooks", "after_backup", KeyType::argv_list, false, "", "After the snapshot is written."},
+    {"hooks", "after_backup", KeyType::argv_list, false, "",
+     "After the snapshot or the export is written; a failure makes the exit code 1, the copy "
+     "stays."},
     {"hooks", "on_error", KeyType::argv_list, false, "",
-     "After a backup or restore failed and everything is put back."},
+     "After a backup, export, restore or import failed, preflight blockers included, and "
+     "everything is put back."},
     {"hooks", "before_restore", KeyType::argv_list, false, "",
      "After preflight of the target, before anything is written."},
     {"hooks", "after_restore", KeyType::argv_list, false, "",
-     "After everything is in place and compared."},
+     "After everything is in place and compared; a failure makes the exit code 1."},
 
     {"limits", "fence_ms", KeyType::integer, false, "500",
      "Longest time in milliseconds that writers are fenced, and the lock time-out."},

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/instance_steps.h"
+
+#include "job/hooks.h"
+#include "job/journal.h"
+
+namespace holdfast::job {
+
+void resume_first(const Environment& environment, const model::Instance& instance,
+                  model::Observer& observer) {
+  const ResumeReport report =
+      resume(environment.state_directory, instance.name, environment.program);
+  for (const std::string& line : report.undone) observer.note(line);
+  if (!report.alive.empty()) {
+    // We are this instance's only job, so it is a guardian that is at work.
+    throw Error(Errc::locked, "an earlier job is still being put back: " + report.alive[0])
+        .set_hint("Try again in a moment.");
+  }
+  if (report.failed.empty()) return;
+  throw Error(Errc::blocked,
+              "an earlier job left something that could not be put back: " + report.failed[0])
+      .set_hint("Mend it by hand, then run `holdfast resume`.");
+}
+
+LastBackup load_last_backup(repo::Repository& repository, std::string_view instance,
+                            model::Observer& observer) {
+  LastBackup last;
+  auto snapshots = instance_snapshots(archive::load_snapshots(repository), instance);
+  repository.load_index(observer);
+  if (snapshots.empty()) return last;
+  last.snapshot = std::move(snapshots[0]);
+  try {
+    last.tree = load_instance_tree(repository, last.snapshot->file.tree);
+  } catch (const Error& error) {
+    if (error.code() != Errc::corrupt && error.code() != Errc::not_found &&
+        error.code() != Errc::unsupported) {
+      throw;
+    }
+    last.unreadable = error;
+  }
+  return last;
+}
+
+void run_error_hooks(const model::Instance& instance, model::Observer& observer,
+                     const std::exception& failure, bool password_typed) {
+  if (const auto* error = dynamic_cast<const Error*>(&failure)) {
+    if (error->code() == Errc::usage) return;
+    if (error->code() == Errc::wrong_password && password_typed) return;
+  }
+  try {
+    run_hooks(instance.hooks.on_error, "on_error", instance, observer, {});
+  } catch (const std::exception& hook) {
+    observer.warning(hook.what());
+  }
+}
+
+std::optional<Error> run_after_hooks(const std::vector<std::vector<std::string>>& hooks,
+                                     std::string_view hook_name, const model::Instance& instance,
+                                     model::Observer& observer, std::stop_token stop) {
+  try {
+    run_hooks(hooks, hook_name, instance, observer, std::move(stop));
+  } catch (const Error& error) {
+    run_error_hooks(instance, observer, error);
+    return error;
+  }
+  return std::nullopt;
+}
+
+}  // namespace holdfast::job
