@@ -75,6 +75,55 @@ const std::string& group_name(std::uint32_t gid) {
   return names.name_of(gid);
 }
 
+// The same backwards. Bounded, because names come from trees.
+class OwnerNumbers {
+ public:
+  using Number = std::optional<std::uint32_t>;
+  using Lookup = Number (*)(const std::string&);
+  explicit OwnerNumbers(Lookup lookup) : lookup_(lookup) {}
+
+  Number number_of(const std::string& name) {
+    {
+      const std::shared_lock lock(mutex_);
+      const auto known = numbers_.find(name);
+      if (known != numbers_.end()) return known->second;
+    }
+    const Number number = lookup_(name);  // may ask a directory service: not under the lock
+    const std::unique_lock lock(mutex_);
+    if (numbers_.size() >= count_max) numbers_.clear();
+    numbers_.try_emplace(name, number);
+    return number;
+  }
+
+ private:
+  static constexpr std::size_t count_max = 10'000;
+  const Lookup lookup_;
+  std::shared_mutex mutex_;  // guards numbers_
+  std::unordered_map<std::string, Number> numbers_;
+};
+
+// Calls `ask`, one of the get…nam_r functions, with a buffer that is large enough.
+template <typename Entry>
+OwnerNumbers::Number ask_number(const std::string& name, auto ask, std::uint32_t Entry::*number) {
+  std::vector<char> buffer(1024);
+  for (;;) {
+    Entry entry{};
+    Entry* found = nullptr;
+    const int failure = ask(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+    if (failure == ERANGE && buffer.size() < (1U << 20U)) {
+      buffer.resize(buffer.size() * 2);
+      continue;
+    }
+    if (failure != 0 || found == nullptr) return std::nullopt;
+    return found->*number;
+  }
+}
+
+// Whether there may be an owner of this name at all.
+bool is_owner_name(const std::string& name) noexcept {
+  return !name.empty() && name.size() <= 256 && name.find('\0') == std::string::npos;
+}
+
 NodeType node_type(mode_t mode) noexcept {
   switch (mode & S_IFMT) {
     case S_IFREG:
@@ -295,13 +344,13 @@ constexpr std::string_view capability_name = "security.capability";
 constexpr mode_t set_id_bits = S_ISUID | S_ISGID;
 
 // False if the file's owner is not, or not surely, the node's.
-bool set_owner(int directory_fd, const std::string& name, const Node& node,
+bool set_owner(int directory_fd, const std::string& name, const Owner& owner,
                MetadataFailures& failures) {
   // The number that means "leave it" to the system is nobody's.
   constexpr auto left = static_cast<std::uint32_t>(-1);
   int reason = EINVAL;
-  if (node.uid != left && node.gid != left) {
-    if (::fchownat(directory_fd, name.c_str(), node.uid, node.gid, AT_SYMLINK_NOFOLLOW) == 0)
+  if (owner.uid != left && owner.gid != left) {
+    if (::fchownat(directory_fd, name.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) == 0)
       return true;
     reason = errno;
   }
@@ -399,11 +448,23 @@ bool is_same_node(const Node& a, const Node& b) {
   return std::equal(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), is_same_attribute);
 }
 
+Owner owner_by_name(const Node& node) {
+  static OwnerNumbers users(
+      [](const std::string& name) { return ask_number(name, ::getpwnam_r, &passwd::pw_uid); });
+  static OwnerNumbers groups(
+      [](const std::string& name) { return ask_number(name, ::getgrnam_r, &group::gr_gid); });
+  Owner owner{node.uid, node.gid};
+  if (is_owner_name(node.user)) owner.uid = users.number_of(node.user).value_or(node.uid);
+  if (is_owner_name(node.group)) owner.gid = groups.number_of(node.group).value_or(node.gid);
+  return owner;
+}
+
 std::string apply_metadata(int directory_fd, const std::string& name, const Node& node,
-                           std::string_view path) {
+                           std::string_view path, const std::optional<Owner>& given_owner) {
   MetadataFailures failures(path);
   const bool is_symlink = node.type == NodeType::symlink;
-  const bool is_owner_set = set_owner(directory_fd, name, node, failures);
+  const Owner owner = given_owner.value_or(Owner{node.uid, node.gid});
+  const bool is_owner_set = set_owner(directory_fd, name, owner, failures);
 
   // A program that runs with its owner's rights was written by him, or at least approved; under
   // another owner it would lend rights that nobody meant to lend.
@@ -448,7 +509,7 @@ std::string apply_metadata(int directory_fd, const std::string& name, const Node
   if (!withheld.empty()) {
     withheld =
         fmt::format("{} is left without {}, because it could not be given to its owner {}:{}", path,
-                    withheld, node.uid, node.gid);
+                    withheld, owner.uid, owner.gid);
   }
   failures.raise(withheld);
   return withheld;

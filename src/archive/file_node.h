@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,9 +38,18 @@ struct NodeOptions {
 // Whether two nodes say the same: restic's measure of "unmodified". Order of xattrs does not count.
 [[nodiscard]] bool is_same_node(const format::Node& a, const format::Node& b);
 
-// Sets owner (numeric), xattrs (removing those the node lacks), mode, times: in this order each
-// sticks, because a change of owner clears setuid and file capabilities, an ACL changes the mode,
-// and everything changes ctime. Never follows a symlink, whose mode is left alone.
+// Who a file belongs to on this host.
+struct Owner {
+  std::uint32_t uid = 0, gid = 0;
+};
+// By the names in the node, as this host has them; by number where the node has no name or the host
+// does not know it (restic: root). Looked up once per process and cached.
+[[nodiscard]] Owner owner_by_name(const format::Node& node);
+
+// Sets owner (the node's numbers, unless given), xattrs (removing those the node lacks), mode,
+// times: in this order each sticks, because a change of owner clears setuid and file capabilities,
+// an ACL changes the mode, and everything changes ctime. Never follows a symlink, whose mode is
+// left alone.
 //
 // A file whose owner could not be set gets neither set-uid and set-gid nor file capabilities, as
 // with cp: what it would lend are another's rights. The return value is then a line for the report;
@@ -48,6 +58,6 @@ struct NodeOptions {
 // All is tried; then one Error tells what failed, gravest first, and counts what it does not name.
 // What the system does not let an ordinary user do is no failure, as restic.
 std::string apply_metadata(int directory_fd, const std::string& name, const format::Node& node,
-                           std::string_view path);
+                           std::string_view path, const std::optional<Owner>& owner = std::nullopt);
 
 }  // namespace holdfast::archive

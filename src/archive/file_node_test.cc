@@ -327,6 +327,22 @@ TEST_F(FileNode, NamesTheGravestFailuresAndCountsTheOthers) {
   EXPECT_TRUE(node("file").extended_attributes.empty());
 }
 
+TEST_F(FileNode, FindsOwnersByTheirNamesHere) {
+  Node other;
+  other.uid = 1234;
+  other.gid = 5678;
+  other.user = "root";
+  other.group = "root";
+  EXPECT_EQ(owner_by_name(other).uid, 0U);
+  EXPECT_EQ(owner_by_name(other).gid, 0U);
+  for (const std::string& unknown : {std::string("no such user here"), std::string(),
+                                     std::string("root\0x", 6), std::string(1000, 'x')}) {
+    other.user = other.group = unknown;
+    EXPECT_EQ(owner_by_name(other).uid, 1234U) << unknown;
+    EXPECT_EQ(owner_by_name(other).gid, 5678U) << unknown;
+  }
+}
+
 // What root would be denied, or anybody: a file whose owner nobody can be.
 constexpr std::uint32_t no_owner = 0xffffffff;
 

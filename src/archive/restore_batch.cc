@@ -290,6 +290,9 @@ bool BatchRun::compare_existing(RestoreItem& item, const struct ::stat& status, 
 
 void BatchRun::make_special(RestoreItem& item) {
   const format::Node& node = item.node;
+  if (node.type == format::NodeType::irregular) {
+    throw Error(Errc::unsupported, "it is irregular, which is nothing that can be made");
+  }
   const std::optional<struct ::stat> status = existing(item);
   if (status && !may_overwrite(node, *status)) {
     tally_.skipped(location_of(item), 0);

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "archive/file_node.h"
@@ -84,12 +85,14 @@ std::string restore_metadata(RestoreTarget& target, const RestoreOptions& option
                              const format::Node& node) {
   const std::shared_ptr<const Fd> fd = target.open(directory);
   const std::string path = target.path_of(directory, name);
+  std::optional<Owner> owner;
+  if (options.ownership_by_name) owner = owner_by_name(node);
   if (options.xattr_excludes.empty() && options.xattr_includes.empty()) {
-    return apply_metadata(fd->get(), name, node, path);
+    return apply_metadata(fd->get(), name, node, path, owner);
   }
   format::Node selected = node;
   keep_unselected_xattrs(options, fmt::format("/proc/self/fd/{}/{}", fd->get(), name), selected);
-  return apply_metadata(fd->get(), name, selected, path);
+  return apply_metadata(fd->get(), name, selected, path, owner);
 }
 
 }  // namespace holdfast::archive

@@ -158,7 +158,8 @@ class TreeRestore {
       level.weight_bytes += sizeof(std::string) + node.name.size();
       level.names.push_back(node.name);
     }
-    if (node.type == format::NodeType::socket || node.type == format::NodeType::irregular) return;
+    // A socket means nothing without its server, and is passed over as in restic.
+    if (node.type == format::NodeType::socket) return;
     if (node.type == format::NodeType::dir) {
       if (level.has_more || (again && node.name <= level.last_name)) return;
       // At least one, or there would be no getting on.

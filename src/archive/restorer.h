@@ -37,7 +37,8 @@ struct RestoreOptions {
   PatternList excludes, includes;  // at most one is used; tested against paths inside the snapshot
   PatternList xattr_excludes, xattr_includes;
   Overwrite overwrite = Overwrite::always;
-  bool delete_extra = false;  // remove what the snapshot does not have
+  bool delete_extra = false;       // remove what the snapshot does not have
+  bool ownership_by_name = false;  // as this host has the names; see owner_by_name()
   bool sparse = false;
   bool verify = false;  // read back and compare afterwards
   bool dry_run = false;

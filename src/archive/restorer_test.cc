@@ -172,6 +172,29 @@ TEST_F(Restorer, RestoresSpecialFiles) {
   }
 }
 
+TEST_F(Restorer, SaysWhatCannotBeMade) {
+  const RestoreReport report = restore(
+      stored({TestRepository::entry("odd", format::NodeType::irregular, 0600 | 1U << 19U)}));
+  EXPECT_EQ(report.items_failed, 1U);
+  EXPECT_EQ(witness.failed.count("/odd"), 1U);
+}
+
+TEST_F(Restorer, GivesFilesToOwnersByNameWhereAsked) {
+  if (!is_root()) GTEST_SKIP() << "needs root to give files away";
+  format::Node known = repository.file("known", {"x"}), unknown = repository.file("unknown", {"x"});
+  for (format::Node* node : {&known, &unknown}) node->uid = node->gid = 1234;
+  known.user = known.group = "daemon";
+  unknown.user = unknown.group = "nobody of this name";
+  const format::Id tree = stored({known, unknown});
+  EXPECT_EQ(restore(tree).items_failed, 0U);
+  EXPECT_EQ(status_of(target / "known").st_uid, 1234U);
+  options.ownership_by_name = true;
+  EXPECT_EQ(restore(tree).items_failed, 0U);
+  EXPECT_EQ(status_of(target / "known").st_uid, 1U);
+  EXPECT_EQ(status_of(target / "known").st_gid, 1U);
+  EXPECT_EQ(status_of(target / "unknown").st_uid, 1234U);
+}
+
 TEST_F(Restorer, LinksNamesOfOneFile) {
   std::vector<format::Node> nodes;
   for (const char* name : {"a", "b", "c"}) {

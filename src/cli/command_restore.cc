@@ -32,6 +32,8 @@ constexpr std::array options{
                    "(default: always)"},
     Option{.name = "delete", .help = "remove from the target what the snapshot does not have"},
     Option{.name = "dry-run", .help = "write nothing, but show with -vv what would be done"},
+    Option{.name = "ownership-by-name",
+           .help = "give files to the users and groups that have the names of their owners here"},
     Option{.name = "sparse", .help = "leave holes where files hold zeros"},
     Option{.name = "verify", .help = "read back what was restored and compare"},
     Option{.name = "exclude-xattr",
@@ -67,6 +69,7 @@ archive::RestoreOptions restore_options(const Arguments& arguments) {
   }
   restore.overwrite = archive::parse_overwrite(arguments.value_or("overwrite", "always"));
   restore.delete_extra = arguments.flag("delete");
+  restore.ownership_by_name = arguments.flag("ownership-by-name");
   restore.sparse = arguments.flag("sparse");
   restore.verify = arguments.flag("verify");
   restore.dry_run = arguments.flag("dry-run");
