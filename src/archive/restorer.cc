@@ -42,7 +42,8 @@ struct Level {
   std::vector<std::string>
       names;  // of all entries, in order; only to delete what is not among them
   std::size_t next = 0;
-  std::size_t weight_bytes = 0;
+  std::size_t weight_bytes = 0;  // of the two lists
+  std::size_t node_bytes = 0;
   std::string last_name;  // the subdirectory visited last, when the lists were let go
   bool let_go = false;
   bool has_more = false;  // subdirectories behind those listed
@@ -88,6 +89,7 @@ class TreeRestore {
       } else {
         leave(top);
         weight_bytes_ -= top.weight_bytes;
+        nodes_bytes_ -= top.node_bytes;
         levels_.pop_back();
       }
     }
@@ -192,12 +194,17 @@ class TreeRestore {
     if (!selection.restore && !selection.descend) return;
     Level level;
     level.directory = target_.below(parent.directory, node.name);
-    if (levels_.size() == depth_max) {
+    const auto refuse = [&](const std::string& reason) {
       const std::string location = RestoreTarget::location_of(*level.directory, {});
-      tally_.failed(
-          location.substr(0, 200), "restoring",
-          Error(Errc::corrupt, fmt::format("directories are nested deeper than {}", depth_max)));
-      return;
+      tally_.failed(location.substr(0, 200), "restoring", Error(Errc::corrupt, reason));
+    };
+    if (levels_.size() == depth_max) {
+      return refuse(fmt::format("directories are nested deeper than {}", depth_max));
+    }
+    // These stay until the directory is left.
+    level.node_bytes = memory_bytes(node);
+    if (nodes_bytes_ + level.node_bytes > options_.limits.levels_bytes_max) {
+      return refuse("what it and the directories above it say of themselves is too much");
     }
     if (selection.restore) {
       anything_ = true;
@@ -205,6 +212,7 @@ class TreeRestore {
     }
     level.tree = *node.subtree;
     level.node = std::move(node);
+    nodes_bytes_ += level.node_bytes;
     enter(std::move(level));
   }
 
@@ -358,7 +366,8 @@ class TreeRestore {
   RestoreTally tally_;
   RestoreTarget target_;
   std::vector<Level> levels_;
-  std::size_t weight_bytes_ = 0;  // of levels_
+  std::size_t weight_bytes_ = 0;  // of their lists
+  std::size_t nodes_bytes_ = 0;   // of their nodes
   Links links_;                   // files whose other names may still come
   std::size_t links_bytes_ = 0;   // about what they take, but for their directories
   bool links_are_full_ = false;

@@ -346,6 +346,21 @@ TEST_F(Restorer, CountsTheDirectoriesOfFilesWithNamesToCome) {
   EXPECT_EQ(restore(stored(std::move(nodes))).items_failed, 1U);
 }
 
+// Each says little more than it may, and all are open at once.
+TEST_F(Restorer, BoundsWhatDirectoriesSayOfThemselves) {
+  format::Id tree = repository.tree({repository.file("f", {"x"})});
+  for (int i = 0; i < 30; ++i) {
+    format::Node directory = repository.directory("d", tree);
+    directory.user = std::string(1000, 'u');
+    tree = repository.tree({directory});
+  }
+  options.limits.levels_bytes_max = 20'000;
+  EXPECT_EQ(restore(stored({repository.directory("top", tree)})).items_failed, 1U);
+  EXPECT_TRUE(fs::exists(target / "top/d/d/d"));
+  options.limits.levels_bytes_max = 100'000;
+  EXPECT_EQ(restore(stored({repository.directory("top", tree)})).items_failed, 0U);
+}
+
 TEST_F(Restorer, VisitsDirectoriesInPartsWhereTheyAreTooManyAtOnce) {
   std::vector<format::Node> nodes;
   for (unsigned i = 0; i < 300; ++i) {

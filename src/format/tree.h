@@ -87,11 +87,11 @@ inline constexpr std::size_t json_padding_bytes = 64;
 [[nodiscard]] ByteView padded(Bytes& json);
 
 // Calls `visit` for each node in order. Errc::corrupt, naming the entry, for malformed JSON, a name
-// that is empty, `.`, `..`, holds a slash or NUL, is out of order or repeated, an unknown type, a
-// directory without subtree, a null id in content, a known key twice. A file without content has
-// content nullopt. Unknown keys are passed over. Nodes are visited as they are read, so an error
-// may come after some visits. `visit` may itself read trees. `json` is followed by
-// json_padding_bytes of zeros.
+// that is empty, `.`, `..`, above 4096 bytes, holds a slash or NUL, is out of order or repeated, an
+// unknown type, a directory without subtree, a null id in content, a known key twice. A file
+// without content has content nullopt. Unknown keys are passed over. Nodes are visited as they are
+// read, so an error may come after some visits. `visit` may itself read trees. `json` is followed
+// by json_padding_bytes of zeros.
 void read_tree_json(ByteView json, const std::function<void(Node&&)>& visit);
 [[nodiscard]] std::vector<Node> parse_tree(ByteView json);  // makes a padded copy if it must
 

@@ -69,6 +69,9 @@ constexpr std::array node_types{NodeType::file,   NodeType::dir,      NodeType::
                                 NodeType::dev,    NodeType::chardev,  NodeType::fifo,
                                 NodeType::socket, NodeType::irregular};
 
+// No file system has longer ones by far; paths are made of thousands of them.
+constexpr std::size_t name_bytes_max = 4096;
+
 // Where in a tree the reader is; its name in errors.
 struct TreePlace {
   std::size_t entry = 0;
@@ -242,7 +245,10 @@ class NodeReader {
     auto name = go_unquote(text_of(value));
     if (!name) fail("the quoting of its name is malformed");
     node.name = std::move(*name);
-    place_.name = node.name;
+    place_.name = node.name.substr(0, name_bytes_max);
+    if (node.name.size() > name_bytes_max) {
+      fail(fmt::format("its name has {} bytes, more than any file's", node.name.size()));
+    }
     if (node.name.empty() || node.name == "." || node.name == "..") {
       fail("its name is not one of a file");
     }

@@ -148,6 +148,11 @@ TEST(TreeReader, RefusesNamesThatLeadElsewhere) {
   }
 }
 
+TEST(TreeReader, RefusesNamesLongerThanAnyFiles) {
+  EXPECT_EQ(parse(R"({"nodes":[)" + file_named(std::string(4096, 'x')) + "]}").size(), 1U);
+  expect_corrupt(R"({"nodes":[)" + file_named(std::string(4097, 'x')) + "]}", "4097 bytes");
+}
+
 TEST(TreeReader, RefusesDisorderAndRepetition) {
   expect_corrupt(R"({"nodes":[)" + file_named("b") + "," + file_named("a") + "]}", "entry 1 \"a\"");
   expect_corrupt(R"({"nodes":[)" + file_named("a") + "," + file_named("a") + "]}", "repeats");
