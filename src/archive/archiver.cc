@@ -144,7 +144,12 @@ void SavingWalk::consider(Listing& listing, std::size_t place, Node* previous) {
     } else if (choice->type == S_IFREG) {
       consider_file(listing, place, *choice, previous);
     } else {
-      folder_->entries[place] = std::make_unique<Node>(new_node(listing, item, *choice));
+      Node node = new_node(listing, item, *choice);
+      // Odd file systems have such; nobody could make one again.
+      if (node.type == NodeType::irregular) {
+        throw Error(Errc::unsupported, fmt::format("{} is of no type that can be saved", path_));
+      }
+      folder_->entries[place] = std::make_unique<Node>(std::move(node));
     }
   });
 }

@@ -208,6 +208,7 @@ class TreeRestore {
     }
     if (selection.restore) {
       anything_ = true;
+      note_foreign(*parent.directory, node);
       if (!ensure(*level.directory)) return;
     }
     level.tree = *node.subtree;
@@ -253,8 +254,18 @@ class TreeRestore {
     return true;
   }
 
+  // Windows' file attributes and access rules, most likely. One line will do for all.
+  void note_foreign(const TargetDirectory& directory, const format::Node& node) {
+    if (node.generic_attributes.empty() || std::exchange(foreign_is_noted_, true)) return;
+    tally_.noted(
+        fmt::format("{} has attributes of another system, which cannot be restored here; "
+                    "others may have, too",
+                    RestoreTarget::location_of(directory, node.name)));
+  }
+
   void add(const std::shared_ptr<TargetDirectory>& directory, format::Node&& node) {
     anything_ = true;
+    note_foreign(*directory, node);
     batch_.weight_bytes += weight_of(node);
     RestoreItem& item = batch_.items.emplace_back(directory, std::move(node));
     // Without an inode there is no telling which files are one.
@@ -371,6 +382,7 @@ class TreeRestore {
   Links links_;                   // files whose other names may still come
   std::size_t links_bytes_ = 0;   // about what they take, but for their directories
   bool links_are_full_ = false;
+  bool foreign_is_noted_ = false;
   RestoreBatch batch_;
   bool anything_ = false;  // that the filters take was found
   bool batch_failed_ = false;

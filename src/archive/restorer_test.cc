@@ -179,6 +179,14 @@ TEST_F(Restorer, SaysWhatCannotBeMade) {
   EXPECT_EQ(witness.failed.count("/odd"), 1U);
 }
 
+TEST_F(Restorer, SaysOnceThatAttributesOfOtherSystemsAreNotRestored) {
+  format::Node one = repository.file("one", {"x"}), two = repository.file("two", {"x"});
+  one.generic_attributes = two.generic_attributes = R"({"windows.file_attributes":32})";
+  EXPECT_EQ(restore(stored({one, two})).items_failed, 0U);
+  ASSERT_EQ(witness.warnings.size(), 1U);
+  EXPECT_NE(witness.warnings[0].find("/one has attributes of another system"), std::string::npos);
+}
+
 TEST_F(Restorer, GivesFilesToOwnersByNameWhereAsked) {
   if (!is_root()) GTEST_SKIP() << "needs root to give files away";
   format::Node known = repository.file("known", {"x"}), unknown = repository.file("unknown", {"x"});
