@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <mutex>
 
 #include "base/error.h"
 
@@ -97,7 +98,11 @@ std::int32_t ask_utc_offset(std::int64_t seconds) {
 // that equal ends mean an equal day; other days are asked for again each time.
 class OffsetMemory {
  public:
-  OffsetMemory() { ::tzset(); }
+  OffsetMemory() {
+    // Once per process: it writes what other threads may be reading.
+    static std::once_flag zone_is_read;
+    std::call_once(zone_is_read, [] { ::tzset(); });
+  }
 
   std::int32_t at(std::int64_t seconds) {
     const std::int64_t day = floor_div(seconds, day_seconds);

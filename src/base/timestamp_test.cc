@@ -42,6 +42,16 @@ bool is_refused(std::string_view text) {
   return false;
 }
 
+TEST(Timestamp, ReadsTheZoneOnceForAllThreads) {
+  in_zone("EST5", [] {
+    EXPECT_EQ(local_timestamp(0, 0).utc_offset_seconds, -5 * hour);
+    ::setenv("TZ", "JST-9", 1);
+    std::thread([] {
+      EXPECT_EQ(local_timestamp(0, 0).utc_offset_seconds, -5 * hour) << "a thread read it again";
+    }).join();
+  });
+}
+
 TEST(Timestamp, PrintsRfc3339AsGoDoes) {
   EXPECT_EQ(to_rfc3339({0, 0, 0}), "1970-01-01T00:00:00Z");
   EXPECT_EQ(to_rfc3339({1, 500'000'000, 0}), "1970-01-01T00:00:01.5Z");
