@@ -71,6 +71,10 @@ class TestStorage final : public storage::Storage {
     const std::lock_guard lock(mutex_);
     files_.erase(file);
   }
+  storage::Leftovers remove_leftovers(std::chrono::seconds /*age_min*/, bool /*dry_run*/) override {
+    return {};
+  }
+  void distrust_copies() override {}
   [[nodiscard]] unsigned connections_max() const noexcept override { return 2; }
   [[nodiscard]] std::string location() const override { return "memory"; }
 

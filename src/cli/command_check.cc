@@ -69,6 +69,7 @@ void run(Invocation& invocation) {
   const Arguments& arguments = invocation.arguments();
   repo::CheckOptions check;
   check.read_data = arguments.flag("read-data");
+  check.with_cache = arguments.flag("with-cache");
   if (const auto subset = arguments.value("read-data-subset")) {
     if (check.read_data)
       throw Error(Errc::usage, "--read-data and --read-data-subset cannot be used together");
@@ -77,8 +78,7 @@ void run(Invocation& invocation) {
     check.read_data = true;
   }
   Output& output = invocation.output();
-  job::RepositoryAccess access = invocation.repository_access();
-  if (!arguments.flag("with-cache")) access.cache_directory.clear();
+  const job::RepositoryAccess access = invocation.repository_access();
   const auto progress = invocation.progress(ProgressShape::plain);
   const repo::CheckReport report = job::check_repository(invocation.job(), access, check,
                                                          progress->observer(), invocation.stop());

@@ -63,6 +63,10 @@ class LoggingStorage final : public storage::Storage {
     log_.add("remove " + std::string(storage::file_kind_name(file.kind)));
     inner_->remove(file);
   }
+  storage::Leftovers remove_leftovers(std::chrono::seconds age_min, bool dry_run) override {
+    return inner_->remove_leftovers(age_min, dry_run);
+  }
+  void distrust_copies() override { inner_->distrust_copies(); }
   [[nodiscard]] unsigned connections_max() const noexcept override {
     return inner_->connections_max();
   }

@@ -58,7 +58,9 @@ class Check {
       : repository_(repository), options_(options), observer_(observer), stop_(std::move(stop)) {}
 
   CheckReport run() {
-    const std::vector<Id> snapshots = repository_.list(FileKind::snapshot);
+    if (!options_.with_cache) repository_.storage().distrust_copies();
+    std::vector<Id> snapshots;
+    stage([&] { snapshots = list(FileKind::snapshot); });
     stage([&] { check_keys(); });
     stage([&] { check_index(); });
     stage([&] { check_packs(); });
@@ -96,6 +98,24 @@ class Check {
     report_.broken_packs.push_back(pack);
   }
 
+  // Runs `body`; damage that ends it becomes a line.
+  template <typename Body>
+  void reporting(Body&& body) {
+    try {
+      body();
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      add_error(error.message());
+    }
+  }
+
+  // None where the storage cannot list them, which is an error of the report.
+  [[nodiscard]] std::vector<Id> list(FileKind kind) {
+    std::vector<Id> ids;
+    reporting([&] { ids = repository_.list(kind); });
+    return ids;
+  }
+
   void check_keys();
   void check_index();
   void check_packs();
@@ -116,7 +136,7 @@ class Check {
 
 // Each key file is the way in for somebody.
 void Check::check_keys() {
-  for (const Id& id : repository_.list(FileKind::key)) {
+  for (const Id& id : list(FileKind::key)) {
     try {
       const Bytes text = repository_.load_unpacked(FileKind::key, id);
       static_cast<void>(format::parse_key_file(as_text(text)));
@@ -131,15 +151,14 @@ void Check::check_index() {
   const std::size_t before = report_.errors.size();
   std::uint64_t duplicates = 0;
   std::set<Id> conflicts;
-  repository_.load_index(
-      observer_, stop_,
-      [&](const Id& id, const Error& error) {
-        add_error(fmt::format("index {}: {}", id.hex(), error.message()));
-      },
-      [&](const IndexedPack& pack, BlobIndex::Added added) {
-        if (added == BlobIndex::Added::duplicate) ++duplicates;
-        if (added == BlobIndex::Added::conflict) conflicts.insert(pack.id);
-      });
+  const auto damaged = [&](const Id& id, const Error& error) {
+    add_error(fmt::format("index {}: {}", id.hex(), error.message()));
+  };
+  const auto seen = [&](const IndexedPack& pack, BlobIndex::Added added) {
+    if (added == BlobIndex::Added::duplicate) ++duplicates;
+    if (added == BlobIndex::Added::conflict) conflicts.insert(pack.id);
+  };
+  reporting([&] { repository_.load_index(observer_, stop_, damaged, seen); });
   for (const Id& pack : conflicts) {
     add_error(fmt::format("pack {}: index files name different content for it", pack.hex()));
   }
@@ -153,7 +172,7 @@ void Check::check_packs() {
   observer_.phase("checking packs");
   std::uint64_t unindexed = 0;
   file_bytes_.assign(repository_.index().pack_number_end(), no_size);
-  repository_.storage().list(FileKind::pack, [&](const FoundFile& found) {
+  const auto take = [&](const FoundFile& found) {
     const std::optional<Id> id = format::parse_id(found.file.name);
     const std::optional<std::uint32_t> number =
         id ? repository_.index().pack_number(*id) : std::nullopt;
@@ -162,7 +181,8 @@ void Check::check_packs() {
     } else {
       ++unindexed;
     }
-  });
+  };
+  reporting([&] { repository_.storage().list(FileKind::pack, take); });
   std::uint64_t mixed = 0;
   repository_.index().for_each_pack([&](std::uint32_t number, const IndexedPack& pack) {
     check_pack(pack, file_bytes_[number], mixed);

@@ -24,6 +24,7 @@ struct ReadSubset {
 struct CheckOptions {
   bool read_data = false;
   ReadSubset subset;
+  bool with_cache = false;  // trusts copies of index and snapshot files kept elsewhere
 };
 
 struct CheckReport {

@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 
+#include "base/fd.h"
 #include "format/index_file.h"
 #include "repo/test_repository.h"
+#include "storage/local.h"
+#include "storage/open.h"
 
 namespace holdfast::repo {
 namespace {
@@ -64,6 +68,46 @@ TEST(Check, FindsASoundRepositorySound) {
     EXPECT_EQ(report.packs_read, filled.test.count(FileKind::pack));
     EXPECT_TRUE(report.broken_packs.empty());
     EXPECT_FALSE(report.suggest_prune || report.suggest_repair_index);
+  }
+}
+
+// Copies of index and snapshot files kept on this machine are of no use to the next one.
+TEST(Check, SeesTheRepositoryAndNotItsCopiesInACache) {
+  Filled filled;
+  const TemporaryDirectory cache("holdfast-check");
+  const auto run = [&](bool with_cache) {
+    storage::OpenOptions wrappers;
+    wrappers.cache_directory = cache.path();
+    const auto client = Repository::open(
+        storage::wrap(std::make_unique<HookStorage>(filled.test.files), wrappers), test_password());
+    model::SilentObserver observer;
+    CheckOptions options;
+    options.with_cache = with_cache;
+    return check(*client, options, observer, {});
+  };
+  EXPECT_TRUE(run(true).sound()) << "fills the cache";
+  for (const FileKind kind : {FileKind::index, FileKind::snapshot}) {
+    const Id id = filled.test.repository->list(kind).front();
+    filled.test.flip(kind, id, 40);
+    EXPECT_TRUE(run(true).sound()) << "or this proves nothing";
+    EXPECT_TRUE(has_line(run(false).errors, id.hex())) << file_kind_name(kind);
+    filled.test.flip(kind, id, 40);
+  }
+  EXPECT_TRUE(run(false).sound());
+}
+
+TEST(Check, NamesADirectoryThatIsGone) {
+  for (const char* directory : {"index", "snapshots", "data"}) {
+    const TemporaryDirectory place("holdfast-check");
+    Repository::InitOptions init;
+    init.cost = quick_cost;
+    const auto client = Repository::init(std::make_unique<storage::LocalStorage>(place.path()),
+                                         test_password(), init);
+    model::SilentObserver observer;
+    EXPECT_TRUE(check(*client, {}, observer, {}).sound());
+    std::filesystem::remove_all(place.path() / directory);
+    const CheckReport report = check(*client, {}, observer, {});
+    EXPECT_TRUE(has_line(report.errors, (place.path() / directory).string())) << all(report);
   }
 }
 

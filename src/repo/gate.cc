@@ -70,6 +70,15 @@ void GateStorage::remove(const FileRef& file) {
   below_->remove(file);
 }
 
+storage::Leftovers GateStorage::remove_leftovers(std::chrono::seconds age_min, bool dry_run) {
+  const Pass pass(*this, FileKind::pack);
+  return below_->remove_leftovers(age_min, dry_run);
+}
+
+void GateStorage::distrust_copies() {
+  below_->distrust_copies();
+}
+
 unsigned GateStorage::connections_max() const noexcept {
   return below_->connections_max();
 }

@@ -26,6 +26,8 @@ class GateStorage final : public storage::Storage {
   void list(storage::FileKind kind,
             const std::function<void(const storage::FoundFile&)>& visit) override;
   void remove(const storage::FileRef& file) override;
+  storage::Leftovers remove_leftovers(std::chrono::seconds age_min, bool dry_run) override;
+  void distrust_copies() override;
   [[nodiscard]] unsigned connections_max() const noexcept override;
   [[nodiscard]] std::string location() const override;
 

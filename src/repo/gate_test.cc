@@ -81,5 +81,15 @@ TEST(Gate, FreesThePlaceOfACallThatFails) {
   }
 }
 
+TEST(Gate, PassesOnTheCleaningUp) {
+  auto hooks = std::make_unique<HookStorage>(std::make_shared<storage::MemoryStorage>(1));
+  hooks->on_leftovers = [](std::chrono::seconds age_min, bool dry_run) {
+    return storage::Leftovers{static_cast<std::uint64_t>(age_min.count()), dry_run ? 1U : 2U, 0};
+  };
+  GateStorage gate(std::move(hooks));
+  EXPECT_EQ(gate.remove_leftovers(std::chrono::seconds(7), true).files, 7U);
+  EXPECT_EQ(gate.remove_leftovers(std::chrono::seconds(7), false).size_bytes, 2U);
+}
+
 }  // namespace
 }  // namespace holdfast::repo

@@ -28,7 +28,9 @@ class HookStorage final : public storage::Storage {
  public:
   explicit HookStorage(std::shared_ptr<storage::MemoryStorage> below) : below_(std::move(below)) {}
 
-  std::function<void(const storage::FileRef&)> on_put, on_read, on_remove;
+  std::function<void(const storage::FileRef&)> on_put, on_read, on_remove, on_size;
+  std::function<void(storage::FileKind)> on_list;
+  std::function<storage::Leftovers(std::chrono::seconds age_min, bool dry_run)> on_leftovers;
 
   void create() override { below_->create(); }
   void put(const storage::FileRef& file, ByteView content) override {
@@ -42,16 +44,22 @@ class HookStorage final : public storage::Storage {
     below_->read(file, offset_bytes, out);
   }
   [[nodiscard]] std::optional<std::uint64_t> size_bytes(const storage::FileRef& file) override {
+    if (on_size) on_size(file);
     return below_->size_bytes(file);
   }
   void list(storage::FileKind kind,
             const std::function<void(const storage::FoundFile&)>& visit) override {
+    if (on_list) on_list(kind);
     below_->list(kind, visit);
   }
   void remove(const storage::FileRef& file) override {
     if (on_remove) on_remove(file);
     below_->remove(file);
   }
+  storage::Leftovers remove_leftovers(std::chrono::seconds age_min, bool dry_run) override {
+    return on_leftovers ? on_leftovers(age_min, dry_run) : storage::Leftovers{};
+  }
+  void distrust_copies() override {}
   [[nodiscard]] unsigned connections_max() const noexcept override {
     return below_->connections_max();
   }

@@ -132,7 +132,7 @@ void CacheStorage::replace_config(ByteView content) {
 }
 
 void CacheStorage::read(const FileRef& file, std::uint64_t offset_bytes, std::span<std::byte> out) {
-  if (!is_cached_kind(file.kind)) {
+  if (!is_cached_kind(file.kind) || !is_trusted_) {
     below_->read(file, offset_bytes, out);
     return;
   }
@@ -182,6 +182,15 @@ void CacheStorage::list(FileKind kind, const std::function<void(const FoundFile&
 void CacheStorage::remove(const FileRef& file) {
   if (is_cached_kind(file.kind)) drop(file);
   below_->remove(file);
+}
+
+Leftovers CacheStorage::remove_leftovers(std::chrono::seconds age_min, bool dry_run) {
+  return below_->remove_leftovers(age_min, dry_run);
+}
+
+void CacheStorage::distrust_copies() {
+  is_trusted_ = false;
+  below_->distrust_copies();
 }
 
 unsigned CacheStorage::connections_max() const noexcept {

@@ -5,6 +5,7 @@
 // or packs.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -33,6 +34,8 @@ class CacheStorage final : public Storage {
   [[nodiscard]] std::optional<std::uint64_t> size_bytes(const FileRef& file) override;
   void list(FileKind kind, const std::function<void(const FoundFile&)>& visit) override;
   void remove(const FileRef& file) override;
+  Leftovers remove_leftovers(std::chrono::seconds age_min, bool dry_run) override;
+  void distrust_copies() override;
   [[nodiscard]] unsigned connections_max() const noexcept override;
   [[nodiscard]] std::string location() const override;
 
@@ -44,6 +47,7 @@ class CacheStorage final : public Storage {
 
   const std::unique_ptr<Storage> below_;
   const std::filesystem::path directory_;
+  std::atomic<bool> is_trusted_{true};
 };
 
 }  // namespace holdfast::storage

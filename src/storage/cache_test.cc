@@ -33,11 +33,16 @@ class Counted final : public Storage {
     stored.list(kind, visit);
   }
   void remove(const FileRef& file) override { stored.remove(file); }
+  Leftovers remove_leftovers(std::chrono::seconds /*age_min*/, bool /*dry_run*/) override {
+    return {};
+  }
+  void distrust_copies() override { ++distrusted; }
   unsigned connections_max() const noexcept override { return 1; }
   std::string location() const override { return "counted:"; }
 
   MemoryStorage stored;
   unsigned reads = 0;
+  unsigned distrusted = 0;
 };
 
 class CacheStorageTest : public testing::Test {
@@ -109,6 +114,15 @@ TEST_F(CacheStorageTest, NeverKeepsWhatDoesNotMatchItsName) {
   below_.stored.put(index_, as_bytes("damaged!"));
   EXPECT_EQ(text_of(index_), "damaged!");
   EXPECT_FALSE(fs::exists(copy_of(index_)));
+}
+
+TEST_F(CacheStorageTest, ReadsNoCopyOnceCopiesAreDistrusted) {
+  storage_.put(index_, as_bytes("an index"));
+  below_.stored.overwrite(index_, as_bytes("an Index"));
+  EXPECT_EQ(text_of(index_), "an index");
+  storage_.distrust_copies();
+  EXPECT_EQ(text_of(index_), "an Index");
+  EXPECT_EQ(below_.distrusted, 1U) << "there may be another cache below";
 }
 
 TEST_F(CacheStorageTest, RemovesTheCopyWithTheFile) {

@@ -72,6 +72,14 @@ void LimitStorage::remove(const FileRef& file) {
   below_->remove(file);
 }
 
+Leftovers LimitStorage::remove_leftovers(std::chrono::seconds age_min, bool dry_run) {
+  return below_->remove_leftovers(age_min, dry_run);
+}
+
+void LimitStorage::distrust_copies() {
+  below_->distrust_copies();
+}
+
 unsigned LimitStorage::connections_max() const noexcept {
   return below_->connections_max();
 }

@@ -13,11 +13,13 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <vector>
 
 #include "base/c_handle.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/timestamp.h"
 #include "storage/layout.h"
 
 namespace holdfast::storage {
@@ -53,6 +55,43 @@ class TemporaryFile {
   int directory_;
   std::string name_;
 };
+
+// Whether restic or this driver gives such a name to a file until it is complete: the final name,
+// then "-tmp-" and a random number; restic's SFTP driver says "-restic-temp-".
+bool is_leftover_name(std::string_view name) noexcept {
+  constexpr std::size_t digits_of_id = 64;
+  constexpr std::string_view config = "config";
+  if (name.starts_with(config)) {
+    name.remove_prefix(config.size());
+  } else if (is_file_name(name.substr(0, digits_of_id))) {
+    name.remove_prefix(digits_of_id);
+  } else {
+    return false;
+  }
+  for (const std::string_view infix : {"-tmp-", "-restic-temp-"}) {
+    if (!name.starts_with(infix) || name.size() == infix.size()) continue;
+    return name.find_first_not_of("0123456789abcdef", infix.size()) == std::string_view::npos;
+  }
+  return false;
+}
+
+// Calls `visit` with the directory's descriptor and each name in it. False if it is not there.
+bool for_each_name(const std::string& path, const std::function<void(int, const char*)>& visit) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return false;
+  if (!fd) throw system_error(errno, fmt::format("cannot list {}", path));
+  const CHandle<DIR, &::closedir> entries(::fdopendir(fd.get()));
+  if (!entries) throw system_error(errno, fmt::format("cannot list {}", path));
+  const int directory = fd.release();  // owned by `entries` now
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(entries.get());
+    if (entry == nullptr) break;
+    visit(directory, entry->d_name);
+  }
+  if (errno != 0) throw system_error(errno, fmt::format("cannot list {}", path));
+  return true;
+}
 
 // Makes one directory; it is no error if it is there, and none if a link to one is there.
 void make_directory(const std::filesystem::path& path, unsigned mode) {
@@ -227,10 +266,13 @@ LocalStorage::SharedFd LocalStorage::directory(const std::string& relative, cons
   };
   Fd fd = open_directory();
   if (!fd && errno == ENOENT && !relative.empty()) {
-    // A repository copied by other tools may lack its empty directories; its root must be there.
+    // A repository copied by other tools may lack directories of packs or that of locks; its root
+    // must be there.
     const std::size_t slash = relative.find('/');
+    const std::string top = relative.substr(0, slash);
+    if (top != kind_directory(FileKind::lock)) check_directory(top);
     if (slash != std::string::npos) {
-      make_directory(root_ / relative.substr(0, slash), wanted.directory);
+      make_directory(root_ / top, wanted.directory);
     }
     make_directory(path, wanted.directory);
     fd = open_directory();
@@ -299,6 +341,18 @@ std::optional<std::uint64_t> LocalStorage::size_bytes(const FileRef& file) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+void LocalStorage::check_directory(std::string_view name) const {
+  struct stat status {};
+  const std::filesystem::path path = root_ / name;
+  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return;
+  if (::stat((root_ / "config").c_str(), &status) != 0) return;
+  throw Error(Errc::corrupt,
+              fmt::format("the repository's directory {} is not there", path.string()))
+      .set_hint(
+          "Bring it back from a copy of the repository. Only if no such file was ever stored, make "
+          "it anew with `mkdir`.");
+}
+
 void LocalStorage::list(FileKind kind, const std::function<void(const FoundFile&)>& visit) {
   if (kind == FileKind::config) {
     const FileRef config;
@@ -306,45 +360,76 @@ void LocalStorage::list(FileKind kind, const std::function<void(const FoundFile&
     return;
   }
   const std::string relative(kind_directory(kind));
-  if (kind != FileKind::pack) {
-    list_directory(kind, relative, visit);
-    return;
+  bool is_there = false;
+  if (kind == FileKind::pack) {
+    for (unsigned number = 0; number < 256; ++number) {
+      if (list_directory(kind, relative + "/" + two_digits(number), visit)) is_there = true;
+    }
+  } else {
+    is_there = list_directory(kind, relative, visit);
   }
-  for (unsigned number = 0; number < 256; ++number) {
-    list_directory(kind, relative + "/" + two_digits(number), visit);
-  }
+  // Without locks, nobody holds one; whoever takes one makes the directory.
+  if (!is_there && kind != FileKind::lock) check_directory(relative);
 }
 
-void LocalStorage::list_directory(FileKind kind, const std::string& relative,
+bool LocalStorage::list_directory(FileKind kind, const std::string& relative,
                                   const std::function<void(const FoundFile&)>& visit) {
   const std::string path = (root_ / relative).string();
-  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return;
-  if (!fd) throw system_error(errno, fmt::format("cannot list {}", path));
-  const CHandle<DIR, &::closedir> entries(::fdopendir(fd.get()));
-  if (!entries) throw system_error(errno, fmt::format("cannot list {}", path));
-  const int directory = fd.release();  // owned by `entries` now
-
   // Collected first, so that `visit` may remove what it is shown.
   std::vector<FoundFile> found;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(entries.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
+  const bool is_there = for_each_name(path, [&](int directory, const char* entry) {
+    const std::string_view name = entry;
     // A pack in another directory than its own would not be found when it is read.
-    if (!is_file_name(name)) continue;
-    if (kind == FileKind::pack && !relative.ends_with(name.substr(0, 2))) continue;
+    if (!is_file_name(name)) return;
+    if (kind == FileKind::pack && !relative.ends_with(name.substr(0, 2))) return;
     struct stat status {};
-    if (::fstatat(directory, entry->d_name, &status, 0) != 0) {
-      if (errno == ENOENT) continue;  // removed since
+    std::uint64_t size_bytes = 0;
+    if (::fstatat(directory, entry, &status, 0) == 0) {
+      if (!S_ISREG(status.st_mode)) return;
+      size_bytes = static_cast<std::uint64_t>(status.st_size);
+    } else if (errno != ENOENT) {
       throw system_error(errno, fmt::format("cannot look at {}/{}", path, name));
+    } else if (::fstatat(directory, entry, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+               !S_ISLNK(status.st_mode)) {
+      return;  // removed since
     }
-    if (!S_ISREG(status.st_mode)) continue;
-    found.push_back({FileRef{kind, std::string(name)}, static_cast<std::uint64_t>(status.st_size)});
-  }
-  if (errno != 0) throw system_error(errno, fmt::format("cannot list {}", path));
+    // A link whose file is away (another disk, git-annex) is shown as empty: were it passed over,
+    // what a snapshot needs would count as unused.
+    found.push_back({FileRef{kind, std::string(name)}, size_bytes});
+  });
   for (const FoundFile& file : found) visit(file);
+  return is_there;
+}
+
+Leftovers LocalStorage::remove_leftovers(std::chrono::seconds age_min, bool dry_run) {
+  const std::int64_t written_before = system_clock().now().seconds - age_min.count();
+  Leftovers leftovers;
+  sweep_directory("", written_before, dry_run, leftovers);
+  for (const FileKind kind : all_file_kinds()) {
+    if (kind == FileKind::config || kind == FileKind::pack) continue;
+    sweep_directory(std::string(kind_directory(kind)), written_before, dry_run, leftovers);
+  }
+  const std::string packs(kind_directory(FileKind::pack));
+  for (unsigned number = 0; number < 256; ++number) {
+    sweep_directory(packs + "/" + two_digits(number), written_before, dry_run, leftovers);
+  }
+  return leftovers;
+}
+
+void LocalStorage::sweep_directory(const std::string& relative, std::int64_t written_before,
+                                   bool dry_run, Leftovers& leftovers) {
+  for_each_name((root_ / relative).string(), [&](int directory, const char* name) {
+    if (!is_leftover_name(name)) return;
+    struct stat status {};
+    if (::fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;  // gone since
+    if (!S_ISREG(status.st_mode) || status.st_mtim.tv_sec >= written_before) return;
+    if (!dry_run && ::unlinkat(directory, name, 0) != 0) {
+      if (errno != ENOENT) ++leftovers.kept;
+      return;
+    }
+    ++leftovers.files;
+    leftovers.size_bytes += static_cast<std::uint64_t>(status.st_size);
+  });
 }
 
 void LocalStorage::remove(const FileRef& file) {

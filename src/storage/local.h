@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A repository in a directory of this machine, written as restic's local backend writes it.
 //
-// It does not decide whether a repository is there: a missing directory holds no files.
+// It does not decide whether a repository is there: where no config file is, a missing directory
+// holds no files.
 #pragma once
 
 #include <atomic>
@@ -50,6 +51,8 @@ class LocalStorage final : public Storage {
   // Removing a key, index or snapshot is forced to the disk as well, because what is removed after
   // it (packs no index names) must not be gone while the file that named it comes back.
   void remove(const FileRef& file) override;
+  Leftovers remove_leftovers(std::chrono::seconds age_min, bool dry_run) override;
+  void distrust_copies() override {}
   [[nodiscard]] unsigned connections_max() const noexcept override { return connections_; }
   [[nodiscard]] std::string location() const override { return root_.string(); }
 
@@ -71,8 +74,14 @@ class LocalStorage final : public Storage {
   void store(const FileRef& file, ByteView content, bool replaces);
   void place(int directory, const char* temporary, const char* name, const std::string& path);
   void sync_directory(int directory, const std::string& path);
-  void list_directory(FileKind kind, const std::string& relative,
+  // Throws Errc::corrupt if a repository is here and lacks this directory, which every one has.
+  // Were it taken for empty, a prune would remove all that lost snapshots need.
+  void check_directory(std::string_view name) const;
+  // False if there is no such directory.
+  bool list_directory(FileKind kind, const std::string& relative,
                       const std::function<void(const FoundFile&)>& visit);
+  void sweep_directory(const std::string& relative, std::int64_t written_before, bool dry_run,
+                       Leftovers& leftovers);
 
   const std::filesystem::path root_;  // absolute
   const unsigned connections_;

@@ -80,13 +80,13 @@ TEST_F(LocalStorageTest, LetsTheGroupReadWhereItMayReadTheConfig) {
   storage_.create();
   storage_.put(FileRef{}, as_bytes("config"));
   ASSERT_EQ(::chmod((root_ / "config").c_str(), 0440), 0);
-  fs::remove(root_ / "index");
+  fs::remove(root_ / "locks");
   LocalStorage shared(root_);
   const mode_t mask = ::umask(0);
-  shared.put(index_file, as_bytes("index"));
+  shared.put({FileKind::lock, name}, as_bytes("lock"));
   ::umask(mask);
-  EXPECT_EQ(mode_of(root_ / "index" / name), 0440U);
-  EXPECT_EQ(mode_of(root_ / "index"), 0770U);
+  EXPECT_EQ(mode_of(root_ / "locks" / name), 0440U);
+  EXPECT_EQ(mode_of(root_ / "locks"), 0770U);
 }
 
 TEST_F(LocalStorageTest, SyncsFileAndDirectoryOfEveryPut) {
@@ -150,6 +150,105 @@ TEST_F(LocalStorageTest, MakesMissingSubdirectoriesAnew) {
   storage_.put(pack, as_bytes("anew"));
   storage_.put({FileKind::pack, std::string(64, 'e')}, as_bytes("other"));
   EXPECT_EQ(count_files(root_ / "data"), 2U);
+}
+
+TEST_F(LocalStorageTest, NeverTakesALostDirectoryForAnEmptyOne) {
+  storage_.create();
+  storage_.put(FileRef{}, as_bytes("config"));
+  for (const auto& [kind, directory] :
+       std::vector<std::pair<FileKind, std::string>>{{FileKind::key, "keys"},
+                                                     {FileKind::index, "index"},
+                                                     {FileKind::snapshot, "snapshots"},
+                                                     {FileKind::pack, "data"}}) {
+    LocalStorage storage(root_);
+    EXPECT_NO_THROW(storage.list(kind, [](const FoundFile&) {}));
+    fs::remove_all(root_ / directory);
+    const std::string path = (root_ / directory).string();
+    EXPECT_EQ(code_of([&] { storage.list(kind, [](const FoundFile&) {}); }, path), Errc::corrupt);
+    EXPECT_EQ(code_of([&] { storage.put({kind, name}, as_bytes("x")); }, path), Errc::corrupt);
+    EXPECT_FALSE(fs::exists(root_ / directory)) << "made anew, it would hide the loss";
+    storage.create();
+  }
+  fs::remove_all(root_ / "locks");
+  storage_.list(FileKind::lock, [](const FoundFile&) { ADD_FAILURE() << "a lock out of nothing"; });
+  storage_.put({FileKind::lock, name}, as_bytes("lock"));
+}
+
+TEST_F(LocalStorageTest, ShowsALinkToNothingAsAnEmptyFile) {
+  storage_.create();
+  fs::create_symlink("/nowhere/at/all", root_ / "snapshots" / name);
+  unsigned shown = 0;
+  storage_.list(FileKind::snapshot, [&](const FoundFile& found) {
+    EXPECT_EQ(found.file.name, name);
+    EXPECT_EQ(found.size_bytes, 0U);
+    ++shown;
+  });
+  EXPECT_EQ(shown, 1U);
+}
+
+// Writes a file that was last changed so long ago.
+void plant(const fs::path& path, std::chrono::hours age) {
+  std::ofstream(path) << "half";
+  fs::last_write_time(path, fs::file_time_type::clock::now() - age);
+}
+
+TEST_F(LocalStorageTest, RemovesOldTemporaryFilesOfInterruptedWrites) {
+  storage_.create();
+  storage_.put(pack, as_bytes("pack"));
+  const std::vector<std::string> old = {"config-tmp-4711",
+                                        "index/" + name + "-tmp-0123456789abcdef",
+                                        "keys/" + name + "-tmp-12345",
+                                        "locks/" + name + "-tmp-12345",
+                                        "snapshots/" + name + "-restic-temp-00ff",
+                                        "data/3f/" + name + "-tmp-987654321"};
+  for (const std::string& path : old) plant(root_ / path, std::chrono::hours(25));
+  const std::vector<std::string> others = {
+      "index/" + name + "-tmp-", "index/" + name + "-tmp-x",          "index/" + name + ".tmp",
+      "index/notes-tmp-12",      "data/3f/" + name + "-tmp-1 (copy)", "config-tmp-backup",
+  };
+  for (const std::string& path : others) plant(root_ / path, std::chrono::hours(25));
+  plant(root_ / "data/3f" / (name + "-tmp-1"), std::chrono::hours(23));  // perhaps under way
+  fs::create_directory(root_ / "index" / (name + "-tmp-2"));
+  const std::size_t before = count_files(root_);
+  for (const FileKind kind : all_file_kinds()) {
+    storage_.list(kind, [&](const FoundFile& found) { EXPECT_EQ(found.file, pack); });
+  }
+
+  const Leftovers counted = storage_.remove_leftovers(std::chrono::hours(24), true);
+  EXPECT_EQ(counted.files, old.size());
+  EXPECT_EQ(counted.size_bytes, 4 * old.size());
+  EXPECT_EQ(count_files(root_), before);
+  const Leftovers removed = storage_.remove_leftovers(std::chrono::hours(24), false);
+  EXPECT_EQ(removed.files, old.size());
+  EXPECT_EQ(removed.kept, 0U);
+  EXPECT_EQ(count_files(root_), before - old.size());
+  for (const std::string& path : old) EXPECT_FALSE(fs::exists(root_ / path)) << path;
+  EXPECT_EQ(storage_.remove_leftovers(std::chrono::hours(24), false).files, 0U);
+}
+
+TEST_F(LocalStorageTest, CountsTemporaryFilesThatItMayNotRemove) {
+  storage_.create();
+  plant(root_ / "index" / (name + "-tmp-1"), std::chrono::hours(25));
+  for (const fs::path& path : {temporary_.path(), root_, root_ / "index"}) {
+    ASSERT_EQ(::chmod(path.c_str(), 0555), 0);
+  }
+  for (const char* path : {"keys", "locks", "snapshots", "data"}) {
+    ASSERT_EQ(::chmod((root_ / path).c_str(), 0755), 0);
+  }
+  for (const auto& entry : fs::directory_iterator(root_ / "data")) {
+    ASSERT_EQ(::chmod(entry.path().c_str(), 0755), 0);
+  }
+  EXPECT_EXIT(
+      {
+        if (::geteuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) ::_exit(9);
+        LocalStorage denied(root_);
+        const Leftovers found = denied.remove_leftovers(std::chrono::hours(24), false);
+        ::_exit(found.files == 0 && found.kept == 1 ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+  for (const fs::path& path : {temporary_.path(), root_, root_ / "index"}) {
+    ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
+  }
 }
 
 TEST_F(LocalStorageTest, RefusesARootThatIsNoDirectory) {

@@ -21,6 +21,10 @@ class MemoryStorage final : public Storage {
   [[nodiscard]] std::optional<std::uint64_t> size_bytes(const FileRef& file) override;
   void list(FileKind kind, const std::function<void(const FoundFile&)>& visit) override;
   void remove(const FileRef& file) override;
+  Leftovers remove_leftovers(std::chrono::seconds /*age_min*/, bool /*dry_run*/) override {
+    return {};
+  }
+  void distrust_copies() override {}
   [[nodiscard]] unsigned connections_max() const noexcept override { return connections_; }
   [[nodiscard]] std::string location() const override { return "memory:"; }
 

@@ -55,11 +55,12 @@ std::unique_ptr<Storage> wrap(std::unique_ptr<Storage> driver, const OpenOptions
         std::move(storage),
         Rates{options.upload_bytes_per_second_max, options.download_bytes_per_second_max}, pacing);
   }
-  // Above the limit: what comes from the local disk does not use the line the limit is there for.
+  // The order and its reasons: docs/adr/0005-retrying-is-done-below-the-cache.md.
+  storage = std::make_unique<RetryStorage>(std::move(storage), pacing);
   if (!options.cache_directory.empty()) {
     storage = std::make_unique<CacheStorage>(std::move(storage), options.cache_directory / key);
   }
-  return std::make_unique<RetryStorage>(std::move(storage), pacing);
+  return storage;
 }
 
 std::unique_ptr<Storage> open(std::string_view location, const OpenOptions& options) {

@@ -112,6 +112,17 @@ void RetryStorage::remove(const FileRef& file) {
   attempt(Effect::writes, "removing " + display(file), [&](unsigned) { below_->remove(file); });
 }
 
+Leftovers RetryStorage::remove_leftovers(std::chrono::seconds age_min, bool dry_run) {
+  Leftovers leftovers;
+  attempt(Effect::writes, "removing what interrupted writes have left",
+          [&](unsigned) { leftovers = below_->remove_leftovers(age_min, dry_run); });
+  return leftovers;
+}
+
+void RetryStorage::distrust_copies() {
+  below_->distrust_copies();
+}
+
 unsigned RetryStorage::connections_max() const noexcept {
   return below_->connections_max();
 }

@@ -40,6 +40,8 @@ class RetryStorage final : public Storage {
   [[nodiscard]] std::optional<std::uint64_t> size_bytes(const FileRef& file) override;
   void list(FileKind kind, const std::function<void(const FoundFile&)>& visit) override;
   void remove(const FileRef& file) override;
+  Leftovers remove_leftovers(std::chrono::seconds age_min, bool dry_run) override;
+  void distrust_copies() override;
   [[nodiscard]] unsigned connections_max() const noexcept override;
   [[nodiscard]] std::string location() const override;
 

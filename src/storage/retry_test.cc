@@ -54,10 +54,16 @@ class Stubborn final : public Storage {
     fail();
     stored.remove(file);
   }
+  Leftovers remove_leftovers(std::chrono::seconds /*age_min*/, bool /*dry_run*/) override {
+    fail();
+    return {.files = 1, .size_bytes = 2, .kept = 3};
+  }
+  void distrust_copies() override { ++distrusted; }
   unsigned connections_max() const noexcept override { return 1; }
   std::string location() const override { return "stubborn:"; }
 
   MemoryStorage stored;
+  unsigned distrusted = 0;
   unsigned failures_left = 0;
   unsigned failures = 0;
   Errc code = Errc::unavailable;

@@ -6,6 +6,7 @@
 // driver passes tests/contract/storage_contract.h before it is merged.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -42,6 +43,13 @@ struct FoundFile {
   std::uint64_t size_bytes = 0;
 };
 
+// What interrupted put() calls, of this or any other client, have left behind.
+struct Leftovers {
+  std::uint64_t files = 0;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t kept = 0;  // more of them, which could not be removed
+};
+
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -67,11 +75,20 @@ class Storage {
 
   // Calls `visit` once per file of `kind`, in no particular order, on the calling thread. Files
   // whose names are not 64 lower-case hex digits (temporary files, .DS_Store) are passed over.
-  // `visit` may call this storage, remove() included.
+  // `visit` may call this storage, remove() included. Errc::corrupt if there is a config file and
+  // the place for keys, index files, snapshots or packs is gone: it must not be taken for empty.
   virtual void list(FileKind kind, const std::function<void(const FoundFile&)>& visit) = 0;
 
   // Removes the file; it is no error if it is gone already.
   virtual void remove(const FileRef& file) = 0;
+
+  // Removes the temporary files that nobody has written to for `age_min`; a dry run only counts
+  // them. No listing shows them. For whoever holds the exclusive lock: no upload is under way then.
+  virtual Leftovers remove_leftovers(std::chrono::seconds age_min, bool dry_run) = 0;
+
+  // From now on every content comes from where the repository is, never from a copy kept
+  // elsewhere: a check must see what a restore on another machine will see.
+  virtual void distrust_copies() = 0;
 
   // How many calls may run at once; all of the above are safe from that many threads.
   [[nodiscard]] virtual unsigned connections_max() const noexcept = 0;

@@ -289,6 +289,14 @@ void FaultStorage::remove(const FileRef& file) {
   });
 }
 
+storage::Leftovers FaultStorage::remove_leftovers(std::chrono::seconds age_min, bool dry_run) {
+  return below_->remove_leftovers(age_min, dry_run);
+}
+
+void FaultStorage::distrust_copies() {
+  below_->distrust_copies();
+}
+
 unsigned FaultStorage::connections_max() const noexcept {
   return below_->connections_max();
 }
