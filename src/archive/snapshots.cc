@@ -203,8 +203,10 @@ std::vector<SnapshotGroup> group_snapshots(std::vector<Snapshot> snapshots,
   return result;
 }
 
-format::Id save_snapshot(repo::Repository& repository, const format::SnapshotFile& snapshot) {
-  return repository.save_unpacked(storage::FileKind::snapshot, format::to_json(snapshot));
+format::Id save_snapshot(repo::Repository& repository, const repo::Lock* lock,
+                         const format::SnapshotFile& snapshot) {
+  return repo::save_under_lock(repository, lock, storage::FileKind::snapshot,
+                               format::to_json(snapshot));
 }
 
 }  // namespace holdfast::archive

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "format/snapshot_file.h"
+#include "repo/lock.h"
 #include "repo/repository.h"
 
 namespace holdfast::archive {
@@ -68,6 +69,9 @@ struct SnapshotGroup {
 [[nodiscard]] std::vector<SnapshotGroup> group_snapshots(std::vector<Snapshot> snapshots,
                                                          std::string_view group_by);
 
-format::Id save_snapshot(repo::Repository& repository, const format::SnapshotFile& snapshot);
+// Under the lock of the run that stored what the snapshot needs, see repo::save_under_lock(); null
+// only for a repository nobody else can see.
+format::Id save_snapshot(repo::Repository& repository, const repo::Lock* lock,
+                         const format::SnapshotFile& snapshot);
 
 }  // namespace holdfast::archive

@@ -45,7 +45,7 @@ class Snapshots : public testing::Test {
     newest_of_b = save(snapshot("2026-01-02T00:00:00Z", "b", {"/home"}, {"x", "y"}));
   }
   format::Id save(const format::SnapshotFile& file) {
-    return save_snapshot(repository.get(), file);
+    return save_snapshot(repository.get(), nullptr, file);
   }
   FoundSnapshot find(std::string_view text, const SnapshotFilter& filter = {}) {
     return find_snapshot(repository.get(), text, filter);

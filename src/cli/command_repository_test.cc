@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 
 #include "cli/test_world.h"
@@ -202,6 +203,42 @@ TEST_F(RepositoryVerbs, PruneTellsWhatItDid) {
   EXPECT_EQ(world.run({"prune", "--no-lock"}).exit_code, 1);
   EXPECT_EQ(world.run({"prune", "--unsafe-recover-no-free-space", "wrong"}).exit_code, 1);
   EXPECT_EQ(world.run({"prune", "--repack-uncompressed", "--compression", "off"}).exit_code, 1);
+}
+
+TEST_F(RepositoryVerbs, PruneRemovesWhatInterruptedRunsHaveLeft) {
+  fill();
+  const fs::path left = fs::path(world.path("repository")) / "data" / "3f" /
+                        ("3f" + std::string(62, '0') + "-tmp-1234567890");
+  world.write("repository/data/3f/" + left.filename().string(), "half a pack");
+  fs::last_write_time(left, fs::file_time_type::clock::now() - std::chrono::hours(30));
+  const std::string planned = world.done({"prune", "-n"}).output;
+  EXPECT_NE(planned.find("temporary files of interrupted writes to remove: 1 (11 B)"),
+            std::string::npos)
+      << planned;
+  EXPECT_TRUE(fs::exists(left));
+  const std::string done = world.done({"prune"}).output;
+  EXPECT_NE(done.find("temporary files of interrupted writes removed: 1 (11 B)"), std::string::npos)
+      << done;
+  EXPECT_FALSE(fs::exists(left));
+  const Json json = world.done({"prune", "--json"}).message("summary");
+  EXPECT_EQ(json.at("leftovers").at("files").as_uint(), 0U);
+}
+
+TEST_F(RepositoryVerbs, SayWhichDirectoryOfTheRepositoryIsGone) {
+  fill();
+  const fs::path repository = world.path("repository");
+  for (const char* directory : {"snapshots", "index", "keys"}) {
+    fs::rename(repository / directory, repository / "away");
+    for (const char* verb : {"snapshots", "prune", "check"}) {
+      if (directory == std::string("index") && verb == std::string("snapshots")) continue;
+      const Outcome outcome = world.run({verb});
+      EXPECT_EQ(outcome.exit_code, 1) << verb << " without " << directory;
+      const std::string text = outcome.output + outcome.errors;
+      EXPECT_NE(text.find((repository / directory).string()), std::string::npos) << text;
+    }
+    fs::rename(repository / "away", repository / directory);
+  }
+  world.done({"check"});
 }
 
 TEST_F(RepositoryVerbs, KeysComeAndGo) {

@@ -100,6 +100,11 @@ void print_text(Output& output, const repo::PruneReport& report, const Sums& sum
   output.detail(fmt::format("packs: {} kept, {} packed anew, {} removed, {} unreferenced removed",
                             report.packs_kept, report.packs_repacked, report.packs_removed,
                             report.packs_unreferenced));
+  if (report.leftover_files > 0) {
+    output.message(fmt::format("temporary files of interrupted writes {}: {} ({})",
+                               dry_run ? "to remove" : "removed", report.leftover_files,
+                               format_bytes(report.leftover_bytes)));
+  }
 }
 
 }  // namespace
@@ -132,6 +137,8 @@ void print_prune_report(Output& output, const repo::PruneReport& report, bool dr
   line.set("blobs", blobs_json(report, sums));
   line.set("bytes", bytes_json(report, sums));
   line.set("packfiles", packs_json(report));
+  line.set("leftovers",
+           Json::object().set("files", report.leftover_files).set("bytes", report.leftover_bytes));
   output.json_line(line);
 }
 

@@ -281,8 +281,7 @@ format::Id save_proof(const Environment& environment, const RepositoryAccess& ac
   snapshot.gid = environment.gid;
   snapshot.tags = {std::string(proof_tag), proof_tag_of(report.tree)};
   snapshot.program_version = program_version_text();
-  if (opened.lock) opened.lock->check();
-  return archive::save_snapshot(repository, snapshot);
+  return archive::save_snapshot(repository, opened.lock.get(), snapshot);
 }
 
 }  // namespace

@@ -86,8 +86,7 @@ struct Run {
     if (report.dry_run) return;
     if (stop.stop_requested())
       throw Error(Errc::cancelled, "interrupted before the snapshot was written");
-    if (opened.lock) opened.lock->check();
-    report.snapshot = archive::save_snapshot(*opened.repository, snapshot);
+    report.snapshot = archive::save_snapshot(*opened.repository, opened.lock.get(), snapshot);
   }
 
   const Environment& environment;
@@ -167,7 +166,7 @@ FilesBackupReport backup_files(const Environment& environment, const RepositoryA
     observer.note("no parent snapshot found, will read all files");
   }
   observer.phase("load index files");
-  repository.load_index(observer);
+  repository.load_index_for_writing(observer);
 
   repo::BlobWriter writer(repository, make_writer_options(environment, access, report.dry_run),
                           run.opened.lock.get());
@@ -201,7 +200,7 @@ FilesBackupReport backup_stream(const Environment& environment, const Repository
   repo::Repository& repository = *run.opened.repository;
   format::SnapshotFile snapshot = new_snapshot(environment, options.labels, run.begun, {path});
   observer.phase("load index files");
-  repository.load_index(observer);
+  repository.load_index_for_writing(observer);
   repo::BlobWriter writer(repository, make_writer_options(environment, access, report.dry_run),
                           run.opened.lock.get());
 

@@ -20,7 +20,7 @@ class Forget : public JobTest {
     snapshot.paths = {path};
     snapshot.tree = format::id_of(as_bytes(tree));
     snapshot.tags = tags;
-    return archive::save_snapshot(*opened.repository, snapshot);
+    return archive::save_snapshot(*opened.repository, opened.lock.get(), snapshot);
   }
   // A proof that a drill of this tree passed.
   format::Id prove(int day, std::string_view tree) {

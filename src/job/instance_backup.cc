@@ -467,7 +467,7 @@ InstanceBackupReport back_up(const Environment& environment, const RepositoryAcc
   locked.no_lock = false;  // whoever writes locks, as in restic
   OpenedRepository opened = open_repository(environment, locked, LockMode::shared, stop);
   repo::Repository& repository = *opened.repository;
-  const LastBackup last = load_last_backup(repository, instance.name, observer);
+  const LastBackup last = load_last_backup(repository, instance.name, true, observer);
   const Survey survey = survey_instance(environment, instance, last.manifest(), options.acceptances,
                                         observer, last.failure());
   refuse_blockers(survey.findings);
@@ -496,8 +496,7 @@ InstanceBackupReport back_up(const Environment& environment, const RepositoryAcc
   snapshot.program_version = copy.manifest().program_version;
   snapshot.summary = summary_of(sink, copy.manifest(), snapshot.time, environment.clock->now());
   if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
-  if (opened.lock) opened.lock->check();
-  report.snapshot = archive::save_snapshot(repository, snapshot);
+  report.snapshot = archive::save_snapshot(repository, opened.lock.get(), snapshot);
   report.manifest = std::move(copy.manifest());
   report.summary = *snapshot.summary;
   report.stopped_ms = copy.stopped_ms();

@@ -42,7 +42,7 @@ LastBackup last_backup(const Environment& environment, const RepositoryAccess* a
   }
   try {
     OpenedRepository opened = open_repository(environment, *access, LockMode::shared, stop);
-    return load_last_backup(*opened.repository, instance.name, observer);
+    return load_last_backup(*opened.repository, instance.name, false, observer);
   } catch (const Error& error) {
     // A wrong password may be asked for again, and an interrupted run is none that found something.
     if (error.code() == Errc::cancelled || error.code() == Errc::wrong_password) throw;

@@ -22,11 +22,15 @@ void resume_first(const Environment& environment, const model::Instance& instanc
       .set_hint("Mend it by hand, then run `holdfast resume`.");
 }
 
-LastBackup load_last_backup(repo::Repository& repository, std::string_view instance,
+LastBackup load_last_backup(repo::Repository& repository, std::string_view instance, bool will_write,
                             model::Observer& observer) {
   LastBackup last;
   auto snapshots = instance_snapshots(archive::load_snapshots(repository), instance);
-  repository.load_index(observer);
+  if (will_write) {
+    repository.load_index_for_writing(observer);
+  } else {
+    repository.load_index(observer);
+  }
   if (snapshots.empty()) return last;
   last.snapshot = std::move(snapshots[0]);
   try {

@@ -17,7 +17,7 @@ class Snapshots : public JobTest {
     snapshot.hostname = host;
     snapshot.paths = {path};
     snapshot.tree = format::id_of({});
-    return archive::save_snapshot(*opened.repository, snapshot);
+    return archive::save_snapshot(*opened.repository, opened.lock.get(), snapshot);
   }
   std::vector<archive::SnapshotGroup> list(const SnapshotsOptions& options) {
     return list_snapshots(environment, access, options, stop);

@@ -152,7 +152,7 @@ class InstanceTest : public ::testing::Test {
     found.file.tree = rewrite(repository, writer, found.file.tree, directory, change);
     writer.finish();
     found.file.time.seconds += 60;
-    return archive::save_snapshot(repository, found.file);
+    return archive::save_snapshot(repository, nullptr, found.file);
   }
 
   // A file's content for falsify(): `node` then holds `text`.

@@ -367,10 +367,9 @@ void BlobWriter::State::write_index(bool only_if_due) {
     if (pending.empty() || (only_if_due && !index_is_due())) return;
     packs = pending;
   }
-  if (lock != nullptr) lock->check();
   std::string json;
   format::append_index_json(json, packs);
-  static_cast<void>(repository.save_unpacked(FileKind::index, json));
+  static_cast<void>(save_under_lock(repository, lock, FileKind::index, json));
   const std::lock_guard lock_state(mutex);
   // Others may have stored packs meanwhile; they lie behind the ones just named.
   pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(packs.size()));

@@ -55,8 +55,8 @@ class BlobWriter {
                                                       unsigned connections,
                                                       std::size_t blob_bytes_max) noexcept;
 
-  // `lock` may be null only for a dry run or a repository nobody else can see; it is checked before
-  // an index file is written.
+  // `lock` may be null only for a dry run or a repository nobody else can see; index files
+  // are saved under it.
   BlobWriter(Repository& repository, const WriterOptions& options, Lock* lock);
   ~BlobWriter();  // without finish(): stops, and names what is stored in a last index file
   BlobWriter(const BlobWriter&) = delete;

@@ -432,5 +432,25 @@ TEST(BlobWriter, RefusesPackSizesTheFormatDoesNotKnow) {
   }
 }
 
+// The machine slept, another took the lock for stale and pruned: the packs of this run are gone.
+TEST(BlobWriter, NamesNothingInAnIndexOnceItsLockIsLost) {
+  TestRepository test;
+  LockOptions lock_options;
+  lock_options.times.settle = std::chrono::milliseconds(1);
+  const auto lock = Lock::acquire(*test.repository, lock_options);
+  test.hooks->on_put = [&](const FileRef& file) {
+    if (file.kind != FileKind::pack) return;
+    test.files->list(FileKind::lock,
+                     [&](const storage::FoundFile& found) { test.files->remove(found.file); });
+  };
+  {
+    BlobWriter writer(*test.repository, {}, lock.get());
+    BlobWriter::Worker worker(*test.repository);
+    static_cast<void>(writer.save(BlobType::data, as_bytes(noise(10'000, 1)), worker));
+    EXPECT_EQ(code_thrown([&] { writer.finish(); }), Errc::locked);
+  }
+  EXPECT_EQ(test.count(FileKind::index), 0U);
+}
+
 }  // namespace
 }  // namespace holdfast::repo

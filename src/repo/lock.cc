@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <pwd.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +32,7 @@ using storage::FileKind;
 constexpr milliseconds first_retry_wait{5'000};
 constexpr milliseconds retry_wait_max{60'000};
 constexpr milliseconds refresh_look_max{30'000};
+constexpr unsigned looks_max = 10;
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -99,6 +101,32 @@ struct FoundLock {
   LockFile file;
 };
 
+// A moment, and how long it is ago by the clock that sees most: the one counts while the machine
+// sleeps and cannot be set; the other runs on where a virtual machine is paused, once it is told.
+class Stamp {
+ public:
+  Stamp() : since_boot_(since_boot()), wall_(system_clock().now()) {}
+  [[nodiscard]] milliseconds age() const {
+    const Timestamp now = system_clock().now();
+    const milliseconds wall((now.seconds - wall_.seconds) * 1000 +
+                            (now.nanoseconds - wall_.nanoseconds) / 1'000'000);
+    return std::max(since_boot() - since_boot_, wall);
+  }
+
+ private:
+  [[nodiscard]] static milliseconds since_boot() {
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return milliseconds(now.tv_sec * 1000 + now.tv_nsec / 1'000'000);
+  }
+  milliseconds since_boot_;
+  Timestamp wall_;
+};
+
+bool is_lock(Repository& repository, const Id& id) {
+  return repository.storage().size_bytes({FileKind::lock, id.hex()}).has_value();
+}
+
 // The lock in a file, or nothing if it has gone meanwhile. Throws what makes it unreadable.
 std::optional<LockFile> read_lock(Repository& repository, const Id& id) {
   try {
@@ -106,8 +134,7 @@ std::optional<LockFile> read_lock(Repository& repository, const Id& id) {
     return in_context(fmt::format("reading lock {}", id.hex()),
                       [&] { return format::parse_lock_file(as_text(json)); });
   } catch (const Error& error) {  // gone meanwhile is an answer, not a failure
-    const bool is_gone = error.code() == Errc::not_found ||
-                         !repository.storage().size_bytes({FileKind::lock, id.hex()});
+    const bool is_gone = error.code() == Errc::not_found || !is_lock(repository, id);
     if (!is_gone) throw;
     return std::nullopt;
   }
@@ -125,11 +152,20 @@ std::vector<Id> lock_ids(Repository& repository) {
 
 // Throws Errc::locked for the first lock of others that stands in the way.
 void check_others(Repository& repository, bool exclusive, const std::optional<Id>& own) {
-  for (const Id& id : lock_ids(repository)) {
-    if (own && id == *own) continue;
-    const std::optional<LockFile> other = read_lock(repository, id);
-    if (other && (exclusive || other->exclusive)) throw locked_by(*other);
+  // One that goes while it is looked at may have been refreshed: its successor came after the
+  // listing.
+  for (unsigned look = 0; look < looks_max; ++look) {
+    bool is_gone = false;
+    for (const Id& id : lock_ids(repository)) {
+      if (own && id == *own) continue;
+      const std::optional<LockFile> other = read_lock(repository, id);
+      if (other && (exclusive || other->exclusive)) throw locked_by(*other);
+      if (!other) is_gone = true;
+    }
+    if (!is_gone) return;
   }
+  throw Error(Errc::locked, "locks of the repository come and go too fast to be judged")
+      .set_hint("Run it again when fewer runs begin and end, or give --retry-lock.");
 }
 
 // The same, with patience for lock files that cannot be read yet.
@@ -150,6 +186,18 @@ void check_others_patiently(Repository& repository, const LockOptions& options,
   }
 }
 
+// A lock that stays will be stale in half an hour; the log tells.
+void remove_quietly(Repository& repository, FileKind kind, const Id& id) noexcept {
+  try {
+    repository.remove(kind, id);
+  } catch (const std::exception& failure) {  // becomes a line
+    log(LogLevel::warn, "a file of ours could not be removed from the repository",
+        {{"kind", std::string(storage::file_kind_name(kind))},
+         {"file", id.hex()},
+         {"reason", failure.what()}});
+  }
+}
+
 // A lock file of ours that is removed again unless it is kept.
 class OwnFile {
  public:
@@ -157,40 +205,42 @@ class OwnFile {
       : repository_(repository),
         id_(repository.save_unpacked(FileKind::lock, format::to_json(own_lock(exclusive)))) {}
   ~OwnFile() {
-    if (!is_kept_) remove_quietly(repository_, id_);
+    if (!is_kept_) remove_quietly(repository_, FileKind::lock, id_);
   }
   OwnFile(const OwnFile&) = delete;
   OwnFile& operator=(const OwnFile&) = delete;
 
   [[nodiscard]] const Id& id() const noexcept { return id_; }
-  [[nodiscard]] Id keep() noexcept {
-    is_kept_ = true;
-    return id_;
-  }
-
-  static void remove_quietly(Repository& repository, const Id& id) noexcept {
-    try {
-      repository.remove(FileKind::lock, id);
-    } catch (
-        const std::exception& failure) {  // becomes a line; the lock will be stale in half an hour
-      log(LogLevel::warn, "a lock could not be removed",
-          {{"lock", id.hex()}, {"reason", failure.what()}});
-    }
-  }
+  // A little earlier than the time that stands in the file, however long storing it took.
+  [[nodiscard]] const Stamp& stamp() const noexcept { return stamp_; }
+  [[nodiscard]] bool is_there() const { return is_lock(repository_, id_); }
+  void keep() noexcept { is_kept_ = true; }
 
  private:
   Repository& repository_;
-  const Id id_;
+  const Stamp stamp_;
+  const Id id_;  // after the stamp
   bool is_kept_ = false;
 };
 
-Id acquire_once(Repository& repository, const LockOptions& options, const std::stop_token& stop) {
+struct Held {
+  Id id;
+  Stamp stamp;
+};
+
+Held acquire_once(Repository& repository, const LockOptions& options, const std::stop_token& stop) {
   check_others_patiently(repository, options, std::nullopt, stop);
   OwnFile own(repository, options.exclusive);
   // Whoever looked before our file was there has written his by now.
   wait_or_stop(options.times.settle, stop);
   check_others_patiently(repository, options, own.id(), stop);
-  return own.keep();
+  // Whoever slept so long that his file counted as stale has none any more.
+  if (!own.is_there()) {
+    throw Error(Errc::locked, "the lock was removed by another program while it was taken")
+        .set_hint("Run the command again.");
+  }
+  own.keep();
+  return {own.id(), own.stamp()};
 }
 
 bool is_stale(const LockFile& lock, const LockTimes& times) {
@@ -203,35 +253,27 @@ bool is_stale(const LockFile& lock, const LockTimes& times) {
 }  // namespace
 
 struct Lock::State {
-  State(Repository& repository_in, const LockOptions& options_in, const Id& id_in)
-      : repository(repository_in), options(options_in), id(id_in) {}
+  State(Repository& repository_in, const LockOptions& options_in, const Held& held)
+      : repository(repository_in), options(options_in), id(held.id), refreshed(held.stamp) {}
 
   Repository& repository;
   const LockOptions options;
   std::atomic<bool> is_lost{false};
   std::mutex mutex;  // guards all below, and is held while refreshing
   Id id;
-  std::chrono::steady_clock::time_point refreshed = std::chrono::steady_clock::now();
-  Timestamp refreshed_at = system_clock().now();
+  Stamp refreshed;             // by the time in the lock file, which is what others go by
+  std::optional<Stamp> asked;  // when our file was seen last
   std::condition_variable_any stopped;
   std::jthread refresher;  // last: it uses all of the above
 
-  // By the clock that sees most: the steady one stands still while the machine sleeps, the other
-  // may be set back.
-  [[nodiscard]] milliseconds since_refresh() const {
-    const auto steady =
-        std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - refreshed);
-    const Timestamp now = system_clock().now();
-    const milliseconds wall((now.seconds - refreshed_at.seconds) * 1000 +
-                            (now.nanoseconds - refreshed_at.nanoseconds) / 1'000'000);
-    return std::max(steady, wall);
-  }
-
   void lose(std::string_view why);
+  // With `mutex` held:
   void refresh();
   void try_refresh();
+  void ask();
+
   void keep_fresh(const std::stop_token& stop);
-  void check();
+  void check(bool asks);
 };
 
 void Lock::State::lose(std::string_view why) {
@@ -241,17 +283,24 @@ void Lock::State::lose(std::string_view why) {
   if (options.on_lost) options.on_lost();
 }
 
-// With `mutex` held. If our file is gone, somebody took us for dead and may have removed what we
-// rely on.
+// If our file is gone, somebody took us for dead and may have removed what we rely on.
+void Lock::State::ask() {
+  if (is_lost) return;
+  if (!is_lock(repository, id)) return lose("its file was removed by another program");
+  asked.emplace();
+}
+
 void Lock::State::refresh() {
-  if (!repository.storage().size_bytes({FileKind::lock, id.hex()})) {
-    return lose("its file was removed by another program");
-  }
-  const Id next =
-      repository.save_unpacked(FileKind::lock, format::to_json(own_lock(options.exclusive)));
-  OwnFile::remove_quietly(repository, std::exchange(id, next));
-  refreshed = std::chrono::steady_clock::now();
-  refreshed_at = system_clock().now();
+  ask();
+  if (is_lost) return;
+  OwnFile next(repository, options.exclusive);
+  // The old file must have been there until the new one was, or the exclusive lock of another fits
+  // between them.
+  ask();
+  if (is_lost) return;
+  next.keep();
+  remove_quietly(repository, FileKind::lock, std::exchange(id, next.id()));
+  refreshed = next.stamp();
 }
 
 void Lock::State::try_refresh() {
@@ -260,7 +309,7 @@ void Lock::State::try_refresh() {
   } catch (const Error& failure) {  // becomes a line; tried again until the lock counts as lost
     log(LogLevel::warn, "the repository lock could not be refreshed", {{"reason", failure.what()}});
   }
-  if (since_refresh() >= options.times.lost_after) lose("it could not be refreshed in time");
+  if (refreshed.age() >= options.times.lost_after) lose("it could not be refreshed in time");
 }
 
 void Lock::State::keep_fresh(const std::stop_token& stop) {
@@ -269,21 +318,22 @@ void Lock::State::keep_fresh(const std::stop_token& stop) {
   while (!is_lost && !stop.stop_requested()) {
     // Looks at the clocks more often than it refreshes: after the machine slept, waiting goes on
     // where it was.
-    const milliseconds wait = std::clamp(next - since_refresh(), milliseconds(1),
+    const milliseconds wait = std::clamp(next - refreshed.age(), milliseconds(1),
                                          std::max(refresh_look_max, milliseconds(1)));
     stopped.wait_for(lock, stop, wait, [] { return false; });
-    if (stop.stop_requested() || since_refresh() < next) continue;
+    if (stop.stop_requested() || refreshed.age() < next) continue;
     try_refresh();
     // After a failure: again after a tenth of the usual time.
-    next = since_refresh() < options.times.refresh ? options.times.refresh
-                                                   : since_refresh() + options.times.refresh / 10;
+    next = refreshed.age() < options.times.refresh ? options.times.refresh
+                                                   : refreshed.age() + options.times.refresh / 10;
   }
 }
 
-void Lock::State::check() {
+void Lock::State::check(bool asks) {
   if (!is_lost) {
     const std::lock_guard lock(mutex);
-    if (since_refresh() >= options.times.lost_after) try_refresh();
+    if (refreshed.age() >= options.times.lost_after) try_refresh();
+    if (asks || !asked || asked->age() >= options.times.ask) ask();
   }
   if (is_lost) {
     throw Error(Errc::locked, "the lock of the repository was lost; nothing more is written")
@@ -295,24 +345,24 @@ std::unique_ptr<Lock> Lock::acquire(Repository& repository, const LockOptions& o
                                     std::stop_token stop) {
   const auto begin = std::chrono::steady_clock::now();
   milliseconds wait = first_retry_wait;
-  std::optional<Id> id;
-  while (!id) {
+  std::optional<Held> held;
+  while (!held) {
     if (stop.stop_requested())
       throw Error(Errc::cancelled, "interrupted while locking the repository");
     try {
-      id = acquire_once(repository, options, stop);
+      held = acquire_once(repository, options, stop);
     } catch (const Error& error) {  // taken is an answer as long as there is time to try again
       const auto waited =
           std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
       if (error.code() != Errc::locked || waited >= options.retry) throw;
       wait = std::min({wait, options.retry - waited, retry_wait_max});
     }
-    if (id) break;
+    if (held) break;
     wait_or_stop(wait, stop);
     wait *= 2;
   }
   std::unique_ptr<Lock> lock(new Lock());
-  lock->state_ = std::make_unique<State>(repository, options, *id);
+  lock->state_ = std::make_unique<State>(repository, options, *held);
   State& state = *lock->state_;
   state.refresher =
       std::jthread([&state](const std::stop_token& thread_stop) { state.keep_fresh(thread_stop); });
@@ -323,11 +373,28 @@ Lock::~Lock() {
   if (!state_) return;
   state_->refresher.request_stop();
   if (state_->refresher.joinable()) state_->refresher.join();
-  OwnFile::remove_quietly(state_->repository, state_->id);
+  remove_quietly(state_->repository, FileKind::lock, state_->id);
 }
 
 void Lock::check() const {
-  state_->check();
+  state_->check(false);
+}
+
+void Lock::confirm() const {
+  state_->check(true);
+}
+
+Id save_under_lock(Repository& repository, const Lock* lock, FileKind kind, std::string_view json) {
+  if (lock == nullptr) return repository.save_unpacked(kind, json);
+  lock->confirm();
+  const Id id = repository.save_unpacked(kind, json);
+  try {
+    lock->confirm();
+  } catch (const Error& error) {  // nobody may rely on it
+    if (error.code() == Errc::locked) remove_quietly(repository, kind, id);
+    throw;
+  }
+  return id;
 }
 
 unsigned unlock(Repository& repository, bool all, const LockTimes& times) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/lock_file.h"
@@ -21,6 +22,7 @@ struct LockTimes {                        // shortened by tests
   std::chrono::milliseconds refresh{300'000};
   std::chrono::milliseconds lost_after{1'350'000};  // 22.5 min without a refresh
   std::chrono::milliseconds stale_after{1'800'000};
+  std::chrono::milliseconds ask{1'000};  // check() asks the repository at most that often
   // How long to wait before each further try to read a lock file that cannot be read: it may be
   // half written.
   std::vector<std::chrono::milliseconds> unreadable_waits{
@@ -48,15 +50,24 @@ class Lock {
   ~Lock();
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
-  // Throws Errc::locked if the lock was lost: call before removing anything. If the last refresh is
-  // too long ago (the machine slept), asks the repository first.
+  // Throws Errc::locked if the lock was lost: call before removing anything. Asks the repository
+  // whether the lock's file is still there, unless it did so a moment ago; errors of the storage.
   void check() const;
+  // The same, and always asks. A lock's file never comes back, so if it is there now, the lock was
+  // held without a gap until now, however long this process or its machine stood still.
+  void confirm() const;
 
  private:
   Lock() = default;
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Saves an index file or a snapshot, which others rely on as soon as it is there. The lock is
+// confirmed before and after: if it was lost in between, a prune may have removed what the file
+// names, so the file is removed again and Errc::locked thrown. Without a lock, as save_unpacked().
+format::Id save_under_lock(Repository& repository, const Lock* lock, storage::FileKind kind,
+                           std::string_view json);
 
 // Removes stale locks (older than 30 min, or of a process of this host that is gone), or all of
 // them. How many were removed. Unreadable lock files count as stale only with `all`.

@@ -284,6 +284,125 @@ TEST(Lock, AsksTheRepositoryWhenItHasNotBeenRefreshedForLong) {
   EXPECT_NE(test.repository->list(FileKind::lock), before);
 }
 
+// What `unlock` of another does once it takes our lock for stale.
+void remove_locks(const TestRepository& test) {
+  test.files->list(FileKind::lock,
+                   [&](const storage::FoundFile& found) { test.files->remove(found.file); });
+}
+
+TEST(Lock, IsAsOldAsItsFileSays) {
+  const TestRepository test;
+  LockOptions options = quick();
+  options.times.lost_after = milliseconds(60);
+  std::atomic<int> puts{0};
+  test.hooks->on_put = [&](const FileRef&) {
+    if (++puts > 1) throw Error(Errc::unavailable, "no answer");
+    std::this_thread::sleep_for(milliseconds(80));  // storing it takes long, or the machine sleeps
+  };
+  const auto lock = Lock::acquire(*test.repository, options);
+  EXPECT_EQ(code_thrown([&] { lock->check(); }), Errc::locked);
+}
+
+TEST(Lock, IsLostWhenItsFileGoesWhileItIsRefreshed) {
+  const TestRepository test;
+  LockOptions options = quick();
+  options.times.refresh = milliseconds(5);
+  std::atomic<int> puts{0};
+  std::atomic<bool> is_lost{false};
+  options.on_lost = [&] { is_lost = true; };
+  test.hooks->on_put = [&](const FileRef&) {
+    if (++puts == 2) remove_locks(test);
+  };
+  const auto lock = Lock::acquire(*test.repository, options);
+  EXPECT_TRUE(wait_until([&] { return is_lost || puts > 3; }));
+  EXPECT_TRUE(is_lost);
+  EXPECT_EQ(code_thrown([&] { lock->check(); }), Errc::locked);
+  EXPECT_TRUE(wait_until([&] { return test.count(FileKind::lock) == 0; }))
+      << "a lock stands there that nobody holds";
+}
+
+TEST(Lock, IsNotHeldWhenItsFileGoesWhileItIsTaken) {
+  const TestRepository test;
+  LockOptions options = quick();
+  options.times.settle = milliseconds(60);
+  std::jthread other([&] {
+    EXPECT_TRUE(wait_until([&] { return test.count(FileKind::lock) == 1; }));
+    remove_locks(test);
+  });
+  EXPECT_EQ(code_thrown([&] { static_cast<void>(Lock::acquire(*test.repository, options)); }),
+            Errc::locked);
+}
+
+TEST(Lock, SeesOneThatIsRefreshedWhileItLooks) {
+  const TestRepository test;
+  const auto exclusive = [](LockFile& lock) { lock.exclusive = true; };
+  plant(test, exclusive);
+  int reads = 0;
+  // The other refreshes between our listing and our reading, at each of our two looks.
+  test.hooks->on_read = [&](const FileRef& file) {
+    if (file.kind != FileKind::lock || ++reads > 2) return;
+    plant(test, exclusive);
+    test.files->remove(file);
+  };
+  EXPECT_EQ(code_thrown([&] { static_cast<void>(Lock::acquire(*test.repository, quick())); }),
+            Errc::locked);
+  EXPECT_EQ(test.count(FileKind::lock), 1U);
+}
+
+TEST(Lock, IsConfirmedByItsFileAlone) {
+  const TestRepository test;
+  const auto lock = Lock::acquire(*test.repository, quick());
+  EXPECT_NO_THROW(lock->confirm());
+  EXPECT_NO_THROW(lock->check());
+  remove_locks(test);
+  EXPECT_EQ(code_thrown([&] { lock->confirm(); }), Errc::locked);
+  EXPECT_EQ(code_thrown([&] { lock->check(); }), Errc::locked);
+}
+
+TEST(Lock, AsksTheRepositoryNowAndThenWhenItIsChecked) {
+  const TestRepository test;
+  std::atomic<int> asked{0};
+  test.hooks->on_size = [&](const FileRef& file) {
+    if (file.kind == FileKind::lock) ++asked;
+  };
+  LockOptions options = quick();
+  options.times.ask = std::chrono::hours(1);
+  const auto seldom = Lock::acquire(*test.repository, options);
+  asked = 0;
+  for (int i = 0; i < 100; ++i) seldom->check();
+  EXPECT_EQ(asked, 1);
+  options.times.ask = milliseconds(0);
+  const auto often = Lock::acquire(*test.repository, options);
+  often->check();
+  remove_locks(test);
+  EXPECT_EQ(code_thrown([&] { often->check(); }), Errc::locked);
+}
+
+TEST(SaveUnderLock, TakesBackWhatWasSavedAfterTheLockWasLost) {
+  for (const FileKind kind : {FileKind::index, FileKind::snapshot}) {
+    const TestRepository test;
+    const auto lock = Lock::acquire(*test.repository, quick());
+    // The machine sleeps after the lock was confirmed, and wakes up to store the file.
+    test.hooks->on_put = [&](const FileRef&) { remove_locks(test); };
+    EXPECT_EQ(
+        code_thrown([&] { save_under_lock(*test.repository, lock.get(), kind, "{\"packs\":[]}"); }),
+        Errc::locked);
+    EXPECT_EQ(test.count(kind), 0U) << file_kind_name(kind);
+  }
+}
+
+TEST(SaveUnderLock, SavesNothingOnceTheLockIsLost) {
+  const TestRepository test;
+  const auto lock = Lock::acquire(*test.repository, quick());
+  remove_locks(test);
+  int puts = 0;
+  test.hooks->on_put = [&](const FileRef&) { ++puts; };
+  EXPECT_EQ(
+      code_thrown([&] { save_under_lock(*test.repository, lock.get(), FileKind::snapshot, "{}"); }),
+      Errc::locked);
+  EXPECT_EQ(puts, 0);
+}
+
 TEST(Unlock, RemovesOldLocksAndThoseOfDeadProcesses) {
   const TestRepository test;
   const pid_t child = ::fork();

@@ -44,15 +44,17 @@ class Prune {
 
   [[nodiscard]] std::vector<Id> roots(const std::vector<Id>& ignore);
   [[nodiscard]] BlobSet used_blobs(const std::vector<Id>& roots);
+  void remove_leftovers(PruneReport& report);
   void execute(const PrunePlan& plan);
 
  private:
   void check_lock() const {
     if (lock_ != nullptr) lock_->check();
   }
-  // Throws Errc::locked if there are snapshots or index files that were not looked at: not every
-  // program takes locks.
-  void check_alone();
+  // Throws Errc::locked if the lock was lost, or if there are snapshots or index files that were
+  // not looked at: not every program takes locks, and some sleep until theirs is stale. Called
+  // before each kind of removal; `what_is_left` says what its failure leaves.
+  void check_alone(std::string_view what_is_left);
   void repack(const PrunePlan& plan);
   void repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
                    BlobWriter::Worker& worker, BlobSet& taken);
@@ -103,13 +105,13 @@ BlobSet Prune::used_blobs(const std::vector<Id>& roots) {
   return used;
 }
 
-void Prune::check_alone() {
+void Prune::check_alone(std::string_view what_is_left) {
+  if (lock_ != nullptr) lock_->confirm();
   const auto check_kind = [&](FileKind kind, const std::vector<Id>& known) {
     for (const Id& id : repository_.list(kind)) {
       if (std::binary_search(known.begin(), known.end(), id)) continue;
-      throw Error(Errc::locked, fmt::format("another program has written {} {} meanwhile; "
-                                            "nothing that is in use was removed",
-                                            storage::file_kind_name(kind), id.hex()))
+      throw Error(Errc::locked, fmt::format("another program has written {} {} meanwhile; {}",
+                                            storage::file_kind_name(kind), id.hex(), what_is_left))
           .set_hint("Run it again while nothing else uses the repository.");
     }
   };
@@ -120,9 +122,21 @@ void Prune::check_alone() {
   check_kind(FileKind::snapshot, snapshots_);
 }
 
+void Prune::remove_leftovers(PruneReport& report) {
+  if (!options_.dry_run) check_lock();
+  const storage::Leftovers leftovers =
+      repository_.storage().remove_leftovers(leftover_age_min, options_.dry_run);
+  report.leftover_files = leftovers.files;
+  report.leftover_bytes = leftovers.size_bytes;
+  if (leftovers.kept == 0) return;
+  observer_.warning(
+      fmt::format("{} temporary files of interrupted writes could not be removed", leftovers.kept));
+}
+
 void Prune::execute(const PrunePlan& plan) {
-  check_alone();
-  // Safe at any time: no index names them.
+  constexpr std::string_view nothing_removed = "nothing that is in use was removed";
+  check_alone(nothing_removed);
+  // Safe as long as nobody else writes: no index names them.
   remove_packs(plan.unreferenced, "removing unreferenced packs");
   if (!plan.repack.empty()) repack(plan);
   if (!plan.changes_index()) return;
@@ -133,13 +147,18 @@ void Prune::execute(const PrunePlan& plan) {
   if (options_.unsafe_recover_no_free_space) {
     // There is no room for the new index before the old one and the packs are gone. If this is
     // interrupted, the index must be made anew from the packs.
+    check_alone(nothing_removed);
     remove_index_files(old_index);
     remove_packs(packs, "removing unused packs");
     write_index(plan);
   } else {
     write_index(plan);
-    check_alone();
+    check_alone(nothing_removed);
     remove_index_files(old_index);
+    // Whoever came while the old index was there may count on what only it named.
+    check_alone(
+        "no pack in use was removed, and an index made anew from the packs (`restic repair index`) "
+        "names them all");
     remove_packs(packs, "removing unused packs");
   }
 }
@@ -220,7 +239,7 @@ void Prune::write_index(const PrunePlan& plan) {
     if (packs.empty()) return;
     std::string json;
     format::append_index_json(json, packs);
-    const Id id = repository_.save_unpacked(FileKind::index, json);
+    const Id id = save_under_lock(repository_, lock_, FileKind::index, json);
     // Read back before the old one goes.
     static_cast<void>(repository_.load_unpacked(FileKind::index, id));
     packs.clear();
@@ -285,10 +304,12 @@ PruneReport prune(Repository& repository, const PruneOptions& options, Lock* loc
   const BlobSet used = run.used_blobs(run.roots(ignore));
   observer.phase("planning");
   const PrunePlan plan = plan_prune(repository, options, used);
-  if (options.dry_run) return plan.report;
+  PruneReport report = plan.report;
+  run.remove_leftovers(report);
+  if (options.dry_run) return report;
   run.execute(plan);
   repository.forget_index();  // it names packs that are gone
-  return plan.report;
+  return report;
 }
 
 }  // namespace holdfast::repo

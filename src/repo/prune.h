@@ -2,6 +2,7 @@
 // Removes what no snapshot needs, and packs anew what is only partly needed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,10 @@
 #include "repo/repository.h"
 
 namespace holdfast::repo {
+
+// How long nobody has written to a temporary file of an interrupted write that is removed: under
+// the exclusive lock no write lasts long, and clocks may differ by hours.
+inline constexpr std::chrono::hours leftover_age_min{24};
 
 struct PruneOptions {
   // Tolerated unused space: a share of the used bytes, an absolute size, or unlimited.
@@ -36,12 +41,15 @@ struct PruneReport {  // counts of blobs and bytes as restic's summary
                 bytes_repacked = 0, bytes_repack_removed = 0, bytes_unreferenced = 0,
                 bytes_uncompressed = 0, bytes_remaining = 0;
   std::uint64_t packs_kept = 0, packs_repacked = 0, packs_removed = 0, packs_unreferenced = 0;
+  // Temporary files of interrupted writes, removed or, in a dry run, to be removed.
+  std::uint64_t leftover_files = 0, leftover_bytes = 0;
 };
 
 // The caller holds an exclusive lock and has listed the snapshots before loading the index.
 // Errc::corrupt if a tree is unreadable, a needed blob or pack is missing or has another size:
 // nothing is then removed. Errc::locked if the lock is lost, or if a snapshot or an index file
-// appears meanwhile that another program has written without a lock. Snapshots in `ignore` count as
+// appears meanwhile that another program has written without a lock. Also removes what interrupted
+// writes have left. Snapshots in `ignore` count as
 // gone (forget --prune --dry-run). Packs of rustic's packs_to_delete count as unindexed, as in
 // restic. Afterwards the index is empty: load it again.
 [[nodiscard]] PruneReport prune(Repository& repository, const PruneOptions& options, Lock* lock,

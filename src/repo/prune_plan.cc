@@ -35,6 +35,7 @@ struct PackSums {
   Content content = Content::nothing;
   bool is_uncompressed = false;  // holds an uncompressed blob
   bool must_compress = false;
+  bool is_whole = false;  // stored, with the size that its blobs make
 
   [[nodiscard]] std::uint64_t sum_bytes() const noexcept { return used_bytes + unused_bytes; }
 };
@@ -50,10 +51,10 @@ class Planner {
   PrunePlan plan() {
     packs_.resize(index_.pack_number_end());
     plan_.gone.assign(packs_.size(), false);
+    list_packs();
     count_copies();
     sum_packs();
     choose_copies();
-    list_packs();
     for (std::uint32_t number = 0; number < packs_.size(); ++number) decide(number);
     take_candidates();
     find_wanted();
@@ -63,6 +64,7 @@ class Planner {
   }
 
  private:
+  [[nodiscard]] bool counts(std::uint32_t pack_number, std::uint32_t blob_number) const;
   void count_copies();
   void sum_packs();
   void choose_copies();
@@ -86,15 +88,35 @@ class Planner {
   // how many are left to choose from; 0 is the last one, 1 is a blob that has its copy.
   std::vector<std::uint8_t> copies_;
   bool has_duplicates_ = false;
+  BlobSet stored_{0};  // by blob number: those with a copy in a whole pack
   std::vector<std::uint32_t> candidates_;
   std::vector<std::uint32_t> small_candidates_;
 };
 
+// Whether this copy of a blob is one to choose from: one in a pack that is missing or cut short is
+// none if there is a better one, as a backup stores it anew.
+bool Planner::counts(std::uint32_t pack_number, std::uint32_t blob_number) const {
+  return packs_[pack_number].is_whole || !stored_.contains(blob_number);
+}
+
 void Planner::count_copies() {
+  bool is_any_broken = false;
+  index_.for_each_pack([&](std::uint32_t pack_number, const format::IndexedPack& pack) {
+    PackSums& sums = packs_[pack_number];
+    sums.is_whole = sums.file_bytes == format::pack_file_bytes(pack.blobs);
+    if (!sums.is_whole) is_any_broken = true;
+  });
   copies_.assign(index_.blob_number_end(), 0);
-  index_.for_each([&](const BlobHandle& blob, const BlobPlace&, std::uint32_t) {
+  stored_ = BlobSet(index_.blob_number_end());
+  if (is_any_broken) {
+    index_.for_each([&](const BlobHandle& blob, const BlobPlace&, std::uint32_t pack_number) {
+      if (packs_[pack_number].is_whole) stored_.insert(*index_.blob_number(blob));
+    });
+  }
+  index_.for_each([&](const BlobHandle& blob, const BlobPlace&, std::uint32_t pack_number) {
     const std::uint32_t number = *index_.blob_number(blob);
-    if (used_.contains(number) && copies_[number] < 255) ++copies_[number];
+    if (!used_.contains(number) || !counts(pack_number, number)) return;
+    if (copies_[number] < 255) ++copies_[number];
   });
 }
 
@@ -113,7 +135,8 @@ void Planner::sum_packs() {
       sums.content =
           sums.content == Content::nothing || sums.content == content ? content : Content::mixed;
       if (blob.plain_size_bytes == 0) sums.is_uncompressed = true;
-      const std::uint8_t copies = copies_[*index_.blob_number(blob.blob)];
+      const std::uint32_t number = *index_.blob_number(blob.blob);
+      const std::uint8_t copies = counts(pack_number, number) ? copies_[number] : 0;
       if (copies == 1) {
         sums.used_bytes += blob.size_bytes;
         ++sums.used_blobs;
@@ -144,7 +167,7 @@ void Planner::choose_copies() {
   index_.for_each([&](const BlobHandle& blob, const BlobPlace& place, std::uint32_t pack_number) {
     const std::uint32_t number = *index_.blob_number(blob);
     std::uint8_t& copies = copies_[number];
-    if (!used_.contains(number) || copies == 1) return;
+    if (!used_.contains(number) || copies == 1 || !counts(pack_number, number)) return;
     PackSums& sums = packs_[pack_number];
     if (sums.used_blobs > 0 || sums.duplicate_blobs == sums.unused_blobs || copies == 0) {
       sums.used_bytes += place.size_bytes;

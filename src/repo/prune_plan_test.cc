@@ -251,5 +251,26 @@ TEST(PrunePlan, StopsWhenANeededPackIsMissingOrOfAnotherSize) {
   EXPECT_FALSE(without.gone[*test.repository->index().pack_number(other)]);
 }
 
+TEST(PrunePlan, CountsOnACopyOnlyWhereItIsStored) {
+  TestRepository test;
+  const Id gone = store_pack(test, {{data, big_a}, {data, big_b}});
+  const Id cut = store_pack(test, {{data, big_a}});
+  const Id keeps = store_pack(test, {{data, big_a}, {data, big_b}});
+  test.files->remove({FileKind::pack, gone.hex()});
+  test.files->overwrite({FileKind::pack, cut.hex()}, as_bytes("cut short"));
+  const PrunePlan plan = plan_prune(*test.repository, {}, used(test, {big_a, big_b}));
+  EXPECT_EQ(plan.unused, std::vector{cut});
+  EXPECT_TRUE(plan.repack.empty());
+  EXPECT_TRUE(plan.gone[*test.repository->index().pack_number(gone)]);
+  EXPECT_FALSE(plan.gone[*test.repository->index().pack_number(keeps)]);
+  EXPECT_EQ(plan.report.blobs_used, 2U);
+  // Without a sound copy it stops as ever.
+  test.files->remove({FileKind::pack, keeps.hex()});
+  EXPECT_EQ(code_thrown([&] {
+              static_cast<void>(plan_prune(*test.repository, {}, used(test, {big_a, big_b})));
+            }),
+            Errc::corrupt);
+}
+
 }  // namespace
 }  // namespace holdfast::repo

@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <mutex>
 
+#include "base/fd.h"
 #include "format/index_file.h"
 #include "repo/check.h"
 #include "repo/test_repository.h"
+#include "storage/local.h"
 
 namespace holdfast::repo {
 namespace {
@@ -38,6 +42,12 @@ struct Filled {
     model::SilentObserver observer;
     test.reload();
     return prune(*test.repository, options, nullptr, ignore, observer, {});
+  }
+  // Whether all of these packs are still there, but for the one that was in no index.
+  [[nodiscard]] bool has_all(std::vector<Id> packs) const {
+    std::erase(packs, *format::parse_id(std::string(64, 'e')));
+    const std::vector<Id> now = test.repository->list(FileKind::pack);
+    return std::includes(now.begin(), now.end(), packs.begin(), packs.end());
   }
   [[nodiscard]] CheckReport check_all() const {
     model::SilentObserver observer;
@@ -389,6 +399,113 @@ TEST(Prune, StopsWhenAnIndexFileAppearsThatNoLockHeldBack) {
   EXPECT_EQ(as_text(filled.test.open_again()->load_blob({BlobType::data, blob}, codec)),
             "of another program");
   EXPECT_TRUE(filled.check_all().sound()) << all(filled.check_all());
+}
+
+LockOptions quick_exclusive() {
+  LockOptions options;
+  options.exclusive = true;
+  options.times.settle = std::chrono::milliseconds(1);
+  return options;
+}
+
+// What another's `unlock` does when it takes our lock for stale, as after this machine has slept.
+void remove_locks(const TestRepository& test) {
+  test.files->list(FileKind::lock,
+                   [&](const storage::FoundFile& found) { test.files->remove(found.file); });
+}
+
+TEST(Prune, TakesNoIndexAwayOnceItsLockIsLost) {
+  Filled filled;
+  filled.forget();
+  filled.test.reload();
+  const auto lock = Lock::acquire(*filled.test.repository, quick_exclusive());
+  const std::vector<Id> index = filled.test.repository->list(FileKind::index);
+  const std::vector<Id> packs = filled.test.repository->list(FileKind::pack);
+  filled.test.hooks->on_put = [&](const FileRef& file) {
+    if (file.kind == FileKind::index) remove_locks(filled.test);
+  };
+  model::SilentObserver observer;
+  EXPECT_EQ(code_thrown([&] {
+              static_cast<void>(prune(*filled.test.repository, {}, lock.get(), {}, observer, {}));
+            }),
+            Errc::locked);
+  EXPECT_EQ(filled.test.repository->list(FileKind::index), index);
+  EXPECT_TRUE(filled.has_all(packs));
+  EXPECT_TRUE(filled.check_all().sound());
+}
+
+TEST(Prune, TakesNoUnreferencedPackAwayOnceItsLockIsLost) {
+  Filled filled;
+  filled.test.reload();
+  const auto lock = Lock::acquire(*filled.test.repository, quick_exclusive());
+  lock->check();
+  remove_locks(filled.test);
+  const std::size_t packs = filled.test.count(FileKind::pack);
+  model::SilentObserver observer;
+  EXPECT_EQ(code_thrown([&] {
+              static_cast<void>(prune(*filled.test.repository, {}, lock.get(), {}, observer, {}));
+            }),
+            Errc::locked);
+  EXPECT_EQ(filled.test.count(FileKind::pack), packs);
+}
+
+// Somebody who came while the old index was there counts on packs that only it named.
+TEST(Prune, KeepsThePacksWhenASnapshotAppearsWhileTheIndexChanges) {
+  Filled filled;
+  filled.forget();
+  filled.test.reload();
+  filled.test.hooks->on_remove = [&](const FileRef& file) {
+    const FileRef snapshot{FileKind::snapshot, std::string(64, 'd')};
+    if (file.kind == FileKind::index && !filled.test.files->size_bytes(snapshot)) {
+      filled.test.files->put(snapshot, as_bytes("a snapshot"));
+    }
+  };
+  const std::vector<Id> packs = filled.test.repository->list(FileKind::pack);
+  model::SilentObserver observer;
+  const std::string message = message_thrown(
+      [&] { static_cast<void>(prune(*filled.test.repository, {}, nullptr, {}, observer, {})); });
+  EXPECT_NE(message.find("repair index"), std::string::npos) << message;
+  EXPECT_TRUE(filled.has_all(packs));
+}
+
+TEST(Prune, RemovesNothingWhenTheSnapshotsDirectoryIsGone) {
+  const TemporaryDirectory place("holdfast-prune");
+  Repository::InitOptions init;
+  init.cost = quick_cost;
+  const auto repository = Repository::init(std::make_unique<storage::LocalStorage>(place.path()),
+                                           test_password(), init);
+  {
+    BlobWriter writer(*repository, {}, nullptr);
+    BlobWriter::Worker worker(*repository);
+    static_cast<void>(writer.save(BlobType::data, as_bytes("needed by what is gone"), worker));
+    writer.finish();
+  }
+  std::filesystem::remove_all(place.path() / "snapshots");
+  model::SilentObserver observer;
+  repository->load_index(observer);
+  EXPECT_EQ(
+      code_thrown([&] { static_cast<void>(prune(*repository, {}, nullptr, {}, observer, {})); }),
+      Errc::corrupt);
+  EXPECT_EQ(repository->list(FileKind::pack).size(), 1U);
+  EXPECT_EQ(repository->list(FileKind::index).size(), 1U);
+}
+
+TEST(Prune, RemovesWhatInterruptedWritesHaveLeft) {
+  Filled filled;
+  std::vector<bool> calls;
+  filled.test.hooks->on_leftovers = [&](std::chrono::seconds age_min, bool dry_run) {
+    EXPECT_GE(age_min, std::chrono::hours(1)) << "it may be under way";
+    calls.push_back(dry_run);
+    return storage::Leftovers{.files = 3, .size_bytes = 4000, .kept = 0};
+  };
+  PruneOptions options;
+  options.dry_run = true;
+  filled.run(options);
+  EXPECT_EQ(calls, std::vector{true});
+  const PruneReport report = filled.run();
+  EXPECT_EQ(calls, (std::vector{true, false}));
+  EXPECT_EQ(report.leftover_files, 3U);
+  EXPECT_EQ(report.leftover_bytes, 4000U);
 }
 
 TEST(Prune, ReadsToleratedUnusedSpace) {

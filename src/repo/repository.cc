@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
 
 #include "base/crew.h"
 #include "base/hash.h"
@@ -70,6 +73,15 @@ Bytes seal_verified(ByteView plain, Codec& codec) {
         .set_hint("The memory or the processor of this machine may be faulty; test them.");
   }
   return sealed;
+}
+
+// Where the last blob that an index names ends, before the pack's header.
+std::uint64_t blobs_end(const format::IndexedPack& pack) noexcept {
+  std::uint64_t end = 0;
+  for (const format::PackedBlob& blob : pack.blobs) {
+    end = std::max(end, std::uint64_t{blob.offset_bytes} + blob.size_bytes);
+  }
+  return end;
 }
 
 bool is_hex(std::string_view text) noexcept {
@@ -146,18 +158,57 @@ void Repository::load_index(model::Observer& observer) {
 void Repository::load_index(model::Observer& observer, std::stop_token stop,
                             const DamagedIndex& damaged, const SeenPack& seen) {
   observer.phase("loading index");
-  forget_index();
-  const std::vector<Id> ids = list(FileKind::index);
   std::mutex report;
-  const SeenPack seen_alone = [&](const format::IndexedPack& pack, BlobIndex::Added added) {
+  load_index_files(list(FileKind::index), std::move(stop), damaged,
+                   [&](const format::IndexedPack& pack) {
+                     const BlobIndex::Added added = index_->add_pack(pack);
+                     if (!seen) return;
+                     const std::lock_guard lock(report);
+                     seen(pack, added);
+                   });
+}
+
+void Repository::load_index_for_writing(model::Observer& observer) {
+  observer.phase("loading index");
+  const std::vector<Id> ids = list(FileKind::index);
+  // After the index files, whose packs were stored before them.
+  std::unordered_map<Id, std::uint64_t, format::IdHash> stored_bytes;
+  storage_->list(FileKind::pack, [&](const storage::FoundFile& found) {
+    if (const std::optional<Id> id = format::parse_id(found.file.name)) {
+      stored_bytes.emplace(*id, found.size_bytes);
+    }
+  });
+  std::mutex report;
+  std::set<Id> missing;
+  load_index_files(ids, {}, {}, [&](const format::IndexedPack& pack) {
+    const auto stored = stored_bytes.find(pack.id);
+    if (stored != stored_bytes.end() && stored->second >= blobs_end(pack)) {
+      index_->add_pack(pack);
+      return;
+    }
     const std::lock_guard lock(report);
-    seen(pack, added);
-  };
-  for_each_parallel(ids.size(), cores_available(), stop, [&] {
+    missing.insert(pack.id);
+  });
+  if (missing.empty()) return;
+  observer.warning(fmt::format(
+      "{} packs that the index names are missing or cut short, first {}; what they held is stored "
+      "anew where it is met; run `holdfast check` to see which snapshots need them",
+      missing.size(), missing.begin()->hex()));
+}
+
+void Repository::load_index_files(const std::vector<Id>& ids, std::stop_token stop,
+                                  const DamagedIndex& damaged, const TakePack& take) {
+  forget_index();
+  std::mutex report;
+  for_each_parallel(ids.size(), cores_available(), std::move(stop), [&] {
     const auto own = std::make_shared<Codec>(codec());
     return [&, own](std::size_t item) {
       try {
-        load_index_file(ids[item], *own, seen ? seen_alone : SeenPack());
+        Bytes json = load_unpacked(FileKind::index, ids[item], *own);
+        in_context(fmt::format("reading index {}", ids[item].hex()), [&] {
+          format::read_index_json(format::padded(json),
+                                  [&](format::IndexedPack&& pack) { take(pack); });
+        });
       } catch (const Error& error) {
         if (!damaged || !is_damage(error)) throw;
         const std::lock_guard lock(report);
@@ -167,16 +218,6 @@ void Repository::load_index(model::Observer& observer, std::stop_token stop,
   });
   const std::lock_guard lock(mutex_);
   index_files_ = ids;
-}
-
-void Repository::load_index_file(const Id& id, Codec& codec, const SeenPack& seen) {
-  Bytes json = load_unpacked(FileKind::index, id, codec);
-  in_context(fmt::format("reading index {}", id.hex()), [&] {
-    format::read_index_json(format::padded(json), [&](format::IndexedPack&& pack) {
-      const BlobIndex::Added added = index_->add_pack(pack);
-      if (seen) seen(pack, added);
-    });
-  });
 }
 
 void Repository::forget_index() {

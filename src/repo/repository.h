@@ -79,6 +79,10 @@ class Repository {
   using SeenPack = std::function<void(const format::IndexedPack& pack, BlobIndex::Added added)>;
   void load_index(model::Observer& observer, std::stop_token stop, const DamagedIndex& damaged,
                   const SeenPack& seen);
+  // For whoever adds to the repository: as the first, without the packs that are not stored or are
+  // cut short. What they held is unknown then and is stored anew when it is met; otherwise a
+  // snapshot would refer to what is gone. A warning tells.
+  void load_index_for_writing(model::Observer& observer);
   [[nodiscard]] BlobIndex& index() noexcept { return *index_; }
   // Drops what load_index() read; for whoever has removed packs.
   void forget_index();
@@ -108,7 +112,9 @@ class Repository {
   friend format::Id change_password(Repository&, const Secret&, const std::string&,
                                     const std::string&, const std::optional<format::ScryptCost>&);
   Repository();
-  void load_index_file(const format::Id& id, Codec& codec, const SeenPack& seen);
+  using TakePack = std::function<void(const format::IndexedPack& pack)>;
+  void load_index_files(const std::vector<format::Id>& ids, std::stop_token stop,
+                        const DamagedIndex& damaged, const TakePack& take);
   [[nodiscard]] Bytes read_named(storage::FileKind kind, const format::Id& id);
 
   std::unique_ptr<storage::Storage> storage_;

@@ -260,5 +260,46 @@ TEST(Repository, FindsFilesByTheBeginningOfTheirId) {
   }
 }
 
+class Warnings final : public model::Observer {
+ public:
+  void warning(std::string_view text) override { texts.emplace_back(text); }
+  std::vector<std::string> texts;
+};
+
+TEST(Repository, KnowsNothingOfPacksThatAreGoneOrCutShortWhenItWrites) {
+  TestRepository test;
+  const Id gone = test.save(BlobType::data, {noise(9'000, 1)}).front();
+  const Id cut = test.save(BlobType::data, {noise(9'000, 2)}).front();
+  const Id whole = test.save(BlobType::data, {noise(9'000, 3)}).front();
+  const BlobIndex& index = test.repository->index();
+  const Id gone_pack = index.find({BlobType::data, gone})->pack;
+  const Id cut_pack = index.find({BlobType::data, cut})->pack;
+  Warnings observer;
+  test.repository->load_index_for_writing(observer);
+  EXPECT_TRUE(observer.texts.empty());
+  EXPECT_EQ(test.repository->index().pack_count(), 3U);
+
+  test.files->remove({FileKind::pack, gone_pack.hex()});
+  const Bytes content = test.content(FileKind::pack, cut_pack);
+  test.files->overwrite({FileKind::pack, cut_pack.hex()},
+                        ByteView(content).first(content.size() / 2));
+  test.repository->load_index_for_writing(observer);
+  ASSERT_EQ(observer.texts.size(), 1U);
+  EXPECT_TRUE(observer.texts[0].starts_with("2 packs ")) << observer.texts[0];
+  const BlobIndex& known = test.repository->index();
+  EXPECT_FALSE(known.has({BlobType::data, gone}));
+  EXPECT_FALSE(known.has({BlobType::data, cut}));
+  EXPECT_TRUE(known.has({BlobType::data, whole}));
+
+  // Stored anew, it can be read by all.
+  test.save(BlobType::data, {noise(9'000, 1), noise(9'000, 2), noise(9'000, 3)});
+  const auto again = test.open_again();
+  Codec codec = again->codec();
+  for (const Id& id : {gone, cut, whole}) {
+    EXPECT_EQ(format::id_of(again->load_blob({BlobType::data, id}, codec)), id);
+  }
+  EXPECT_EQ(test.count(FileKind::pack), 3U) << "what is whole is not stored twice";
+}
+
 }  // namespace
 }  // namespace holdfast::repo

@@ -99,5 +99,61 @@ TEST_F(Writers, AWriterBesideAPruneIsRefusedOrWaits) {
   history_.expect_sound(*trial_);
 }
 
+// A laptop sleeps past the age at which locks are stale; meanwhile its lock is removed and what it
+// has stored so far is pruned, since no index names it. It wakes up where it stood.
+TEST_F(Writers, AWriterThatSleptPastItsLockLeavesNothingBehind) {
+  for (const char* call : {"put:index", "put:snapshot"}) {
+    SCOPED_TRACE(call);
+    trial_ = history_.new_trial();
+    fs::create_directory(*trial_ / "pause");
+    write_text(*trial_ / "pause" / "armed", "");
+    Started sleeper = begin_paused({"backup", history_.source().string()}, call);
+    ASSERT_EQ(history_.run(*trial_, {"unlock", "--remove-all"}).exit_code, 0);
+    const Outcome pruned = history_.run(*trial_, {"prune", "--max-unused", "0"});
+    ASSERT_EQ(pruned.exit_code, 0) << pruned.text();
+    go();
+    const Outcome woken = sleeper.wait();
+    EXPECT_EQ(woken.exit_code, 11) << woken.text();
+    history_.expect_sound(*trial_);
+    EXPECT_EQ(files_of(trial_->repository(), storage::FileKind::snapshot).size(), 2U);
+    // Whoever comes next counts on nothing that is gone.
+    const Outcome again = history_.run(*trial_, {"backup", history_.source().string()});
+    EXPECT_EQ(again.exit_code, 0) << again.text();
+    history_.expect_sound(*trial_);
+    history_.expect_restorable(*trial_);
+  }
+}
+
+// The same with a prune that sleeps: a backup that came meanwhile counts on the old index.
+TEST_F(Writers, APruneThatSleptPastItsLockRemovesNothing) {
+  ASSERT_EQ(history_.run(*trial_, {"forget", history_.ids().front()}).exit_code, 0);
+  const fs::path forgotten = history_.source() / "goes";
+  Started sleeper = begin_paused({"prune", "--max-unused", "0"}, "put:index");
+  ASSERT_EQ(history_.run(*trial_, {"unlock", "--remove-all"}).exit_code, 0);
+  write_text(forgotten, noise(3U << 20U, 2));  // what only the forgotten snapshot had
+  const Outcome saved = history_.run(*trial_, {"backup", forgotten.string(), "--json"});
+  fs::remove(forgotten);
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  go();
+  const Outcome woken = sleeper.wait();
+  EXPECT_EQ(woken.exit_code, 11) << woken.text();
+  history_.expect_sound(*trial_);
+}
+
+// A program that does not look again, as restic between two refreshes, may still name in an index
+// what was pruned. The next backup must not count on it.
+TEST_F(Writers, ABackupStoresAnewWhatAnIndexNamesAndIsGone) {
+  const std::vector<fs::path> packs =
+      packs_of(trial_->repository(), place_password, format::BlobType::data);
+  ASSERT_FALSE(packs.empty());
+  for (const fs::path& pack : packs) fs::remove(pack);
+  const Outcome saved =
+      history_.run(*trial_, {"backup", "--force", history_.source().string(), "--json"});
+  EXPECT_EQ(saved.exit_code, 0) << saved.text();
+  EXPECT_TRUE(saved.says(packs.front().filename().string()) || saved.says("missing or cut short"))
+      << saved.text();
+  history_.expect_restores(*trial_, saved.lines().back().at("snapshot_id").as_string());
+}
+
 }  // namespace
 }  // namespace holdfast::test
