@@ -10,34 +10,11 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/path.h"
 
 namespace holdfast::archive {
 
 namespace {
-
-// The path without `.`, `..` and doubled or trailing slashes, as far as the text alone tells.
-std::string clean_path(std::string_view path) {
-  const bool is_absolute = path.starts_with('/');
-  std::vector<std::string_view> parts;
-  while (!path.empty()) {
-    const std::size_t slash = std::min(path.find('/'), path.size());
-    const std::string_view part = path.substr(0, slash);
-    path.remove_prefix(std::min(slash + 1, path.size()));
-    if (part.empty() || part == ".") continue;
-    const bool is_up = part == "..";
-    if (is_up && !parts.empty() && parts.back() != "..") {
-      parts.pop_back();
-    } else if (!is_up || !is_absolute) {
-      parts.push_back(part);
-    }
-  }
-  std::string clean = is_absolute ? "/" : "";
-  for (const std::string_view part : parts) {
-    if (clean.size() > 1 || (clean.size() == 1 && !is_absolute)) clean += '/';
-    clean += part;
-  }
-  return clean.empty() ? "." : clean;
-}
 
 // "/a/b" is "/", "a", "b"; a relative path has no "/" in front.
 void split_path(std::string_view path, std::vector<std::string_view>& parts) {

@@ -12,6 +12,7 @@
 #include "archive/tree_walk.h"
 #include "base/crew.h"
 #include "base/error.h"
+#include "base/path.h"
 
 namespace holdfast::archive {
 namespace {
@@ -35,15 +36,6 @@ std::string clean_subfolder(std::string_view text) {
   const std::string clean = (std::filesystem::path("/") / text).lexically_normal().string();
   if (clean == "/") return {};
   return clean.back() == '/' ? clean.substr(0, clean.size() - 1) : clean;
-}
-
-std::string absolute_path(const std::string& path) {
-  std::error_code failure;
-  std::filesystem::path absolute = std::filesystem::absolute(path, failure);
-  if (failure) absolute = path;
-  std::string clean = absolute.lexically_normal().string();
-  if (clean.size() > 1 && clean.back() == '/') clean.pop_back();
-  return clean;
 }
 
 std::string display(const SnapshotFilter& filter) {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "cli/commands.h"
 #include "cli/instance_forms.h"
 #include "cli/instance_view.h"

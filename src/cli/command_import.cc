@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // import: an instance from plain files.
+#include "base/path.h"
 #include "cli/commands.h"
 #include "cli/instance_forms.h"
 #include "cli/snapshot_options.h"

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/instance_forms.h"
@@ -147,7 +148,7 @@ void run(Invocation& invocation) {
     print_text(output, report, duration);
   }
   if (report.items_failed > 0) {
-    Error error(Errc::io, fmt::format("{} items could not be restored", report.items_failed));
+    Error error(Errc::io, counted(report.items_failed, "item") + " could not be restored");
     error.set_hint("They are listed above; everything else is restored.");
     throw error;
   }

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "cli/invocation.h"
 #include "cli/text.h"
 #include "job/instance_access.h"
@@ -95,16 +95,6 @@ Timestamp parse_local_time(std::string_view text) {
   const std::int32_t near = local_timestamp(as_utc.seconds, 0).utc_offset_seconds;
   const std::int32_t offset = local_timestamp(as_utc.seconds - near, 0).utc_offset_seconds;
   return local_timestamp(as_utc.seconds - offset, 0);
-}
-
-std::string absolute_path(std::string_view path) {
-  std::error_code failure;
-  std::filesystem::path absolute = std::filesystem::absolute(path, failure);
-  if (failure)
-    throw Error(Errc::io, fmt::format("cannot make \"{}\" absolute: {}", path, failure.message()));
-  std::string clean = absolute.lexically_normal().string();
-  if (clean.size() > 1 && clean.ends_with('/')) clean.pop_back();
-  return clean;
 }
 
 }  // namespace holdfast::cli

@@ -103,7 +103,4 @@ inline constexpr std::array include_options{
 // "2012-11-01 22:08:41" in this host's zone. Errc::usage for anything else.
 [[nodiscard]] Timestamp parse_local_time(std::string_view text);
 
-// `path` made absolute and cleaned of `.`, `..` and superfluous slashes.
-[[nodiscard]] std::string absolute_path(std::string_view path);
-
 }  // namespace holdfast::cli

@@ -82,11 +82,5 @@ TEST(LocalTime, IsReadInThisHostsZone) {
   }
 }
 
-TEST(AbsolutePath, IsClean) {
-  EXPECT_EQ(absolute_path("/a/./b/../c//"), "/a/c");
-  EXPECT_EQ(absolute_path("/"), "/");
-  EXPECT_TRUE(absolute_path("x").starts_with('/'));
-}
-
 }  // namespace
 }  // namespace holdfast::cli
