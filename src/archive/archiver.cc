@@ -69,7 +69,7 @@ class SavingWalk final : public SourceWalk {
   SaveReport& report_;
 
   SavingFolder* folder_ = nullptr;  // being visited
-  std::string path_;                // of the item being considered
+  std::string path_;                // where the item being considered lies
   SaveReport::Instant begun_;       // when that began
   std::vector<FileBatch::File> batch_;
   std::uint64_t batch_content_bytes_ = 0;
@@ -134,7 +134,7 @@ std::optional<Bytes> SavingWalk::load_previous(const SavingFolder& folder) {
 void SavingWalk::consider(Listing& listing, std::size_t place, Node* previous) {
   if (is_stopped()) return;
   const SourceItem& item = listing.items[place];
-  path_.assign(listing.prefix).append(item.name);
+  path_ = source_path(listing.prefix, item.name, item.target);
   begun_ = std::chrono::steady_clock::now();
   report_.attempt(path_, [&] {
     const std::optional<Choice> choice = choose(listing, item, previous != nullptr);
@@ -172,11 +172,11 @@ void SavingWalk::consider_file(const Listing& listing, std::size_t place, const 
   if (previous != nullptr && is_unchanged(*choice.status, *previous)) {
     auto node = std::make_unique<Node>(new_node(listing, item, choice));
     node->content = std::move(previous->content);
-    report_.file_unmodified(path_, previous->size_bytes, begun_);
+    report_.file_unmodified(listing.item_prefix + item.name, previous->size_bytes, begun_);
     folder_->entries[place] = std::move(node);
     return;
   }
-  FileBatch::File file{item.name, place, nullptr};
+  FileBatch::File file{item.name, place, nullptr, item.target};
   if (previous != nullptr) file.previous = std::make_unique<Node>(std::move(*previous));
   ++folder_->pending;
   batch_.push_back(std::move(file));
@@ -190,7 +190,8 @@ void SavingWalk::consider_file(const Listing& listing, std::size_t place, const 
 Node SavingWalk::new_node(const Listing& listing, const SourceItem& item, const Choice& choice) {
   std::optional<Error> incomplete;
   // The dot makes the system follow a symlink.
-  const std::string name = choice.is_followed ? item.name + "/." : item.name;
+  const std::string& source = source_name(item.name, item.target);
+  const std::string name = choice.is_followed ? source + "/." : source;
   Node node =
       make_node(listing.handle->get(), name, *choice.status, options_.node, path_, &incomplete);
   node.name = item.name;
@@ -233,6 +234,7 @@ void SavingWalk::hand_out(const Listing& listing) {
   batch->folder = std::static_pointer_cast<SavingFolder>(listing.folder);
   batch->handle = listing.handle;
   batch->prefix = listing.prefix;
+  batch->item_prefix = listing.item_prefix;
   batch->files = std::exchange(batch_, {});
   batch_content_bytes_ = 0;
   // The walk may be over before the task is.

@@ -65,16 +65,19 @@ struct ArchivedTree {
 void scan_paths(const std::vector<std::string>& paths, const ArchiveOptions& options,
                 model::Observer& observer, std::stop_token stop);
 
-// Saves the given absolute, clean paths under a root tree as restic does: each leading directory
-// becomes a node with its real metadata; the path "/" stands for its content. A path below another
-// is saved once. Unreadable items are reported to the observer, counted, and left out, so is what
-// vanishes meanwhile; an item whose xattrs cannot be read is reported, counted, and kept without
-// them. A path of `paths` that does not exist is such an item too; if nothing at all could be
-// saved: Errc::not_found. A file that changes while it is read is saved as it was read.
+// Saves the given paths under a root tree as restic does: each leading directory becomes a node
+// with its real metadata, but for those above what a relative path names; see find_targets() in
+// source_walk.h. A path below another is saved once. Unreadable items are reported to the observer,
+// counted, and left out, so is what vanishes meanwhile; an item whose xattrs cannot be read is
+// reported, counted, and kept without them. A path of `paths` that does not exist is such an item
+// too; if nothing at all could be saved: Errc::not_found. A file that changes while it is read is
+// saved as it was read.
 //
 // Counts files_done, bytes_done and errors, and tells of items: item_begun() when a file is read,
 // item_done() for files and directories, the latter with a slash behind their paths, as restic
-// does; item_failed() with "archival". A parent tree that is damaged is a warning.
+// does, all by their paths in the snapshot; item_failed() with "archival" and item_excluded() by
+// where the item lies.
+// A parent tree that is damaged is a warning.
 //
 // The index must be loaded. Threads: one that walks, `threads` that read, chunk, hash and store.
 // Memory: (threads + 2) x 8 MiB, the directories under way, and what `writer` takes.

@@ -55,20 +55,22 @@ void FileSaver::save(FileBatch& batch, Worker& worker) {
 
 void FileSaver::save_one(const FileBatch& batch, FileBatch::File& file, Worker& worker) {
   auto work = std::make_shared<Work>();
-  work->path = batch.prefix + file.name;
+  work->path = source_path(batch.prefix, file.name, file.target);
+  work->item = batch.item_prefix + file.name;
   work->folder = batch.folder;
   work->place = file.place;
   work->previous = std::move(file.previous);
   work->begun = std::chrono::steady_clock::now();
-  report_.observer().item_begun(work->path);
+  report_.observer().item_begun(work->item);
 
   std::size_t size_bytes = 0;
   bool is_small = false;
   const bool is_read = report_.attempt(work->path, [&] {
-    open(batch, file.name, *work);
+    open(batch, file, *work);
     is_small = read_small(*work, size_bytes);
   });
   if (!is_read) {
+    report_.observer().item_left(work->item);
     trees_.let_go(batch.folder, worker);
     return;
   }
@@ -82,8 +84,8 @@ void FileSaver::save_one(const FileBatch& batch, FileBatch::File& file, Worker& 
   }
 }
 
-void FileSaver::open(const FileBatch& batch, const std::string& name, Work& work) {
-  work.file = open_file_at(batch.handle->get(), name, work.path);
+void FileSaver::open(const FileBatch& batch, const FileBatch::File& file, Work& work) {
+  work.file = open_file_at(batch.handle->get(), source_name(file.name, file.target), work.path);
   struct ::stat status {};
   if (::fstat(work.file.get(), &status) != 0) {
     throw system_error(errno, fmt::format("reading {}", work.path));
@@ -94,7 +96,7 @@ void FileSaver::open(const FileBatch& batch, const std::string& name, Work& work
   }
   std::optional<Error> incomplete;
   work.node =
-      make_node_of_open(work.file.get(), name, status, options_.node, work.path, &incomplete);
+      make_node_of_open(work.file.get(), file.name, status, options_.node, work.path, &incomplete);
   if (incomplete) report_.failed(work.path, *incomplete);
 }
 
@@ -145,6 +147,7 @@ void FileSaver::save_large(std::shared_ptr<Work> work, ByteView begin, Worker& w
     const bool is_read =
         report_.attempt(work->path, [&] { step = read_some(work->file.get(), room, work->path); });
     if (!is_read) {
+      report_.observer().item_left(work->item);
       trees_.let_go(work->folder, worker);
       return;
     }
@@ -163,7 +166,7 @@ void FileSaver::complete(Work& work, SavedContent&& content, Worker& worker) {
   work.tee.reset();
   work.node.size_bytes = content.size_bytes;  // as read, whatever the size was meanwhile
   work.node.content = std::move(content.ids);
-  report_.file_read(work.path, work.node, work.previous.get(), content.new_bytes,
+  report_.file_read(work.item, work.node, work.previous.get(), content.new_bytes,
                     content.stored_bytes, work.begun);
   work.folder->entries[work.place] = std::make_unique<format::Node>(std::move(work.node));
   trees_.let_go(std::move(work.folder), worker);

@@ -22,10 +22,12 @@ struct FileBatch {
     std::string name;
     std::size_t place = 0;                   // among the folder's entries
     std::unique_ptr<format::Node> previous;  // what the parent snapshot has of its name; or null
+    const Target* target = nullptr;          // if it was given
   };
   std::shared_ptr<SavingFolder> folder;  // waits for each of the files
   std::shared_ptr<const Fd> handle;      // the folder, open
   std::string prefix;                    // the folder's path and a slash
+  std::string item_prefix;               // its path in the snapshot and a slash
   std::vector<File> files;
 };
 
@@ -41,7 +43,8 @@ class FileSaver {
  private:
   // One file while it is read and stored.
   struct Work {
-    std::string path;
+    std::string path;  // where it lies
+    std::string item;  // in the snapshot
     std::shared_ptr<SavingFolder> folder;
     std::size_t place = 0;
     std::unique_ptr<format::Node> previous;
@@ -51,7 +54,7 @@ class FileSaver {
     std::unique_ptr<ByteSink> tee;
   };
   void save_one(const FileBatch& batch, FileBatch::File& file, Worker& worker);
-  void open(const FileBatch& batch, const std::string& name, Work& work);
+  void open(const FileBatch& batch, const FileBatch::File& file, Work& work);
   [[nodiscard]] bool read_small(Work& work, std::size_t& size_bytes);
   void save_small(Work& work, ByteView bytes, Worker& worker);
   void save_large(std::shared_ptr<Work> work, ByteView begin, Worker& worker);

@@ -9,7 +9,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <ranges>
+
+#include "base/path.h"
 
 namespace holdfast::archive {
 
@@ -39,35 +42,115 @@ int open_untouched(int directory_fd, const char* name, int flags) noexcept {
 
 // As deep as the given paths, which the system bounds.
 void spread_whole(Target& target, bool is_above_whole) {
-  target.is_whole = target.is_given || is_above_whole;
+  target.is_whole = target.is_given || target.is_listed || is_above_whole;
   for (auto& [name, below] : target.below) spread_whole(below, target.is_whole);
+}
+
+// A clean path as the directory it starts from ("/", "." or "../..") and the names behind.
+std::pair<std::string, std::vector<std::string>> parts_of(const std::string& path) {
+  std::string start = path.starts_with('/') ? "/" : ".";
+  std::vector<std::string> names;
+  for (const auto part : std::views::split(std::string_view(path), '/')) {
+    std::string name(part.begin(), part.end());
+    if (name == "..") {
+      start = start == "." ? name : start + "/" + name;
+    } else if (!name.empty() && name != ".") {
+      names.push_back(std::move(name));
+    }
+  }
+  return {std::move(start), std::move(names)};
+}
+
+// The place of a path's first name directly below the root: its own, or what is free behind it.
+Target& first_target(Target& root, const std::string& start, const std::string& name) {
+  std::string place = name;
+  for (unsigned count = 1; root.below.contains(place); ++count) {
+    Target& other = root.below[place];
+    if (other.start == start && other.name == name) return other;
+    place = fmt::format("{}-{}", name, count);
+  }
+  Target& target = root.below[place];
+  target.start = start;
+  target.name = name;
+  if (start == "/" && place == name) return target;
+  // The kernel's name for the working directory, which no symlink leads to, so that each `..` in
+  // front takes back a real directory.
+  std::error_code failure;
+  const std::filesystem::path here =
+      start == "/" ? std::filesystem::path() : std::filesystem::current_path(failure);
+  if (failure) throw system_error(failure.value(), "finding the working directory");
+  target.source = clean_path(here.string() + "/" + start + "/" + name).substr(1);
+  target.path = absolute_path(start + "/" + name);
+  return target;
+}
+
+// `device`: of the directory it was listed in; none if it was given itself.
+void add_target(Target& root, const std::string& path, std::optional<dev_t> device) {
+  const auto [start, names] = parts_of(path);
+  Target* target = &first_target(root, start, names.front());
+  for (std::size_t i = 1; i < names.size(); ++i) target = &target->below[names[i]];
+  if (!device) {
+    target->is_given = true;
+  } else if (!target->is_given && !target->is_listed) {
+    target->is_listed = true;
+    target->directory_device = *device;
+  }
+}
+
+struct DirectoryNames {
+  dev_t device = 0;
+  std::vector<std::string> names;
+};
+
+DirectoryNames list_directory(const std::string& path) {
+  DirectoryNames entries;
+  struct ::stat status {};
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
+  if (directory == nullptr) throw_errno("opening", path);
+  if (::fstat(::dirfd(directory.get()), &status) != 0) throw_errno("reading", path);
+  entries.device = status.st_dev;
+  for (;;) {
+    errno = 0;
+    const struct dirent* const entry = ::readdir(directory.get());
+    if (entry == nullptr && errno != 0) throw_errno("listing", path);
+    if (entry == nullptr) return entries;
+    const std::string_view name(entry->d_name);
+    if (name != "." && name != "..") entries.names.emplace_back(name);
+  }
 }
 
 }  // namespace
 
 Targets find_targets(const std::vector<std::string>& paths) {
   Targets targets;
-  for (const std::string& path : paths) {
+  for (const std::string& given : paths) {
+    if (given.empty()) throw Error(Errc::usage, "a path is empty");
     struct ::stat status {};
-    if (path.empty() || path.front() != '/') {
-      throw Error(Errc::usage, fmt::format("path \"{}\" is not absolute", path));
-    }
-    if (::lstat(path.c_str(), &status) != 0) {
-      targets.missing.emplace_back(path, system_error(errno, fmt::format("reading {}", path)));
-      continue;
-    }
-    Target* target = &targets.root;
-    for (const auto part : std::views::split(std::string_view(path).substr(1), '/')) {
-      const std::string_view name(part.begin(), part.end());
-      if (name == "." || name == "..") {
-        throw Error(Errc::usage, fmt::format("path \"{}\" is not clean", path));
+    try {
+      if (::lstat(given.c_str(), &status) != 0) throw_errno("reading", given);
+      const std::string path = clean_path(given);
+      if (!parts_of(path).second.empty()) {
+        add_target(targets.root, path, std::nullopt);
+        continue;
       }
-      if (!name.empty()) target = &target->below[std::string(name)];
+      const DirectoryNames entries = list_directory(path);
+      for (const std::string& name : entries.names) {
+        add_target(targets.root, path == "/" ? path + name : path + "/" + name, entries.device);
+      }
+    } catch (const Error& error) {  // becomes a line of the report
+      targets.missing.emplace_back(given, error);
     }
-    target->is_given = true;
   }
   spread_whole(targets.root, false);
   return targets;
+}
+
+const std::string& source_name(const std::string& name, const Target* target) noexcept {
+  return target != nullptr && !target->source.empty() ? target->source : name;
+}
+
+std::string source_path(const std::string& prefix, const std::string& name, const Target* target) {
+  return target != nullptr && !target->path.empty() ? target->path : prefix + name;
 }
 
 Folder::Folder(std::shared_ptr<Folder> parent, std::string name, const Target* target)
@@ -83,6 +166,14 @@ Folder::~Folder() {
 }
 
 std::string Folder::path() const {
+  return path(false);
+}
+
+std::string Folder::item_path() const {
+  return path(true);
+}
+
+std::string Folder::path(bool is_in_snapshot) const {
   std::vector<const Folder*> chain;
   for (const Folder* folder = this; folder->parent_ != nullptr; folder = folder->parent_.get()) {
     chain.push_back(folder);
@@ -90,7 +181,11 @@ std::string Folder::path() const {
   if (chain.empty()) return "/";
   std::string path;
   for (const Folder* folder : std::views::reverse(chain)) {
-    path += '/';
+    if (!is_in_snapshot && folder->target_ != nullptr && !folder->target_->path.empty()) {
+      path = folder->target_->path;
+      continue;
+    }
+    if (path != "/") path += '/';
     path += folder->name_;
   }
   return path;
@@ -154,7 +249,7 @@ std::shared_ptr<const Fd> SourceWalk::open(Folder& folder) {
   const int flags = O_DIRECTORY | (is_listed ? O_RDONLY : O_PATH) |
                     (folder.is_followed() || parent == nullptr ? 0 : O_NOFOLLOW);
   auto handle = std::make_shared<const Fd>(
-      open_untouched(above->get(), parent == nullptr ? "/" : folder.name_.c_str(), flags));
+      open_untouched(above->get(), parent == nullptr ? "/" : folder.source_name().c_str(), flags));
   if (!*handle) throw_errno("opening", folder.path());
   struct ::stat status {};
   if (::fstat(handle->get(), &status) != 0) throw_errno("reading", folder.path());
@@ -178,7 +273,7 @@ std::shared_ptr<const Fd> SourceWalk::handle_of_parent(Folder& folder) {
     const bool is_root = next->parent_ == nullptr;
     const int flags = O_PATH | O_DIRECTORY | (next->is_followed() || is_root ? 0 : O_NOFOLLOW);
     auto opened = std::make_shared<const Fd>(
-        open_retrying(handle->get(), is_root ? "/" : next->name_.c_str(), flags));
+        open_retrying(handle->get(), is_root ? "/" : next->source_name().c_str(), flags));
     if (!*opened) throw_errno("opening", next->path());
     struct ::stat status {};
     if (::fstat(opened->get(), &status) != 0) throw_errno("reading", next->path());
@@ -212,7 +307,9 @@ void SourceWalk::keep_few_open() {
 void SourceWalk::list(Listing& listing) {
   const Folder& folder = *listing.folder;
   listing.prefix = folder.path();
+  listing.item_prefix = folder.item_path();
   if (listing.prefix.back() != '/') listing.prefix += '/';
+  if (listing.item_prefix.back() != '/') listing.item_prefix += '/';
   markers_here_.clear();
   const bool is_whole = folder.target_ == nullptr || folder.target_->is_whole;
   const auto by_name = [](const SourceItem& a, const SourceItem& b) { return a.name < b.name; };
@@ -270,17 +367,38 @@ void SourceWalk::find_markers(const Listing& listing) {
         listing.items.begin(), listing.items.end(), marker.name,
         [](const SourceItem& item, const std::string& name) { return item.name < name; });
     if (place == listing.items.end() || place->name != marker.name) continue;
-    if (marker.header.empty() || has_header(listing, marker)) markers_here_.push_back(&marker);
+    if (marker.header.empty() ||
+        has_header(listing.handle->get(), marker.name, listing.prefix + marker.name, marker)) {
+      markers_here_.push_back(&marker);
+    }
   }
+}
+
+// The markers in the directory of a listed target. The listing is of "/", which it is seen from.
+const std::vector<const SourceWalk::Marker*>& SourceWalk::markers_beside(const Listing& listing,
+                                                                         const Target& listed) {
+  const std::string source = source_name(listed.name, &listed);
+  const std::string directory = source.substr(0, source.rfind('/') + 1);
+  const auto [place, is_new] = markers_beside_.try_emplace(directory);
+  if (!is_new) return place->second;
+  for (const Marker& marker : markers_) {
+    const std::string name = directory + marker.name;
+    struct ::stat status {};
+    if (::fstatat(listing.handle->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (marker.header.empty() ||
+        has_header(listing.handle->get(), name, listing.prefix + name, marker)) {
+      place->second.push_back(&marker);
+    }
+  }
+  return place->second;
 }
 
 // Whether the marker's file begins as it should. One that does not, or cannot be read, excludes
 // nothing, which is worth a warning.
-bool SourceWalk::has_header(const Listing& listing, const Marker& marker) {
-  const std::string path = listing.prefix + marker.name;
+bool SourceWalk::has_header(int directory_fd, const std::string& name, const std::string& path,
+                            const Marker& marker) {
   try {
-    const Fd file(open_untouched(listing.handle->get(), marker.name.c_str(),
-                                 O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    const Fd file(open_untouched(directory_fd, name.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
     if (!file) throw_errno("opening", path);
     std::string begin(marker.header.size(), '\0');
     std::size_t size = 0;
@@ -298,18 +416,24 @@ bool SourceWalk::has_header(const Listing& listing, const Marker& marker) {
   return false;
 }
 
-bool SourceWalk::is_left_out_by_name(const Listing& listing, const SourceItem& item) const {
-  for (const Marker* marker : markers_here_) {
-    if (item.name != marker->name) return true;
+bool SourceWalk::is_left_out_by_name(const Listing& listing, const SourceItem& item) {
+  const bool is_listed = item.target != nullptr && item.target->is_listed;
+  const std::string& name = is_listed ? item.target->name : item.name;
+  if (!markers_.empty()) {
+    for (const Marker* marker : is_listed ? markers_beside(listing, *item.target) : markers_here_) {
+      if (name != marker->name) return true;
+    }
   }
-  return !options_.excludes.empty() && options_.excludes.matches(listing.prefix + item.name);
+  return !options_.excludes.empty() &&
+         options_.excludes.matches(source_path(listing.prefix, item.name, item.target));
 }
 
-bool SourceWalk::is_left_out_by_status(const Folder& folder, const struct ::stat& status) const {
+bool SourceWalk::is_left_out_by_status(dev_t directory_device, dev_t allowed_device,
+                                       const struct ::stat& status) const {
   const bool is_directory = S_ISDIR(status.st_mode);
-  if (options_.one_file_system && status.st_dev != folder.allowed_device_) {
+  if (options_.one_file_system && status.st_dev != allowed_device) {
     // A mount point itself is kept, so that there is something to mount on after a restore.
-    return !is_directory || folder.device_ != folder.allowed_device_;
+    return !is_directory || directory_device != allowed_device;
   }
   return !is_directory && options_.exclude_larger_than &&
          static_cast<std::uint64_t>(status.st_size) > *options_.exclude_larger_than;
@@ -318,40 +442,54 @@ bool SourceWalk::is_left_out_by_status(const Folder& folder, const struct ::stat
 std::optional<SourceWalk::Choice> SourceWalk::choose(const Listing& listing, const SourceItem& item,
                                                      bool wants_status) {
   const Folder& folder = *listing.folder;
-  const bool is_wanted = item.target != nullptr;  // was given, or something below it
-  if (!is_wanted && is_left_out_by_name(listing, item)) return std::nullopt;
+  const bool is_listed = item.target != nullptr && item.target->is_listed;
+  // Was given, or something below it.
+  const bool is_wanted = item.target != nullptr && (!is_listed || !item.target->below.empty());
+  const auto exclude = [&]() -> std::optional<Choice> {
+    observer_.item_excluded(source_path(listing.prefix, item.name, item.target));
+    return std::nullopt;
+  };
+  if (!is_wanted && is_left_out_by_name(listing, item)) return exclude();
   if (item.kind == DT_SOCK) return std::nullopt;  // means nothing without its server; as restic
 
   Choice choice;
   choice.type = S_IFREG;
   choice.is_followed = is_wanted && !item.target->below.empty();
+  const std::string& name = source_name(item.name, item.target);
+  const dev_t directory_device = is_listed ? item.target->directory_device : folder.device_;
+  const dev_t allowed_device = is_listed ? item.target->directory_device : folder.allowed_device_;
   if (item.kind == DT_REG && !wants_status && !choice.is_followed && !options_.one_file_system &&
       !options_.exclude_larger_than) {
     return choice;
   }
   struct ::stat status {};
   const int flags = choice.is_followed ? 0 : AT_SYMLINK_NOFOLLOW;
-  if (::fstatat(listing.handle->get(), item.name.c_str(), &status, flags) != 0) {
-    const bool would_be_left_out =
-        options_.one_file_system && folder.device_ != folder.allowed_device_;
+  if (::fstatat(listing.handle->get(), name.c_str(), &status, flags) != 0) {
+    const bool would_be_left_out = options_.one_file_system && directory_device != allowed_device;
     if (errno == ENOENT && would_be_left_out && !is_wanted) return std::nullopt;
-    throw_errno("reading", listing.prefix + item.name);
+    throw_errno("reading", source_path(listing.prefix, item.name, item.target));
   }
   choice.type = status.st_mode & static_cast<mode_t>(S_IFMT);
   choice.status = status;
   if (choice.is_followed && choice.type != S_IFDIR) {
-    throw system_error(ENOTDIR, fmt::format("opening {}{}", listing.prefix, item.name));
+    throw system_error(
+        ENOTDIR, fmt::format("opening {}", source_path(listing.prefix, item.name, item.target)));
   }
   if (choice.type == S_IFSOCK) return std::nullopt;
-  if (!is_wanted && is_left_out_by_status(folder, status)) return std::nullopt;
+  if (!is_wanted && is_left_out_by_status(directory_device, allowed_device, status)) {
+    return exclude();
+  }
   return choice;
 }
 
 void SourceWalk::descend(const Listing& listing, const SourceItem& item, const Choice& choice,
                          std::shared_ptr<Folder> child) {
   const bool is_given = item.target != nullptr && item.target->is_given;
+  const bool is_listed = item.target != nullptr && item.target->is_listed;
   child->device_ = choice.status->st_dev;
-  child->allowed_device_ = is_given ? child->device_ : listing.folder->allowed_device_;
+  child->allowed_device_ = is_given    ? child->device_
+                           : is_listed ? item.target->directory_device
+                                       : listing.folder->allowed_device_;
   ++listing.folder->unopened_;
   chosen_.push_back(std::move(child));
 }

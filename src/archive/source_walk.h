@@ -26,17 +26,32 @@
 
 namespace holdfast::archive {
 
-// The given paths as a tree of their components. A path below another is walked once, within it.
+// The given paths as a tree of their components, as they will lie in the snapshot. A path below
+// another is walked once, within it.
 struct Target {
   std::map<std::string, Target, std::less<>> below;
   bool is_given = false;
+  // Found in a given directory without a name of its own, such as ".", before it was given itself,
+  // if ever: what is excluded applies to it.
+  bool is_listed = false;
   bool is_whole = false;  // it or one above was given: all of it is saved, but for the excludes
+  // Of one directly below the root that lies elsewhere or has another name there. Else empty.
+  std::string source;  // where it lies, as seen from "/"
+  std::string path;    // the same as the user sees it, absolute
+  // Of one that is listed: the device of the directory it lies in.
+  dev_t directory_device = 0;
+  // Of one directly below the root: the directory and the name that it was given with.
+  std::string start, name;
 };
 struct Targets {
   Target root;
   std::vector<std::pair<std::string, Error>> missing;  // paths that could not be looked at
 };
-// `paths` are absolute and clean: Errc::usage otherwise.
+// Absolute paths lie in the snapshot where they are. Of relative ones it has what stands behind the
+// `..` in front: "../a/b" is "/a/b" there. Where two of different directories begin with the same
+// name, the later one becomes "name-1". A directory without a name (".", "..", "/") stands for what
+// it holds. Errc::usage for an empty path.
+// Source: restic internal/archiver/tree.go and archiver.go (resolveRelativeTargets).
 [[nodiscard]] Targets find_targets(const std::vector<std::string>& paths);
 
 // A directory on the way. Lives while anything below it is at work.
@@ -47,7 +62,8 @@ class Folder : public std::enable_shared_from_this<Folder> {
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
-  [[nodiscard]] std::string path() const;  // "/home/user"
+  [[nodiscard]] std::string path() const;       // where it lies: "/home/user"
+  [[nodiscard]] std::string item_path() const;  // in the snapshot, where it may be "/user"
   [[nodiscard]] const std::shared_ptr<Folder>& parent() const noexcept { return parent_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
@@ -57,6 +73,12 @@ class Folder : public std::enable_shared_from_this<Folder> {
   [[nodiscard]] bool is_followed() const noexcept {
     return target_ != nullptr && !target_->below.empty();
   }
+
+  // What it is called where it lies, from its parent.
+  [[nodiscard]] const std::string& source_name() const noexcept {
+    return target_ != nullptr && !target_->source.empty() ? target_->source : name_;
+  }
+  [[nodiscard]] std::string path(bool is_in_snapshot) const;
 
   std::shared_ptr<Folder> parent_;
   const std::string name_;
@@ -75,6 +97,13 @@ struct SourceItem {
   const Target* target = nullptr;
 };
 
+// What an item of a folder is called from there, and as a whole path (`prefix` is the folder's and
+// a slash): by its name, unless it was given and lies elsewhere.
+[[nodiscard]] const std::string& source_name(const std::string& name,
+                                             const Target* target) noexcept;
+[[nodiscard]] std::string source_path(const std::string& prefix, const std::string& name,
+                                      const Target* target);
+
 class SourceWalk {
  public:
   SourceWalk(const ArchiveOptions& options, model::Observer& observer, std::stop_token stop);
@@ -91,6 +120,7 @@ class SourceWalk {
     std::shared_ptr<Folder> folder;
     std::shared_ptr<const Fd> handle;  // may be O_PATH
     std::string prefix;                // the folder's path and a slash
+    std::string item_prefix;           // its path in the snapshot and a slash
     std::vector<SourceItem> items;     // in order of name
   };
   // An item that is to be saved.
@@ -125,15 +155,21 @@ class SourceWalk {
   void list(Listing& listing);
   void read_entries(Listing& listing);
   void find_markers(const Listing& listing);
-  [[nodiscard]] bool has_header(const Listing& listing, const Marker& marker);
-  [[nodiscard]] bool is_left_out_by_name(const Listing& listing, const SourceItem& item) const;
-  [[nodiscard]] bool is_left_out_by_status(const Folder& folder, const struct ::stat& status) const;
+  [[nodiscard]] const std::vector<const Marker*>& markers_beside(const Listing& listing,
+                                                                 const Target& listed);
+  [[nodiscard]] bool has_header(int directory_fd, const std::string& name, const std::string& path,
+                                const Marker& marker);
+  [[nodiscard]] bool is_left_out_by_name(const Listing& listing, const SourceItem& item);
+  [[nodiscard]] bool is_left_out_by_status(dev_t directory_device, dev_t allowed_device,
+                                           const struct ::stat& status) const;
 
   const ArchiveOptions& options_;
   model::Observer& observer_;
   const std::stop_token stop_;
   std::vector<Marker> markers_;
-  std::vector<const Marker*> markers_here_;       // those found in the folder being visited
+  std::vector<const Marker*> markers_here_;  // those found in the folder being visited
+  // The same for directories of listed targets, by their paths.
+  std::map<std::string, std::vector<const Marker*>, std::less<>> markers_beside_;
   std::vector<std::shared_ptr<Folder>> pending_;  // a stack
   std::vector<std::shared_ptr<Folder>> chosen_;   // below the folder being visited
   std::deque<std::weak_ptr<Folder>> opened_;      // oldest first

@@ -29,7 +29,7 @@ void TreeSaver::save(std::shared_ptr<SavingFolder> folder, Worker& worker) {
       return;
     }
     folder->node.subtree = saved.id;
-    report_.directory_saved(folder->path(), folder->node, folder->previous.get(),
+    report_.directory_saved(folder->item_path(), folder->node, folder->previous.get(),
                             saved.is_new ? json.size() : 0, saved.is_new ? saved.stored_bytes : 0,
                             folder->begun);
     auto parent = std::static_pointer_cast<SavingFolder>(folder->parent());

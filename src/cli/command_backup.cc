@@ -158,8 +158,7 @@ job::FilesBackupReport run_files(Invocation& invocation, model::Observer& observ
   job::FilesBackupOptions backup;
   backup.archive = archive_options(arguments);
   backup.labels = labels(arguments);
-  for (const std::string& path : source_paths(invocation))
-    backup.paths.push_back(absolute_path(path));
+  backup.paths = source_paths(invocation);
   backup.excludes = arguments.list("exclude");
   backup.parent = arguments.value_or("parent", "");
   backup.group_by = arguments.value_or("group-by", "host,paths");
@@ -181,7 +180,7 @@ void run(Invocation& invocation) {
   print_backup_report(invocation.output(), report);
   if (report.items_failed > 0) {
     Error error(Errc::incomplete,
-                fmt::format("{} source items could not be read", report.items_failed));
+                counted(report.items_failed, "source item") + " could not be read");
     error.set_hint("They are listed above; everything else is saved.");
     throw error;
   }

@@ -89,6 +89,23 @@ TEST_F(Backup, LabelsTheSnapshot) {
   EXPECT_EQ(json.at("program_version").as_string(), "holdfast " + program_version());
 }
 
+TEST_F(Backup, NamesWhatItLeavesOut) {
+  world.write("d/a.o", "x");
+  world.write("d/b", "x");
+  world.write("d/large", "0123456789");
+  const Outcome outcome = world.done({"backup", "--json", "-vv", "--exclude", "*.o",
+                                      "--exclude-larger-than", "5", world.path("d")});
+  std::vector<std::string> excluded;
+  for (const Json& line : outcome.json_lines()) {
+    if (line.at("message_type").as_string() == "excluded_item")
+      excluded.push_back(line.at("item").as_string());
+  }
+  EXPECT_EQ(excluded, (std::vector<std::string>{world.path("d/a.o"), world.path("d/large")}));
+  EXPECT_TRUE(world.done({"backup", "--json", "-v", "--exclude", "*.o", world.path("d")})
+                  .message("excluded_item")
+                  .is_null());
+}
+
 TEST_F(Backup, WritesNothingInADryRun) {
   const Json json = summary({"--dry-run", world.write("a", "x")});
   EXPECT_TRUE(json.at("dry_run").as_bool());

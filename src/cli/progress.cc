@@ -47,10 +47,14 @@ void ProgressView::item_done(const model::ItemDone& done) {
   if (const auto found = items_.find(done.item); found != items_.end()) items_.erase(found);
 }
 
-void ProgressView::item_failed(std::string_view item, std::string_view /*during*/,
-                               std::string_view /*message*/) {
+void ProgressView::item_left(std::string_view item) {
   const std::lock_guard lock(mutex_);
   if (const auto found = items_.find(item); found != items_.end()) items_.erase(found);
+}
+
+void ProgressView::item_failed(std::string_view item, std::string_view /*during*/,
+                               std::string_view /*message*/) {
+  item_left(item);
 }
 
 std::vector<std::string> ProgressView::current_items() const {

@@ -51,6 +51,7 @@ class ProgressView : public model::Observer {
 
   void item_begun(std::string_view item) override;
   void item_done(const model::ItemDone& done) override;
+  void item_left(std::string_view item) override;
   void item_failed(std::string_view item, std::string_view during,
                    std::string_view message) override;
 

@@ -51,6 +51,11 @@ class JsonProgress final : public ProgressView {
     output_.json_line(line);
   }
 
+  void item_excluded(std::string_view item) override {
+    if (output_.verbosity() < 3) return;
+    output_.json_line(Json::object().set("message_type", "excluded_item").set("item", item));
+  }
+
   void item_failed(std::string_view item, std::string_view during,
                    std::string_view message) override {
     ProgressView::item_failed(item, during, message);

@@ -70,6 +70,48 @@ TEST(TextProgress, FitsTheTerminalInOneLine) {
   }
 }
 
+TEST(TextProgress, EscapesNamesInStages) {
+  for (const ProgressShape shape : {ProgressShape::plain, ProgressShape::backup}) {
+    OutputSettings settings = terminal_of(80);
+    settings.verbosity = 2;
+    Screen screen(std::move(settings));
+    const auto view = make_text_progress(screen.output, shape);
+    view->phase("copying \x1b]0;owned\x07\nerror: forged");
+    view->show_status();
+    EXPECT_NE(screen.out.text.find("copying \\x1b]0;owned\\x07\\nerror: forged"), std::string::npos)
+        << screen.out.text;
+    EXPECT_EQ(screen.out.text.find("\x1b]"), std::string::npos);
+  }
+}
+
+TEST(TextProgress, NamesWhatIsExcluded) {
+  OutputSettings settings;
+  settings.verbosity = 3;
+  Screen screen(std::move(settings));
+  make_text_progress(screen.output, ProgressShape::backup)->item_excluded("/a\nb");
+  EXPECT_EQ(screen.out.text, "excluded  /a\\nb\n");
+}
+
+TEST(JsonProgress, NamesWhatIsExcluded) {
+  for (const unsigned verbosity : {2U, 3U}) {
+    Screen screen(json_of(verbosity));
+    make_json_progress(screen.output, ProgressShape::backup)->item_excluded("/a");
+    EXPECT_EQ(screen.out.text,
+              verbosity == 3 ? "{\"message_type\":\"excluded_item\",\"item\":\"/a\"}\n" : "");
+  }
+}
+
+TEST(TextProgress, ForgetsItemsThatFailedUnderAnotherName) {
+  Screen screen(terminal_of(80));
+  const auto view = make_text_progress(screen.output, ProgressShape::backup);
+  view->item_begun("/a");
+  view->item_failed("/srv/a", "archival", "permission denied");
+  view->item_left("/a");
+  screen.out.text.clear();
+  view->show_status();
+  EXPECT_EQ(screen.out.text.find("/a"), std::string::npos) << screen.out.text;
+}
+
 TEST(TextProgress, EscapesNamesInErrors) {
   Screen screen;
   const auto view = make_text_progress(screen.output, ProgressShape::backup);

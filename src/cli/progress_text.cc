@@ -16,14 +16,15 @@ class TextProgress final : public ProgressView {
   using ProgressView::ProgressView;
 
   void phase(std::string_view name) override {
+    const std::string shown = printable(name);  // some name what they are about
     {
       const std::lock_guard lock(mutex_);
-      phase_ = name;
+      phase_ = shown;
     }
     if (shape_ == ProgressShape::plain) {
-      output_.message(name);
+      output_.message(shown);
     } else {
-      output_.detail(name);
+      output_.detail(shown);
     }
   }
 
@@ -47,6 +48,10 @@ class TextProgress final : public ProgressView {
     output_.trace(line);
   }
 
+  void item_excluded(std::string_view item) override {
+    if (output_.verbosity() >= 3) output_.trace("excluded  " + printable(item));
+  }
+
   void item_failed(std::string_view item, std::string_view during,
                    std::string_view message) override {
     ProgressView::item_failed(item, during, message);
@@ -60,7 +65,8 @@ class TextProgress final : public ProgressView {
 
   void finding(const model::Finding& finding) override {
     if (finding.severity == model::Severity::note) {
-      return output_.detail(fmt::format("note: {}: {}", finding.code, printable(finding.seen)));
+      return output_.detail(
+          fmt::format("note: {}: {}", printable(finding.code), printable(finding.seen)));
     }
     for (const std::string& line : finding_block(finding, output_.columns())) output_.message(line);
   }

@@ -104,7 +104,9 @@ std::string from_utf16(std::string_view bytes, bool big_endian) {
 
 }  // namespace
 
-std::string printable(std::string_view raw) {
+namespace {
+
+std::string printable(std::string_view raw, bool keeps_lines) {
   std::string text;
   text.reserve(raw.size());
   while (!raw.empty()) {
@@ -115,7 +117,7 @@ std::string printable(std::string_view raw) {
       continue;
     }
     if (rune.rune == '\n') {
-      text += "\\n";
+      text += keeps_lines ? "\n" : "\\n";
     } else if (rune.rune == '\t') {
       text += "\\t";
     } else if (rune.rune == '\r') {
@@ -132,6 +134,18 @@ std::string printable(std::string_view raw) {
     raw.remove_prefix(rune.size_bytes);
   }
   return text;
+}
+
+}  // namespace
+
+std::string printable(std::string_view raw) {
+  return printable(raw, false);
+}
+
+std::string printable_lines(std::string_view raw) {
+  const auto is_plain = [](char c) { return (c >= ' ' && c < 0x7f) || c == '\n'; };
+  if (std::all_of(raw.begin(), raw.end(), is_plain)) return std::string(raw);
+  return printable(raw, true);
 }
 
 std::size_t display_width(std::string_view text) noexcept {
@@ -251,6 +265,10 @@ std::string joined(std::span<const std::string> parts, std::string_view separato
     text += part;
   }
   return text;
+}
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 }  // namespace holdfast::cli

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ namespace holdfast::cli {
 // a line: control characters and bytes that are not UTF-8 become \n, \t, \xNN or \uNNNN. Everything
 // else stays, backslashes too.
 [[nodiscard]] std::string printable(std::string_view raw);
+// The same for a text of our own that may have several lines: line breaks stay. For the last step
+// to the screen, where whatever was forgotten before must do no harm.
+[[nodiscard]] std::string printable_lines(std::string_view raw);
 
 // Cells of a terminal that `text` takes: two for wide East Asian characters and pictographs, none
 // for combining marks.
@@ -42,5 +46,7 @@ namespace holdfast::cli {
 // "a,b" → {"a", "b"}.
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 [[nodiscard]] std::string joined(std::span<const std::string> parts, std::string_view separator);
+// "1 item", "2 items": the noun gets an s where it needs one.
+[[nodiscard]] std::string counted(std::uint64_t count, std::string_view noun);
 
 }  // namespace holdfast::cli

@@ -66,5 +66,15 @@ TEST(Text, SplitsAndJoins) {
   EXPECT_EQ(format_percent(0, 0), "");
 }
 
+TEST(Text, KeepsLinesWhereItMay) {
+  EXPECT_EQ(printable_lines("a\nb ü\n"), "a\nb ü\n");
+  EXPECT_EQ(printable_lines("a\n\x1b[2J\t\xff"), "a\n\\x1b[2J\\t\\xff");
+}
+
+TEST(Text, CountsInWords) {
+  EXPECT_EQ(counted(1, "item"), "1 item");
+  EXPECT_EQ(counted(0, "source item"), "0 source items");
+}
+
 }  // namespace
 }  // namespace holdfast::cli

@@ -12,6 +12,7 @@
 #include "archive/tree_builder.h"
 #include "base/crew.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "repo/blob_writer.h"
 
@@ -28,8 +29,7 @@ std::vector<std::string> existing_paths(const std::vector<std::string>& paths,
   for (const std::string& path : paths) {
     struct ::stat status {};
     if (::lstat(path.c_str(), &status) == 0) {
-      if (std::find(existing.begin(), existing.end(), path) == existing.end())
-        existing.push_back(path);
+      existing.push_back(path);
       continue;
     }
     const bool is_absent = errno == ENOENT || errno == ENOTDIR;
@@ -152,7 +152,10 @@ FilesBackupReport backup_files(const Environment& environment, const RepositoryA
   const std::vector<std::string> paths = existing_paths(options.paths, observer, report);
   Run run(environment, access, options.labels.dry_run, stop);
   repo::Repository& repository = *run.opened.repository;
-  format::SnapshotFile snapshot = new_snapshot(environment, options.labels, run.begun, paths);
+  std::vector<std::string> absolute;
+  for (const std::string& path : paths) absolute.push_back(absolute_path(path));
+  format::SnapshotFile snapshot =
+      new_snapshot(environment, options.labels, run.begun, std::move(absolute));
   snapshot.excludes = options.excludes;
 
   const auto parent = choose_parent(repository, options, snapshot);

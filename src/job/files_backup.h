@@ -23,7 +23,7 @@ struct SnapshotLabels {
 };
 
 struct FilesBackupOptions {
-  std::vector<std::string> paths;     // absolute, cleaned
+  std::vector<std::string> paths;     // as they were given: see archive::save_paths
   archive::ArchiveOptions archive;    // parent_tree is found by the job
   std::vector<std::string> excludes;  // patterns as the snapshot records them
   SnapshotLabels labels;

@@ -44,6 +44,11 @@ class Observer {
   virtual void phase(std::string_view) {}
   virtual void item_begun(std::string_view) {}
   virtual void item_done(const ItemDone&) {}
+  // An item is not saved, because of a pattern or another rule of the user's.
+  virtual void item_excluded(std::string_view) {}
+  // An item that was begun is no longer at work: it failed, and item_failed() may have called it by
+  // another name.
+  virtual void item_left(std::string_view) {}
   // An item could not be read or written and the job goes on; counted in `errors` by the caller.
   virtual void item_failed(std::string_view /*item*/, std::string_view /*during*/,
                            std::string_view /*message*/) {}
