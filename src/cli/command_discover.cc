@@ -2,6 +2,7 @@
 // discover: drafts an instance file.
 #include <array>
 
+#include "base/uri.h"
 #include "cli/commands.h"
 #include "cli/invocation.h"
 #include "job/discover.h"
@@ -21,7 +22,7 @@ void run(Invocation& invocation) {
     databases.push(Json::object()
                        .set("name", database.name)
                        .set("engine", database.engine)
-                       .set("uri", database.uri));
+                       .set("uri", redacted_uri(database.uri)));
   }
   Json files = Json::array();
   for (const model::FilesSettings& one : discovery.instance.files) {

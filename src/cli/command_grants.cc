@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/uri.h"
 #include "cli/commands.h"
 #include "cli/instance_forms.h"
 #include "job/grants.h"
@@ -24,12 +25,12 @@ void run(Invocation& invocation) {
                            .set("purpose", purpose)
                            .set("component", grants.component)
                            .set("engine", grants.engine)
-                           .set("uri", grants.uri)
+                           .set("uri", redacted_uri(grants.uri))
                            .set("statements", grants.statements));
       continue;
     }
-    std::string text =
-        fmt::format("-- {} ({})\n{}", grants.component, grants.uri, grants.statements);
+    std::string text = fmt::format("-- {} ({})\n{}", grants.component, redacted_uri(grants.uri),
+                                   grants.statements);
     if (!text.ends_with('\n')) text += '\n';
     output.raw().write(as_bytes(text));
   }

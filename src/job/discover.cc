@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/units.h"
+#include "base/uri.h"
 #include "engine/registry.h"
 #include "profile/instance_file.h"
 
@@ -115,6 +116,11 @@ void discover_directory(const fs::path& directory, Draft& draft) {
 }
 
 void discover_uri(const std::string& uri, Draft& draft) {
+  if (holds_password(uri)) {
+    throw Error(Errc::denied, redacted_uri(uri) + " holds a password")
+        .set_hint(
+            "Others see command lines: leave it out; an instance file names a password_file.");
+  }
   const std::string scheme = uri.substr(0, uri.find(':'));
   const engine::Engine* engine = engine::find_engine(scheme);
   if (engine == nullptr) {

@@ -34,6 +34,7 @@ namespace {
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "base/uri.h"
 #include "profile/instance_keys.h"
 #include "profile/registry.h"
 
@@ -284,15 +285,6 @@ void check_name(const Table& table, const std::string& name) {
   }
 }
 
-// "scheme://user:secret@host" holds a password.
-bool holds_password(std::string_view uri) {
-  const std::size_t start = uri.find("://");
-  if (start == std::string_view::npos) return false;
-  const std::string_view rest = uri.substr(start + 3);
-  const std::size_t at = rest.substr(0, rest.find('/')).rfind('@');
-  return at != std::string_view::npos && rest.substr(0, at).find(':') != std::string_view::npos;
-}
-
 model::DatabaseSettings read_database(const Table& table) {
   model::DatabaseSettings database;
   database.name = table.text("name");
@@ -428,7 +420,20 @@ void check_references(const Table& top, const model::Instance& instance) {
   }
 }
 
-model::Instance read_instance(const toml::table& document, std::string_view file) {
+// `is_open_to_all`: every user of this machine can read the file.
+model::RepositorySettings read_repository(const Table& table, bool is_open_to_all) {
+  model::RepositorySettings repository{table.text("location"), table.password()};
+  if (is_open_to_all && holds_password(repository.location)) {
+    throw table.place("location")
+        .error("`location` holds a password, and every user of this machine can read this file",
+               Errc::denied)
+        .set_hint("Run `chmod o-rwx` on it, and change the password if others may have seen it.");
+  }
+  return repository;
+}
+
+model::Instance read_instance(const toml::table& document, std::string_view file,
+                              bool is_open_to_all) {
   const Table top(file, "", document);
   model::Instance instance;
   instance.file = file;
@@ -447,7 +452,7 @@ model::Instance read_instance(const toml::table& document, std::string_view file
   instance.quiesce.when = profile->quiesce_default();
   instance.home = top.path("home");
   for (const Table& table : top.inner("repository", "repository", false)) {
-    instance.repository = {table.text("location"), table.password()};
+    instance.repository = read_repository(table, is_open_to_all);
   }
   for (const Table& table : top.inner("database", "database", true)) {
     instance.databases.push_back(read_database(table));
@@ -497,19 +502,28 @@ std::filesystem::path find_instance_file(std::string_view name) {
       .set_hint("`holdfast discover DIRECTORY` writes one.");
 }
 
-model::Instance parse_instance(std::string_view toml, std::string_view file_name) {
-  const std::string file(file_name);
+namespace {
+
+model::Instance parse(std::string_view toml, const std::string& file, bool is_open_to_all) {
   if (!is_utf8(toml)) throw Error(Errc::usage, file + ": no valid TOML: it is not UTF-8");
   try {
-    return read_instance(toml::parse(toml, file), file);
+    return read_instance(toml::parse(toml, file), file, is_open_to_all);
   } catch (const toml::parse_error& error) {
     throw Place(file, error.source()).error("no valid TOML: " + std::string(error.description()));
   }
 }
 
+}  // namespace
+
+model::Instance parse_instance(std::string_view toml, std::string_view file_name) {
+  return parse(toml, std::string(file_name), false);
+}
+
 model::Instance read_instance_file(const std::filesystem::path& file) {
   const std::string text = read_text_file(file, 1U << 20U);
-  return parse_instance(text, file.string());
+  struct ::stat status {};
+  const bool is_open_to_all = ::stat(file.c_str(), &status) == 0 && (status.st_mode & 0007U) != 0;
+  return parse(text, file.string(), is_open_to_all);
 }
 
 std::shared_ptr<const Secret> resolve_password(const model::PasswordSource& source,

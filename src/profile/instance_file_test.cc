@@ -178,6 +178,37 @@ TEST(InstanceFile, RefusesPasswordsInTheUri) {
             std::string::npos);
 }
 
+TEST(InstanceFile, RefusesPasswordsInTheParametersOfAUri) {
+  const std::string refused =
+      refusal("name='a'\n[[database]]\nname='d'\nuri='postgresql://me@db/x?a=b&password=geheim'\n");
+  EXPECT_NE(refused.find("holds a password"), std::string::npos) << refused;
+  EXPECT_EQ(refused.find("geheim"), std::string::npos);
+}
+
+TEST(InstanceFile, KeepsLocationsWithPasswordsFromOthers) {
+  const TemporaryDirectory directory("instance-file-test");
+  const std::filesystem::path file = directory.path() / "shop.toml";
+  const auto refused = [&](std::string_view location, ::mode_t mode) -> std::string {
+    const std::string toml = "name='a'\n[repository]\nlocation='" + std::string(location) + "'\n";
+    write_file_durably(file, as_bytes(toml), 0600);
+    EXPECT_EQ(::chmod(file.c_str(), mode), 0);
+    try {
+      static_cast<void>(read_instance_file(file));
+      return {};
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Errc::denied);
+      return error.message();
+    }
+  };
+  for (const char* location : {"rest:https://me:geheim@host/", "rest:https://host/?token=geheim"}) {
+    const std::string message = refused(location, 0644);
+    EXPECT_NE(message.find("shop.toml:3:"), std::string::npos) << message;
+    EXPECT_EQ(message.find("geheim"), std::string::npos) << message;
+    EXPECT_EQ(refused(location, 0640), "");
+  }
+  EXPECT_EQ(refused("rest:https://me@host/", 0644), "");
+}
+
 TEST(InstanceFile, RefusesPasswordFilesThatOthersCanRead) {
   const TemporaryDirectory directory("instance-file-test");
   const std::string file = directory.path() / "pw";

@@ -30,7 +30,8 @@ constexpr InstanceKey keys[] = {
     {"", "home", KeyType::path, false, "",
      "Directory of the application; what lay below the old home moves with it."},
 
-    {"repository", "location", KeyType::text, true, "", "Repository, as for --repo."},
+    {"repository", "location", KeyType::text, true, "",
+     "Repository, as for --repo. If a password stands in it, others must not read this file."},
     {"repository", "password_file", KeyType::path, false, "",
      "File with the repository's password; not readable by others."},
     {"repository", "password_command", KeyType::argv, false, "",
