@@ -60,14 +60,17 @@ Json bytes_json(const repo::PruneReport& report, const Sums& sums) {
 
 Json packs_json(const repo::PruneReport& report) {
   Json json = Json::object();
+  json.set("used", report.packs_used);
+  json.set("unused", report.packs_unused);
+  json.set("partly_used", report.packs_partly_used);
   json.set("unreferenced", report.packs_unreferenced);
-  json.set("total", report.packs_kept + report.packs_repacked + report.packs_removed +
+  json.set("total", report.packs_used + report.packs_partly_used + report.packs_unused +
                         report.packs_unreferenced);
   json.set("keep", report.packs_kept);
   json.set("repack", report.packs_repacked);
   json.set("remove", report.packs_removed);
-  json.set("remove_total",
-           report.packs_removed + report.packs_repacked + report.packs_unreferenced);
+  // Without those that are packed anew, as restic counts.
+  json.set("remove_total", report.packs_removed + report.packs_unreferenced);
   return json;
 }
 
@@ -85,6 +88,9 @@ void print_text(Output& output, const repo::PruneReport& report, const Sums& sum
                               format_bytes(report.bytes_unreferenced)));
   }
   output.detail(row("total:", sums.blobs_total, sums.bytes_total));
+  output.detail(
+      fmt::format("unused size: {} of total size",
+                  format_percent(report.bytes_duplicate + report.bytes_unused, sums.bytes_total)));
   output.message(row("to repack:", report.blobs_repacked, report.bytes_repacked));
   output.message(row("this removes:", report.blobs_repack_removed, report.bytes_repack_removed));
   output.message(
@@ -97,9 +103,15 @@ void print_text(Output& output, const repo::PruneReport& report, const Sums& sum
   output.message(fmt::format("unused size after prune: {} ({} of remaining size)",
                              format_bytes(sums.bytes_left_unused),
                              format_percent(sums.bytes_left_unused, report.bytes_remaining)));
-  output.detail(fmt::format("packs: {} kept, {} packed anew, {} removed, {} unreferenced removed",
-                            report.packs_kept, report.packs_repacked, report.packs_removed,
-                            report.packs_unreferenced));
+  output.detail(fmt::format("totally used packs: {:10}", report.packs_used));
+  output.detail(fmt::format("partly used packs:  {:10}", report.packs_partly_used));
+  output.detail(fmt::format("unused packs:       {:10}", report.packs_unused));
+  output.detail(fmt::format("to keep:      {:10} packs", report.packs_kept));
+  output.detail(fmt::format("to repack:    {:10} packs", report.packs_repacked));
+  output.detail(fmt::format("to delete:    {:10} packs", report.packs_removed));
+  if (report.packs_unreferenced > 0) {
+    output.detail(fmt::format("to delete:    {:10} unreferenced packs", report.packs_unreferenced));
+  }
   if (report.leftover_files > 0) {
     output.message(fmt::format("temporary files of interrupted writes {}: {} ({})",
                                dry_run ? "to remove" : "removed", report.leftover_files,
@@ -120,7 +132,12 @@ repo::PruneOptions read_prune_options(const Arguments& arguments) {
         in_context("reading --max-repack-size", [&] { return parse_size_bytes(*size); });
   }
   prune.repack_cacheable_only = arguments.flag("repack-cacheable-only");
-  prune.repack_small = arguments.flag("repack-small");
+  if (const auto size = arguments.value("repack-smaller-than")) {
+    prune.repack_smaller_than_bytes =
+        in_context("reading --repack-smaller-than", [&] { return parse_size_bytes(*size); });
+    if (prune.repack_smaller_than_bytes == 0U)
+      throw Error(Errc::usage, "--repack-smaller-than must be above 0");
+  }
   prune.repack_uncompressed = arguments.flag("repack-uncompressed");
   if (prune.repack_uncompressed && arguments.value_or("compression", "auto") == "off") {
     throw Error(Errc::usage,

@@ -24,7 +24,13 @@ inline constexpr std::array prune_options{
            .value_name = "size",
            .help = "pack no more than this anew"},
     Option{.name = "repack-cacheable-only", .help = "pack only trees anew"},
-    Option{.name = "repack-small", .help = "pack small files anew"},
+    Option{.name = "repack-smaller-than",
+           .kind = OptionKind::value,
+           .value_name = "size",
+           .help = "pack files below this size anew, such as 8M (default: what is small among the "
+                   "others)"},
+    // Of older restic; small files are packed anew anyway.
+    Option{.name = "repack-small", .help = "no longer means anything", .hidden = true},
     Option{.name = "repack-uncompressed", .help = "pack what is not compressed anew"},
 };
 [[nodiscard]] repo::PruneOptions read_prune_options(const Arguments& arguments);

@@ -25,7 +25,9 @@ struct PruneOptions {
   } max_unused;
   std::optional<std::uint64_t> repack_bytes_max;
   bool repack_cacheable_only = false;
-  bool repack_small = false;
+  // Packs below this size are packed anew with others of their like; none: by what the repository
+  // has, see PrunePlan. Errc::usage above pack_size_bytes.
+  std::optional<std::uint64_t> repack_smaller_than_bytes;
   bool repack_uncompressed = false;
   bool unsafe_recover_no_free_space = false;  // remove index files before packing anew
   bool dry_run = false;
@@ -40,6 +42,8 @@ struct PruneReport {  // counts of blobs and bytes as restic's summary
   std::uint64_t bytes_used = 0, bytes_duplicate = 0, bytes_unused = 0, bytes_removed = 0,
                 bytes_repacked = 0, bytes_repack_removed = 0, bytes_unreferenced = 0,
                 bytes_uncompressed = 0, bytes_remaining = 0;
+  // As found: of the packs in the index, those wholly used, in part, and not at all.
+  std::uint64_t packs_used = 0, packs_partly_used = 0, packs_unused = 0;
   std::uint64_t packs_kept = 0, packs_repacked = 0, packs_removed = 0, packs_unreferenced = 0;
   // Temporary files of interrupted writes, removed or, in a dry run, to be removed.
   std::uint64_t leftover_files = 0, leftover_bytes = 0;

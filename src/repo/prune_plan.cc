@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/units.h"
 
 namespace holdfast::repo {
 namespace {
@@ -21,6 +22,8 @@ using storage::FileKind;
 constexpr std::uint64_t no_size = std::numeric_limits<std::uint64_t>::max();
 // Below this many, packing small packs anew is not worth it; it would also never end.
 constexpr std::size_t small_packs_min = 10;
+// The smallest size that packs may aim at.
+constexpr std::uint64_t pack_bytes_min = std::uint64_t{4} << 20U;
 
 enum class Content : std::uint8_t { nothing, data, tree, mixed };
 
@@ -43,10 +46,7 @@ struct PackSums {
 class Planner {
  public:
   Planner(Repository& repository, const PruneOptions& options, const BlobSet& used)
-      : repository_(repository), index_(repository.index()), options_(options), used_(used) {
-    small_bytes_ =
-        options.repack_small ? options.pack_size_bytes / 5 * 4 : options.pack_size_bytes / 25;
-  }
+      : repository_(repository), index_(repository.index()), options_(options), used_(used) {}
 
   PrunePlan plan() {
     packs_.resize(index_.pack_number_end());
@@ -55,6 +55,7 @@ class Planner {
     count_copies();
     sum_packs();
     choose_copies();
+    small_bytes_ = options_.repack_smaller_than_bytes.value_or(usual_small_bytes());
     for (std::uint32_t number = 0; number < packs_.size(); ++number) decide(number);
     take_candidates();
     find_wanted();
@@ -69,6 +70,8 @@ class Planner {
   void sum_packs();
   void choose_copies();
   void list_packs();
+  [[nodiscard]] std::uint64_t usual_small_bytes() const;
+  void count_pack(const PackSums& pack);
   void decide(std::uint32_t number);
   void check_needed(const PackSums& pack) const;
   void take_candidates();
@@ -215,11 +218,39 @@ void Planner::check_needed(const PackSums& pack) const {
   }
 }
 
+// Four fifths of what all but the smallest few packs have: where packs have their size there is
+// nothing to pack anew, whatever that size is.
+std::uint64_t Planner::usual_small_bytes() const {
+  std::vector<std::uint64_t> sizes;
+  for (const PackSums& pack : packs_) {
+    if (!pack.id.is_null()) sizes.push_back(pack.sum_bytes());
+  }
+  if (sizes.empty()) return 0;
+  const auto third = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() * 3 / 100);
+  std::nth_element(sizes.begin(), third, sizes.end());
+  return std::max(pack_bytes_min, *third) * 4 / 5;
+}
+
+void Planner::count_pack(const PackSums& pack) {
+  PruneReport& report = plan_.report;
+  if (pack.used_blobs == 0) {
+    ++report.packs_unused;
+  } else if (pack.unused_blobs == 0) {
+    ++report.packs_used;
+  } else {
+    ++report.packs_partly_used;
+  }
+  if (pack.is_uncompressed && repository_.config().version >= 2)
+    report.bytes_uncompressed += pack.sum_bytes();
+}
+
 void Planner::decide(std::uint32_t number) {
   PackSums& pack = packs_[number];
   if (pack.content == Content::nothing && pack.id.is_null())
     return;  // a second version of a pack: counted with it
   PruneReport& report = plan_.report;
+  if (pack.used_blobs != 0) check_needed(pack);
+  if (pack.file_bytes != no_size) count_pack(pack);
   if (pack.used_blobs == 0) {
     // One that is missing is only dropped from the index.
     plan_.gone[number] = true;
@@ -228,9 +259,7 @@ void Planner::decide(std::uint32_t number) {
     report.bytes_removed += pack.unused_bytes;
     return;
   }
-  check_needed(pack);
   const bool is_v2 = repository_.config().version >= 2;
-  if (pack.is_uncompressed && is_v2) report.bytes_uncompressed += pack.sum_bytes();
   pack.must_compress = is_v2 && pack.is_uncompressed &&
                        (pack.content == Content::tree || options_.repack_uncompressed);
   if (options_.repack_cacheable_only && pack.content == Content::data) {
@@ -344,6 +373,12 @@ PrunePlan plan_prune(Repository& repository, const PruneOptions& options, const 
     throw Error(
         Errc::usage,
         "a repository of version 1 cannot compress; --repack-uncompressed is for version 2");
+  }
+  if (options.repack_smaller_than_bytes.value_or(0) > options.pack_size_bytes) {
+    throw Error(Errc::usage, fmt::format("packs aim at {}, and cannot all be made larger than {}",
+                                         format_bytes(options.pack_size_bytes),
+                                         format_bytes(*options.repack_smaller_than_bytes)))
+        .set_hint("Give --repack-smaller-than a smaller size, or --pack-size a larger one.");
   }
   return Planner(repository, options, used).plan();
 }

@@ -25,7 +25,9 @@ struct PrunePlan {
   [[nodiscard]] bool changes_index() const noexcept;
 };
 
-// Source: restic internal/repository/prune.go, for what is packed anew and how it is counted.
+// Source: restic internal/repository/prune.go, for what is packed anew and how it is counted. Small
+// packs are those below four fifths of 4 MiB, or of the size that only three in a hundred stay
+// below if that is more.
 // Errc::corrupt if a needed pack is missing or has another size than its blobs make.
 [[nodiscard]] PrunePlan plan_prune(Repository& repository, const PruneOptions& options,
                                    const BlobSet& used);

@@ -50,7 +50,7 @@ std::vector<Id> sorted(std::vector<Id> ids) {
   return ids;
 }
 
-const std::string big_a = noise(900'000, 1), big_b = noise(900'000, 2), big_c = noise(900'000, 3);
+const std::string big_a = noise(2'000'000, 1), big_b = noise(2'000'000, 2), big_c = noise(2'000'000, 3);
 constexpr auto data = BlobType::data;
 constexpr auto tree = BlobType::tree;
 
@@ -67,8 +67,8 @@ TEST(PrunePlan, RemovesWhatIsUnusedAndKeepsWhatIsUsed) {
   EXPECT_EQ(plan.report.blobs_unused, 1U);
   EXPECT_EQ(plan.report.blobs_removed, 1U);
   EXPECT_EQ(plan.report.blobs_remaining, 1U);
-  EXPECT_EQ(plan.report.bytes_removed, 900'032U);
-  EXPECT_EQ(plan.report.bytes_remaining, 900'032U);
+  EXPECT_EQ(plan.report.bytes_removed, 2'000'032U);
+  EXPECT_EQ(plan.report.bytes_remaining, 2'000'032U);
   EXPECT_EQ(plan.report.packs_kept, 1U);
   EXPECT_EQ(plan.report.packs_removed, 1U);
 }
@@ -91,7 +91,7 @@ TEST(PrunePlan, PacksAnewWhatIsPartlyUsedBeyondTheTolerance) {
   EXPECT_EQ(plan.wanted.count(), 1U);
   EXPECT_EQ(plan.report.blobs_repacked, 2U);
   EXPECT_EQ(plan.report.blobs_repack_removed, 1U);
-  EXPECT_EQ(plan.report.bytes_repack_removed, 900'032U);
+  EXPECT_EQ(plan.report.bytes_repack_removed, 2'000'032U);
   EXPECT_EQ(plan.report.blobs_remaining, 1U);
 
   options.max_unused = parse_max_unused("unlimited");
@@ -114,7 +114,7 @@ TEST(PrunePlan, ToleratesUnusedSpaceUpToTheShare) {
   std::vector<std::pair<BlobType, std::string>> blobs;
   std::vector<std::string> texts;
   for (std::uint64_t i = 0; i < 21; ++i) {
-    blobs.emplace_back(data, noise(100'000, i));
+    blobs.emplace_back(data, noise(200'000, i));
     if (i != 20) texts.push_back(blobs.back().second);
   }
   store_pack(test, blobs);
@@ -128,10 +128,10 @@ TEST(PrunePlan, PacksTreesAndMixedPacksAnewWhateverTheTolerance) {
   TestRepository test(1);
   const Id mixed = store_pack(test, {{data, big_a}, {tree, big_b}});
   const Id trees = store_pack(test, {{tree, big_c}, {tree, "unused"}});
-  store_pack(test, {{data, "more"}, {data, noise(900'000, 9)}, {data, "unused data"}});
+  store_pack(test, {{data, "more"}, {data, noise(4'000'000, 9)}, {data, "unused data"}});
   PruneOptions options;
   options.max_unused = parse_max_unused("unlimited");
-  BlobSet needed = used(test, {big_a, "more", noise(900'000, 9)});
+  BlobSet needed = used(test, {big_a, "more", noise(4'000'000, 9)});
   needed.insert(*test.repository->index().blob_number({tree, format::id_of(as_bytes(big_b))}));
   needed.insert(*test.repository->index().blob_number({tree, format::id_of(as_bytes(big_c))}));
   PrunePlan plan = plan_prune(*test.repository, options, needed);
@@ -169,17 +169,39 @@ TEST(PrunePlan, PacksSmallPacksAnewWhenThereAreTen) {
   texts.emplace_back("one more");
   store_pack(test, {{data, texts.back()}});
   EXPECT_EQ(plan_prune(*test.repository, {}, used(test, texts)).repack.size(), 10U);
-  // 900 kB count as small only with --repack-small.
-  TestRepository larger;
-  texts.clear();
+}
+
+TEST(PrunePlan, TakesPacksForSmallByWhatTheOthersHave) {
+  TestRepository test;
+  std::vector<std::string> texts;
   for (std::uint64_t i = 0; i < 10; ++i) {
-    texts.push_back(noise(900'000, i));
-    store_pack(larger, {{data, texts.back()}});
+    texts.push_back(noise(3'500'000, i));
+    store_pack(test, {{data, texts.back()}});
   }
+  const auto repacked = [&](const PruneOptions& options) {
+    return plan_prune(*test.repository, options, used(test, texts)).repack.size();
+  };
   PruneOptions options;
-  EXPECT_TRUE(plan_prune(*larger.repository, options, used(larger, texts)).repack.empty());
-  options.repack_small = true;
-  EXPECT_EQ(plan_prune(*larger.repository, options, used(larger, texts)).repack.size(), 10U);
+  EXPECT_EQ(repacked(options), 0U);  // they have 0.8 x 4 MiB
+  options.repack_smaller_than_bytes = 4'000'000;
+  EXPECT_EQ(repacked(options), 10U);
+  options.repack_smaller_than_bytes = 3'000'000;
+  EXPECT_EQ(repacked(options), 0U);
+  options.repack_smaller_than_bytes = options.pack_size_bytes + 1;
+  EXPECT_EQ(code_thrown([&] { static_cast<void>(repacked(options)); }), Errc::usage);
+}
+
+TEST(PrunePlan, CountsPacksByHowMuchOfThemIsUsed) {
+  TestRepository test;
+  store_pack(test, {{data, big_a}});
+  store_pack(test, {{data, big_b}, {data, "unused"}});
+  store_pack(test, {{data, big_c}});
+  const Id gone = store_pack(test, {{data, "unused, and its pack is lost"}});
+  test.files->remove({FileKind::pack, gone.hex()});
+  const PruneReport report = plan_prune(*test.repository, {}, used(test, {big_a, big_b})).report;
+  EXPECT_EQ(report.packs_used, 1U);
+  EXPECT_EQ(report.packs_partly_used, 1U);
+  EXPECT_EQ(report.packs_unused, 1U);
 }
 
 TEST(PrunePlan, KeepsOneCopyInAPackThatIsNeededAnyway) {
