@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/invocation.h"
+#include "cli/snapshot_options.h"
 #include "cli/text.h"
 #include "job/check.h"
 
@@ -65,9 +66,11 @@ void print_text(Output& output, const repo::CheckReport& report) {
 }
 
 void run(Invocation& invocation) {
-  invocation.expect_words(0, 0, "");
   const Arguments& arguments = invocation.arguments();
-  repo::CheckOptions check;
+  job::CheckJobOptions asked;
+  asked.ids = arguments.words();
+  asked.filter = snapshot_filter(arguments);
+  repo::CheckOptions& check = asked.check;
   check.read_data = arguments.flag("read-data");
   check.with_cache = arguments.flag("with-cache");
   if (const auto subset = arguments.value("read-data-subset")) {
@@ -80,7 +83,7 @@ void run(Invocation& invocation) {
   Output& output = invocation.output();
   const job::RepositoryAccess access = invocation.repository_access();
   const auto progress = invocation.progress(ProgressShape::plain);
-  const repo::CheckReport report = job::check_repository(invocation.job(), access, check,
+  const repo::CheckReport report = job::check_repository(invocation.job(), access, asked,
                                                          progress->observer(), invocation.stop());
   progress->finish();
   if (output.json()) {
@@ -88,7 +91,10 @@ void run(Invocation& invocation) {
   } else {
     print_text(output, report);
   }
-  if (!report.sound()) throw Error(Errc::corrupt, "the repository contains errors");
+  if (report.sound()) return;
+  Error error(Errc::corrupt, "the repository contains errors");
+  error.set_hint("They are listed above.");
+  throw error;
 }
 
 }  // namespace
@@ -96,13 +102,15 @@ void run(Invocation& invocation) {
 constinit const Command check_command{
     .name = "check",
     .group = VerbGroup::repository,
-    .arguments = "[flags]",
+    .arguments = "[flags] [SNAPSHOT]...",
     .summary = "Find damage in the repository",
     .description =
         "Checks that the index, the packs and the trees of all snapshots are there and fit "
         "together. With "
-        "--read-data every byte is read, decrypted and compared with its hash.",
-    .options = {options},
+        "--read-data every byte is read, decrypted and compared with its hash.\n\n"
+        "With snapshots, or a filter for them, only their trees are checked, and only what they "
+        "need is read.",
+    .options = {options, snapshot_filter_options},
     .run = run,
 };
 

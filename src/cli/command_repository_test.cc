@@ -241,6 +241,43 @@ TEST_F(RepositoryVerbs, SayWhichDirectoryOfTheRepositoryIsGone) {
   world.done({"check"});
 }
 
+TEST_F(RepositoryVerbs, PruneCountsPacksAsRestic) {
+  fill();
+  world.done({"forget", "-q", "--keep-last", "1"});
+  const Json packs = world.done({"prune", "-n", "--json"}).message("summary").at("packfiles");
+  std::vector<std::string> members;
+  for (const auto& [key, value] : packs.as_object()) members.push_back(key);
+  EXPECT_EQ(members,
+            (std::vector<std::string>{"used", "unused", "partly_used", "unreferenced", "total",
+                                      "keep", "repack", "remove", "remove_total"}));
+  EXPECT_GT(packs.at("unused").as_uint(), 0U);
+  EXPECT_EQ(packs.at("total").as_uint(), packs.at("used").as_uint() + packs.at("unused").as_uint() +
+                                             packs.at("partly_used").as_uint());
+  EXPECT_EQ(packs.at("remove_total"), packs.at("remove"));
+  world.done({"prune", "-n", "--repack-smaller-than", "8M", "--repack-cacheable-only"});
+  world.done({"prune", "-n", "--repack-small"});  // of older restic; means nothing
+}
+
+TEST_F(RepositoryVerbs, CheckLooksAtTheSnapshotsAskedFor) {
+  fill();
+  world.done({"backup", "-q", "--host", "other", world.write("e/b", "of another host")});
+  // The tree of the last snapshot is lost.
+  const std::string tree = snapshots().at(3).at("tree").as_string();
+  for (const fs::path& index : files_below(world.path("repository/index"))) {
+    const std::string text = world.done({"cat", "index", index.filename().string()}).output;
+    if (text.find(tree) != std::string::npos) fs::remove(index);
+  }
+  EXPECT_EQ(world.run({"check"}).exit_code, 1);
+  EXPECT_EQ(world.run({"check", "latest"}).exit_code, 1);
+  EXPECT_EQ(world.run({"check", "--host", "other"}).exit_code, 1);
+  const Outcome sound = world.done({"check", "--read-data", "--host", "testhost"});
+  EXPECT_NE(sound.output.find("only 3 of 4 snapshots are checked"), std::string::npos)
+      << sound.output;
+  world.done({"check", id(0), id(1)});
+  EXPECT_EQ(world.run({"check", "feedfeed"}).exit_code, 1);
+  EXPECT_NE(world.done({"check", "--tag", "none"}).output.find("only 0 of 4"), std::string::npos);
+}
+
 TEST_F(RepositoryVerbs, KeysComeAndGo) {
   world.done({"init"});
   const std::string password_file = world.write("second", "other\n");

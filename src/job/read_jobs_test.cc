@@ -122,5 +122,27 @@ TEST_F(ReadJobs, RestoreAFolder) {
   EXPECT_EQ(read_text_file(path("out/b")), "b");
 }
 
+// Data that only other snapshots need may be damaged.
+TEST_F(ReadJobs, CheckReadsWhatTheSnapshotsNeed) {
+  write("e/c", std::string(100, 'c'));
+  FilesBackupOptions options;
+  options.paths = {path("e")};
+  const format::Id second = *backup_files(environment, access, options, observer, stop).snapshot;
+  const auto packs = [&](const format::Id& of) {
+    CheckJobOptions check;
+    check.check.read_data = true;
+    check.ids = {of.hex()};
+    const repo::CheckReport report = check_repository(environment, access, check, observer, stop);
+    EXPECT_TRUE(report.sound());
+    return report.packs_read;
+  };
+  CheckJobOptions all;
+  all.check.read_data = true;
+  const repo::CheckReport report = check_repository(environment, access, all, observer, stop);
+  EXPECT_GT(report.packs_read, packs(snapshot));
+  EXPECT_GT(report.packs_read, packs(second));
+  EXPECT_GE(packs(snapshot) + packs(second), report.packs_read);
+}
+
 }  // namespace
 }  // namespace holdfast::job

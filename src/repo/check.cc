@@ -61,6 +61,11 @@ class Check {
     if (!options_.with_cache) repository_.storage().distrust_copies();
     std::vector<Id> snapshots;
     stage([&] { snapshots = list(FileKind::snapshot); });
+    if (options_.snapshots) {
+      report_.hints.push_back(fmt::format("only {} of {} snapshots are checked",
+                                          options_.snapshots->size(), snapshots.size()));
+      snapshots = *options_.snapshots;
+    }
     stage([&] { check_keys(); });
     stage([&] { check_index(); });
     stage([&] { check_packs(); });
@@ -132,6 +137,7 @@ class Check {
   std::mutex mutex_;  // guards report_ while threads run
   CheckReport report_;
   std::vector<std::uint64_t> file_bytes_;  // by pack number; no_size: not there
+  std::vector<bool> is_needed_;            // by pack number; empty: all count as needed
 };
 
 // Each key file is the way in for somebody.
@@ -237,13 +243,19 @@ std::vector<Id> Check::check_snapshots(const std::vector<Id>& ids) {
 
 void Check::check_trees(const std::vector<Id>& roots) {
   observer_.phase("checking trees");
-  static_cast<void>(find_used_blobs(
+  const BlobSet used = find_used_blobs(
       repository_, roots,
       [&](const TreeProblem& problem) {
         add_error(
             fmt::format("tree {}: {}: {}", problem.tree.hex(), problem.path, problem.message));
       },
-      observer_, stop_));
+      observer_, stop_);
+  if (!options_.snapshots) return;
+  is_needed_.assign(file_bytes_.size(), false);
+  repository_.index().for_each(
+      [&](const format::BlobHandle& blob, const BlobPlace&, std::uint32_t pack_number) {
+        if (used.contains(*repository_.index().blob_number(blob))) is_needed_[pack_number] = true;
+      });
 }
 
 // Numbers of the packs to read, those that are there at all.
@@ -253,7 +265,7 @@ std::vector<std::uint32_t> Check::choose_packs() const {
   std::vector<std::uint32_t> packs;
   for (const Id& id : ids) {
     const std::uint32_t number = *repository_.index().pack_number(id);
-    if (file_bytes_[number] == no_size) continue;
+    if (file_bytes_[number] == no_size || (!is_needed_.empty() && !is_needed_[number])) continue;
     const auto first = std::to_integer<std::uint32_t>(id.bytes[0]);
     if (subset.kind == ReadSubset::Kind::bucket && first % subset.buckets != subset.bucket - 1)
       continue;

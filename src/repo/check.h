@@ -23,8 +23,11 @@ struct ReadSubset {
 
 struct CheckOptions {
   bool read_data = false;
-  ReadSubset subset;
+  ReadSubset subset;        // of the packs that would be read
   bool with_cache = false;  // trusts copies of index and snapshot files kept elsewhere
+  // Only these snapshots: of trees those below them, of data the packs that hold something of them.
+  // Index and presence of packs are checked as a whole. None: all.
+  std::optional<std::vector<format::Id>> snapshots;
 };
 
 struct CheckReport {
@@ -37,7 +40,7 @@ struct CheckReport {
   [[nodiscard]] bool sound() const noexcept { return errors.empty(); }
 };
 
-// Checks index, packs and trees of all snapshots; with read_data every byte. What is wrong is in
+// Checks index, packs and trees of the snapshots; with read_data every byte. What is wrong is in
 // the report, not an Error. The caller holds an exclusive lock; load_index() need not have been
 // called (damaged index files are reported).
 [[nodiscard]] CheckReport check(Repository& repository, const CheckOptions& options,
