@@ -210,10 +210,21 @@ struct Journal::State {
   }
 };
 
+namespace {
+
+void check_state_directory(const fs::path& state_directory) {
+  if (!state_directory.empty()) return;
+  throw Error(Errc::usage, "no place for journals: neither HOLDFAST_STATE_DIR nor HOME is set")
+      .set_hint("Set HOLDFAST_STATE_DIR to a directory that only you can write to.");
+}
+
+}  // namespace
+
 Journal::Journal() : state_(std::make_unique<State>()) {}
 
 std::unique_ptr<Journal> Journal::begin(const fs::path& state_directory, std::string_view instance,
                                         std::string_view verb, const fs::path& program) {
+  check_state_directory(state_directory);
   auto journal = std::unique_ptr<Journal>(new Journal());
   State& state = *journal->state_;
   return in_context("beginning a journal below " + state_directory.string(), [&] {
@@ -352,6 +363,7 @@ std::string Journal::run_id() const {
 }
 
 InstanceLock::InstanceLock(const fs::path& state_directory, std::string_view instance) {
+  check_state_directory(state_directory);
   const fs::path directory = state_directory / "instances";
   make_directories(directory);
   const fs::path path = directory / (model::escape_name(instance) + ".lock");
@@ -364,6 +376,7 @@ InstanceLock::InstanceLock(const fs::path& state_directory, std::string_view ins
 }
 
 std::vector<FoundJournal> find_journals(const fs::path& state_directory) {
+  check_state_directory(state_directory);
   std::vector<FoundJournal> found;
   std::error_code failure;
   for (const auto& item : fs::directory_iterator(state_directory / "journals", failure)) {
@@ -516,9 +529,7 @@ std::filesystem::path default_state_directory() {
     return fs::path(state) / "holdfast";
   }
   const char* home = std::getenv("HOME");
-  if (home == nullptr || *home != '/') {
-    throw Error(Errc::usage, "no place for journals: neither HOLDFAST_STATE_DIR nor HOME is set");
-  }
+  if (home == nullptr || *home != '/') return {};
   return fs::path(home) / ".local/state/holdfast";
 }
 

@@ -119,7 +119,8 @@ bool guard(int fd, const std::filesystem::path& journal_directory);
 void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance);
 
 // HOLDFAST_STATE_DIR, else /var/lib/holdfast for root, else $XDG_STATE_HOME/holdfast or
-// ~/.local/state/holdfast.
+// ~/.local/state/holdfast. Empty if none of these is set: whatever needs a journal is then
+// Errc::usage.
 [[nodiscard]] std::filesystem::path default_state_directory();
 
 }  // namespace holdfast::job
