@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <numeric>
 
@@ -12,6 +13,11 @@
 namespace holdfast::cli {
 
 namespace {
+
+// What restic 0.19 has; those that are verbs of ours too are found before.
+constexpr std::array<std::string_view, 16> restic_verbs{
+    "cache", "copy",    "diff",    "features", "find",    "generate",    "list",  "migrate",
+    "mount", "options", "recover", "repair",   "rewrite", "self-update", "stats", "tag"};
 
 bool parse_bool(std::string_view text, std::string_view origin) {
   std::string lower(text);
@@ -290,6 +296,12 @@ void LineParser::find_verb() {
     names.push_back(is_group ? command->name : command->name.substr(0, command->name.find(' ')));
   }
   const std::string asked = is_group ? prefix + words_[second_index_] : verb;
+  if (!is_group &&
+      std::find(restic_verbs.begin(), restic_verbs.end(), verb) != restic_verbs.end()) {
+    Error error(Errc::unsupported, fmt::format("`{}` is a verb of restic that is not here", verb));
+    error.set_hint("Run `restic " + verb + "`: it reads and writes the same repository.");
+    throw error;
+  }
   const std::string near = nearest(asked, names);
   Error error(Errc::usage, fmt::format("unknown verb `{}`", asked));
   error.set_hint(near.empty() ? "See `holdfast help` for the list of verbs."

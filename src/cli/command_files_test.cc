@@ -128,6 +128,12 @@ TEST_F(Files, AreListedWithinAFolder) {
   EXPECT_EQ(world.run({"ls"}).exit_code, 1);
 }
 
+TEST_F(Files, AreMissedWhenAFolderIsNotThere) {
+  const Outcome outcome = world.done({"ls", "-q", "latest", world.path("d"), "/none"});
+  EXPECT_EQ(outcome.errors, "warning: /none is not in the snapshot\n");
+  EXPECT_EQ(world.done({"ls", "-q", "latest", "/"}).errors, "");
+}
+
 TEST_F(Files, AreListedWithoutSteeringTheTerminal) {
   world.write("odd/a\x1b[2J\nb", "x");
   world.done({"backup", "-q", world.path("odd")});

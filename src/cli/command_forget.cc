@@ -247,7 +247,7 @@ void run(Invocation& invocation) {
   progress->finish();
   if (pruned) print_prune_report(output, *pruned, forget.dry_run);
   if (failed > 0)
-    throw Error(Errc::incomplete, fmt::format("{} snapshots could not be removed", failed));
+    throw Error(Errc::incomplete, counted(failed, "snapshot") + " could not be removed");
 }
 
 }  // namespace

@@ -64,8 +64,8 @@ void run(Invocation& invocation) {
       output.message("nothing was left to put back");
   }
   if (report.failed.empty()) return;
-  Error error(Errc::incomplete, fmt::format("{} jobs left something that could not be put back",
-                                            report.failed.size()));
+  Error error(Errc::incomplete,
+              counted(report.failed.size(), "job") + " left something that could not be put back");
   error.set_hint("Mend what is in the way, then run it again.");
   throw error;
 }

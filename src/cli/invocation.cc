@@ -6,9 +6,9 @@
 #include <array>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "cli/terminal.h"
 #include "cli/text.h"
 #include "job/read_instance.h"
 
@@ -116,10 +116,11 @@ std::shared_ptr<const Secret> to_password(std::string text, std::string_view sou
   return password;
 }
 
-std::shared_ptr<const Secret> read_password_file(const std::string& path) {
-  return to_password(in_context("reading the password file",
-                                [&] { return read_text_file(path, password_file_bytes_max); }),
-                     path);
+std::shared_ptr<const Secret> read_password_file(const std::string& path, std::stop_token stop) {
+  return to_password(
+      in_context("reading the password file",
+                 [&] { return read_named_file(path, password_file_bytes_max, std::move(stop)); }),
+      path);
 }
 
 std::shared_ptr<const Secret> run_password_command(std::vector<std::string> argv,
@@ -139,6 +140,12 @@ std::shared_ptr<const Secret> run_password_command(std::vector<std::string> argv
     throw error;
   }
   return to_password(std::move(result.output), "the password command");
+}
+
+bool is_local(std::string_view location) {
+  const std::size_t colon = location.find(':');
+  return colon == std::string_view::npos || location.find('/') < colon ||
+         location.starts_with("local:");
 }
 
 std::uint64_t rate_limit(const Arguments& arguments, std::string_view name) {
@@ -200,9 +207,10 @@ struct Invocation::Naming {
 // The first rank that says anything decides; within one rank two sources contradict each other.
 std::string Invocation::location(const Naming& naming,
                                  const model::RepositorySettings* instance_file) {
-  const auto from_file = [](const std::string& path) {
-    return std::string(trimmed(decode_text(in_context(
-        "reading the repository's location", [&] { return read_text_file(path, 1U << 20U); }))));
+  const auto from_file = [&](const std::string& path) {
+    return std::string(trimmed(decode_text(in_context("reading the repository's location", [&] {
+      return read_named_file(path, 1U << 20U, environment_.stop.get_token());
+    }))));
   };
   const auto pick = [&](const std::optional<std::string>& direct,
                         const std::optional<std::string>& file, const std::string& direct_name,
@@ -267,13 +275,13 @@ std::shared_ptr<const Secret> Invocation::password(const Naming& naming,
     exclusive(file_given || command_given, true, "a password source", "--" + none_option);
     return std::make_shared<const Secret>();
   }
-  if (file_given) return read_password_file(*arguments_.value(file_option));
+  if (file_given) return read_password_file(*arguments_.value(file_option), stop);
   if (command_given)
     return run_password_command(split_command_line(*arguments_.value(command_option)), stop);
   if (instance_file != nullptr && !instance_file->password.empty()) {
     return instance_file->password.file.empty()
                ? run_password_command(instance_file->password.command, stop)
-               : read_password_file(instance_file->password.file);
+               : read_password_file(instance_file->password.file, stop);
   }
   for (const std::string_view start : {"HOLDFAST_", "RESTIC_"}) {
     const std::string file_name = naming.variable(start, "PASSWORD_FILE");
@@ -281,7 +289,7 @@ std::shared_ptr<const Secret> Invocation::password(const Naming& naming,
     const auto file = environment_.variables.find_exactly(file_name);
     const auto command = environment_.variables.find_exactly(command_name);
     exclusive(file.has_value(), command.has_value(), file_name, command_name);
-    if (file) return read_password_file(*file);
+    if (file) return read_password_file(*file, stop);
     if (command) return run_password_command(split_command_line(*command), stop);
     if (const Secret* secret =
             environment_.variables.find_secret(naming.variable(start, "PASSWORD"))) {
@@ -330,8 +338,9 @@ Secret Invocation::ask_password(std::string_view question, bool twice) {
   return password;
 }
 
-job::RepositoryAccess Invocation::common_access() const {
+job::RepositoryAccess Invocation::common_access(std::string location) {
   job::RepositoryAccess access;
+  access.location = std::move(location);
   access.no_lock = arguments_.flag("no-lock");
   if (const auto text = arguments_.value("retry-lock")) {
     access.retry_lock = in_context("reading --retry-lock", [&] { return parse_duration(*text); });
@@ -343,6 +352,9 @@ job::RepositoryAccess Invocation::common_access() const {
       access.cache_directory = std::filesystem::path(*base) / "holdfast";
     } else if (const auto home = environment_.variables.find_exactly("HOME")) {
       access.cache_directory = std::filesystem::path(*home) / ".cache" / "holdfast";
+    } else if (!is_local(access.location)) {  // of one on this machine no copies are kept
+      output_.note(
+          "nothing is kept in a cache: neither --cache-dir, XDG_CACHE_HOME nor HOME is set");
     }
   }
   access.limit_upload = rate_limit(arguments_, "limit-upload");
@@ -367,8 +379,7 @@ job::RepositoryAccess Invocation::common_access() const {
 job::RepositoryAccess Invocation::repository_access(
     const model::RepositorySettings* instance_file) {
   const Naming naming{"", "", "repository"};
-  job::RepositoryAccess access = common_access();
-  access.location = location(naming, instance_file);
+  job::RepositoryAccess access = common_access(location(naming, instance_file));
   access.key_hint = arguments_.value_or("key-hint", "");
   access.password = password(naming, instance_file, false);
   access.password_typed = password_was_typed_;
@@ -396,16 +407,14 @@ const model::RepositorySettings* Invocation::instance_settings() {
 
 job::RepositoryAccess Invocation::new_repository_access() {
   const Naming naming{"", "", "repository"};
-  job::RepositoryAccess access = common_access();
-  access.location = location(naming, instance_settings());
+  job::RepositoryAccess access = common_access(location(naming, instance_settings()));
   access.password = password(naming, instance_settings(), true);
   return access;
 }
 
 job::RepositoryAccess Invocation::second_repository_access() {
   const Naming naming{"from-", "FROM_", "source repository"};
-  job::RepositoryAccess access = common_access();
-  access.location = location(naming, nullptr);
+  job::RepositoryAccess access = common_access(location(naming, nullptr));
   access.key_hint = arguments_.value_or("from-key-hint", "");
   access.password = password(naming, nullptr, false);
   return access;
@@ -420,7 +429,7 @@ std::shared_ptr<const Secret> Invocation::new_password(const std::optional<std::
     }
     return std::make_shared<const Secret>();
   }
-  if (file) return read_password_file(*file);
+  if (file) return read_password_file(*file, environment_.stop.get_token());
   const bool typed_before = password_was_typed_;
   auto password = std::make_shared<const Secret>(ask_password("enter new password: ", true));
   password_was_typed_ = typed_before;

@@ -104,7 +104,7 @@ class Invocation {
   [[nodiscard]] std::shared_ptr<const Secret> password(
       const Naming& naming, const model::RepositorySettings* instance_file, bool twice);
   [[nodiscard]] Secret ask_password(std::string_view question, bool twice);
-  [[nodiscard]] job::RepositoryAccess common_access() const;
+  [[nodiscard]] job::RepositoryAccess common_access(std::string location);
   [[nodiscard]] const model::RepositorySettings* instance_settings();
 
   const Command& command_;

@@ -38,48 +38,46 @@ void Output::hide_status() {
   status_shown_ = false;
 }
 
-void Output::put(std::string_view text) {
+void Output::put(std::string line) {
+  line += '\n';
   const std::lock_guard lock(mutex_);
   hide_status();
-  std::string line(text);
-  line += '\n';
   if (!output_.write(line)) lost_ = true;
 }
 
-void Output::put_error(std::string_view text) {
+void Output::put_error(std::string line) {
+  line += '\n';
   const std::lock_guard lock(mutex_);
   hide_status();
-  std::string line(text);
-  line += '\n';
   static_cast<void>(errors_.write(line));
 }
 
 void Output::line(std::string_view text) {
-  put(text);
+  put(printable_lines(text));
 }
 
 void Output::message(std::string_view text) {
-  if (settings_.verbosity >= 1 && !settings_.json) put(text);
+  if (settings_.verbosity >= 1 && !settings_.json) put(printable_lines(text));
 }
 
 void Output::detail(std::string_view text) {
-  if (settings_.verbosity >= 2 && !settings_.json) put(text);
+  if (settings_.verbosity >= 2 && !settings_.json) put(printable_lines(text));
 }
 
 void Output::trace(std::string_view text) {
-  if (settings_.verbosity >= 3 && !settings_.json) put(text);
+  if (settings_.verbosity >= 3 && !settings_.json) put(printable_lines(text));
 }
 
 void Output::warning(std::string_view text) {
   if (settings_.json) {
     put_error(Json::object().set("message_type", "warning").set("message", text).dump());
   } else {
-    put_error("warning: " + std::string(text));
+    put_error("warning: " + printable_lines(text));
   }
 }
 
 void Output::note(std::string_view text) {
-  if (settings_.verbosity >= 1 && !settings_.json) put_error("note: " + std::string(text));
+  if (settings_.verbosity >= 1 && !settings_.json) put_error("note: " + printable_lines(text));
 }
 
 void Output::json_line(const Json& value) {
@@ -91,7 +89,7 @@ void Output::json_error_line(const Json& value) {
 }
 
 void Output::error_line(std::string_view text) {
-  put_error(text);
+  put_error(printable_lines(text));
 }
 
 void Output::status(std::string_view text) {
@@ -104,7 +102,7 @@ void Output::status(std::string_view text) {
   }
   std::string drawn(clear_line);
   // The last cell stays free: terminals differ in what they do once it is filled.
-  drawn += fitting_front(text, width > 1 ? width - 1 : 79);
+  drawn += fitting_front(printable(text), width > 1 ? width - 1 : 79);
   status_shown_ = true;
   static_cast<void>(output_.write(drawn));
 }

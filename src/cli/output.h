@@ -43,7 +43,9 @@ struct OutputSettings {
 };
 
 // Safe from all threads. A text that standard output does not take is remembered (lost()), and the
-// run ends with an error; one that standard error does not take is lost.
+// run ends with an error; one that standard error does not take is lost. Texts go through
+// printable_lines(); that alone does not keep names from forging a line, which is the caller's
+// care.
 class Output {
  public:
   Output(TextStream& output, TextStream& errors, OutputSettings settings)
@@ -70,7 +72,7 @@ class Output {
   // A JSON value as one line, to standard output or standard error.
   void json_line(const Json& value);
   void json_error_line(const Json& value);
-  // A line to standard error as it is.
+  // A line to standard error without more words.
   void error_line(std::string_view text);
 
   // Shows `text` as the status line of the terminal in place of the last one; "" takes it away. Cut
@@ -92,8 +94,8 @@ class Output {
    private:
     Output& output_;
   };
-  void put(std::string_view text);
-  void put_error(std::string_view text);
+  void put(std::string line);
+  void put_error(std::string line);
   void hide_status();
 
   TextStream& output_;

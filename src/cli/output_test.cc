@@ -83,5 +83,29 @@ TEST(Output, NoticesAFullDevice) {
   EXPECT_FALSE(stream.write("text"));
 }
 
+// The last resort: no text steers the terminal, whoever forgot what on its way here.
+TEST(Output, LetsNoTextSteerTheTerminal) {
+  Streams streams;
+  OutputSettings settings;
+  settings.verbosity = 3;
+  settings.is_terminal = true;
+  settings.columns = [] { return 80U; };
+  Output output(streams.output, streams.errors, settings);
+  const std::string_view bad = "a\x1b[2J\nb";
+  output.line(bad);
+  output.message(bad);
+  output.detail(bad);
+  output.trace(bad);
+  output.warning(bad);
+  output.note(bad);
+  output.error_line(bad);
+  EXPECT_EQ(streams.output.text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(streams.errors.text.find('\x1b'), std::string::npos);
+  EXPECT_TRUE(streams.output.text.starts_with("a\\x1b[2J\nb\n"));
+  streams.output.text.clear();
+  output.status(bad);
+  EXPECT_EQ(streams.output.text, "\r\x1b[2Ka\\x1b[2J\\nb");
+}
+
 }  // namespace
 }  // namespace holdfast::cli

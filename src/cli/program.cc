@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/secret.h"
-#include "cli/exit_code.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
@@ -35,11 +36,11 @@ std::string own_username() {
   return found->pw_name;
 }
 
-int run_in_real_world(int count, char** words, const ProgramOptions& options) {
+int run_in_real_world(const std::vector<std::string>& words, FdTextStream& errors,
+                      const ProgramOptions& options) {
   Environment environment;
   environment.variables = take_variables();
   FdTextStream output(STDOUT_FILENO);
-  FdTextStream errors(STDERR_FILENO);
   InterruptibleSource input(STDIN_FILENO, environment.stop.get_token());
   environment.output = &output;
   environment.errors = &errors;
@@ -60,7 +61,7 @@ int run_in_real_world(int count, char** words, const ProgramOptions& options) {
   environment.job.wrap_storage = options.wrap_storage;
   environment.key_cost = options.key_cost;
   const SignalThread signals(environment);
-  return run(std::vector<std::string>(words + (count > 0 ? 1 : 0), words + count), environment);
+  return run(words, environment);
 }
 
 }  // namespace
@@ -68,11 +69,14 @@ int run_in_real_world(int count, char** words, const ProgramOptions& options) {
 int run_program(int count, char** words, const ProgramOptions& options) noexcept {
   forbid_core_files();
   block_signals();
+  FdTextStream errors(STDERR_FILENO);
+  const std::vector<std::string> line(words + (count > 0 ? 1 : 0), words + count);
   try {
-    return run_in_real_world(count, words, options);
+    return run_in_real_world(line, errors, options);
   } catch (const Error& error) {
-    std::fprintf(stderr, "error: %s\n", error.what());
-    return exit_code(error.code());
+    return report_error(error, line, errors);
+  } catch (const std::exception& error) {  // no thread, no memory: there was no run yet
+    return report_error(Error(Errc::io, error.what()), line, errors);
   }
 }
 

@@ -52,7 +52,59 @@ Error final_error(const Error& error, const Environment& environment) {
   return lost;
 }
 
-void print_error(const Error& error, bool json, TextStream& errors) {
+// The next step where the error itself names none: what its name says in general, docs/errors.md.
+std::string_view usual_hint(Errc code) {
+  switch (code) {
+    case Errc::not_found:
+      return "Check that the name is right.";
+    case Errc::exists:
+      return "Choose another name, or move away what is there.";
+    case Errc::incomplete:
+      return "What is missing is listed above; the rest is whole.";
+    case Errc::unavailable:
+      return "Try again in a while.";
+    case Errc::denied:
+      return "Check who runs holdfast and what that user may do there. Where a repository may only "
+             "be read, --no-lock helps.";
+    case Errc::no_space:
+      return "Make room, then run it again; what was stored before is whole.";
+    case Errc::io:
+      return "Run it again; if it fails again, look into the system's log.";
+    case Errc::corrupt:
+      return "`holdfast check --read-data` tells what else is damaged.";
+    case Errc::failed_child:
+      return "Run that program by itself to see why it fails.";
+    case Errc::locked:
+      return "`--retry-lock 5m` waits; `holdfast unlock` removes locks that nobody holds any more.";
+    case Errc::wrong_password:
+      return "Check where the password comes from: --password-file, --password-command, "
+             "$HOLDFAST_PASSWORD or $RESTIC_PASSWORD.";
+    case Errc::no_repository:
+      return "Run `holdfast init` to make one, or check the location.";
+    default:
+      return {};
+  }
+}
+
+// The verb among the words, as far as one can tell without parsing them; empty if there is none.
+std::string_view verb_among(const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    const std::string both = words[i] + " " + (i + 1 < words.size() ? words[i + 1] : "");
+    for (const Command* command : all_commands()) {
+      if (command->name == words[i] || command->name == both) return command->name;
+    }
+  }
+  return {};
+}
+
+std::string next_step(const Error& error, const std::vector<std::string>& words) {
+  if (!error.hint().empty()) return error.hint();
+  if (error.code() != Errc::usage) return std::string(usual_hint(error.code()));
+  const std::string_view verb = verb_among(words);
+  return fmt::format("See `holdfast help{}{}`.", verb.empty() ? "" : " ", verb);
+}
+
+void print_error(const Error& error, const std::string& hint, bool json, TextStream& errors) {
   const int code = exit_code(error.code());
   std::string text;
   if (json) {
@@ -61,12 +113,12 @@ void print_error(const Error& error, bool json, TextStream& errors) {
     line.set("code", code);
     line.set("message", error.message());
     line.set("name", errc_name(error.code()));
-    if (!error.hint().empty()) line.set("hint", error.hint());
+    if (!hint.empty()) line.set("hint", hint);
     text = line.dump() + "\n";
   } else {
     text = fmt::format("{}: {}\n", error.code() == Errc::incomplete ? "warning" : "error",
                        printable(error.message()));
-    if (!error.hint().empty()) text += printable(error.hint()) + "\n";
+    if (!hint.empty()) text += printable(hint) + "\n";
     if (error.code() == Errc::bug) {
       text += fmt::format("This is a bug of holdfast {} ({}:{}). Please report it.\n",
                           program_version(), error.where().file_name(), error.where().line());
@@ -141,21 +193,21 @@ void run_line(std::vector<std::string> words, Environment& environment) {
 }  // namespace
 
 int run(const std::vector<std::string>& words, Environment& environment) noexcept {
-  const bool json = wants_json(words);
   try {
     run_line(words, environment);
     return exit_done;
   } catch (const Error& error) {
-    const Error shown = final_error(error, environment);
-    print_error(shown, json, *environment.errors);
-    return exit_code(shown.code());
+    return report_error(final_error(error, environment), words, *environment.errors);
   } catch (const std::bad_alloc&) {
-    print_error(Error(Errc::io, "out of memory"), json, *environment.errors);
-    return exit_code(Errc::io);
+    return report_error(Error(Errc::io, "out of memory"), words, *environment.errors);
   } catch (const std::exception& error) {
-    print_error(Error(Errc::bug, error.what()), json, *environment.errors);
-    return exit_code(Errc::bug);
+    return report_error(Error(Errc::bug, error.what()), words, *environment.errors);
   }
+}
+
+int report_error(const Error& error, const std::vector<std::string>& words, TextStream& errors) {
+  print_error(error, next_step(error, words), wants_json(words), errors);
+  return exit_code(error.code());
 }
 
 std::string program_version() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "cli/environment.h"
 
 namespace holdfast::cli {
@@ -13,6 +14,10 @@ namespace holdfast::cli {
 // `words` are those behind the program's name. Never throws: errors are printed and become the exit
 // code.
 [[nodiscard]] int run(const std::vector<std::string>& words, Environment& environment) noexcept;
+
+// Prints what ended a run, as text or, if the words ask for it, as JSON; the exit code.
+[[nodiscard]] int report_error(const Error& error, const std::vector<std::string>& words,
+                               TextStream& errors);
 
 // "0.1.0"
 [[nodiscard]] std::string program_version();

@@ -152,5 +152,138 @@ TEST(Run, RefusesQuietTogetherWithVerbose) {
   EXPECT_EQ(world.run({"snapshots", "-q", "-v"}).exit_code, 1);
 }
 
+// Whatever goes wrong ends in one error with a next step, as text and as JSON.
+TEST(Run, GivesEveryErrorANextStep) {
+  World world;
+  world.done({"init"});
+  world.done({"backup", "-q", world.write("d/a", "x")});
+  world.done({"backup", "-q", world.write("d/b", "y")});
+  const std::string wrong = world.write("wrong", "wrong");
+  const std::vector<std::pair<int, std::vector<std::string>>> mistakes{
+      {1, {"frobnicate"}},
+      {1, {"snapshots", "--no-such-flag"}},
+      {1, {"snapshots", "--latest"}},
+      {1, {"snapshots", "--latest", "many"}},
+      {1, {"snapshots", "--quiet=perhaps"}},
+      {1, {"snapshots", "feedfeed"}},
+      {1, {"snapshots", ""}},
+      {1, {"-p", world.path("none"), "snapshots"}},
+      {12, {"-p", wrong, "snapshots"}},
+      {10, {"-r", world.path("none"), "snapshots"}},
+      {1, {"-r", "rest:http://host/", "snapshots"}},
+      {1, {"init"}},
+      {1, {"backup"}},
+      {1, {"backup", world.path("none")}},
+      {1, {"backup", world.path("d"), "--exclude", "["}},
+      {1, {"backup", "--files-from", world.path("none")}},
+      {1, {"backup", "--stdin", "--time", "soon"}},
+      {1, {"backup", "--stdin-from-command", "--", "false"}},
+      {1, {"restore", "latest"}},
+      {1, {"restore", "latest", "--target", world.path("d/a")}},
+      {1, {"restore", "latest:/none", "--target", world.path("out")}},
+      {1, {"dump", "latest", "/none"}},
+      {1, {"ls"}},
+      {1, {"ls", "latest", "relative"}},
+      {1, {"cat"}},
+      {1, {"cat", "snapshot", "feedfeed"}},
+      {1, {"cat", "blob", "short"}},
+      {1, {"forget"}},
+      {1, {"forget", "--keep-last", "few"}},
+      {1, {"prune", "--no-lock"}},
+      {1, {"prune", "--repack-smaller-than", "1T"}},
+      {1, {"prune", "--repack-smaller-than", "0"}},
+      {1, {"check", "--read-data-subset", "0/0"}},
+      {1, {"check", "feedfeed"}},
+      {1, {"key", "remove", "feedfeed"}},
+      {1, {"key", "list", "more"}},
+      {1, {"stats"}},
+      {1, {"preflight"}},
+      {1, {"drill", "-I", world.path("none.toml")}},
+      {1, {"inspect", world.path("none")}},
+      {1, {"discover", world.path("none")}},
+      {1, {"discover", "postgresql://me:geheim@host/db"}},
+  };
+  for (auto [code, words] : mistakes) {
+    const std::string said = joined(words, " ");
+    const Outcome text = world.run(words);
+    EXPECT_EQ(text.exit_code, code) << said;
+    const auto lines = lines_of(text.errors);
+    ASSERT_GE(lines.size(), 2U) << said << ": " << text.errors;
+    EXPECT_TRUE(lines[lines.size() - 2].starts_with("error: ")) << said << ": " << text.errors;
+    EXPECT_TRUE(lines.back().ends_with('.')) << said << ": " << text.errors;
+    EXPECT_EQ(text.errors.find("geheim"), std::string::npos);
+    words.insert(words.begin(), "--json");
+    const Outcome json = world.run(words);
+    EXPECT_EQ(json.exit_code, code) << said;
+    const Json last = json.json_errors().back();
+    EXPECT_EQ(last.at("message_type").as_string(), "exit_error") << said;
+    EXPECT_EQ(last.at("code").as_int(), code) << said;
+    EXPECT_FALSE(last.at("message").as_string().empty()) << said;
+    EXPECT_FALSE(last.at("hint").as_string().empty()) << said;
+  }
+}
+
+TEST(Run, NamesTheVerbWhoseHelpHelps) {
+  World world;
+  EXPECT_EQ(lines_of(world.run({"snapshots", "--latest", "many"}).errors).back(),
+            "See `holdfast help snapshots`.");
+  EXPECT_EQ(lines_of(world.run({"key", "list", "--json=what"}).errors).back(),
+            "See `holdfast help key list`.");
+}
+
+TEST(Run, SendsToResticForItsOtherVerbs) {
+  World world;
+  EXPECT_EQ(world.run({"mount", "/mnt"}).errors,
+            "error: `mount` is a verb of restic that is not here\n"
+            "Run `restic mount`: it reads and writes the same repository.\n");
+}
+
+TEST(Run, ShowsCandidatesForAnAmbiguousId) {
+  World world;
+  world.done({"init"});
+  for (int i = 0; i < 17; ++i) world.done({"backup", "-q", world.write("a", std::to_string(i))});
+  std::set<char> digits;
+  std::string twice;
+  for (const Json& each : world.done({"snapshots", "--json"}).json_lines().at(0).as_array()) {
+    const std::string id = each.at("id").as_string();
+    if (!digits.insert(id[0]).second) twice = id;
+  }
+  ASSERT_FALSE(twice.empty());
+  const Outcome outcome = world.run({"snapshots", twice.substr(0, 1)});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.errors.find("snapshot ids begin with " + twice.substr(0, 1)),
+            std::string::npos);
+  EXPECT_NE(outcome.errors.find("Give more digits: "), std::string::npos) << outcome.errors;
+}
+
+TEST(Run, PrintsErrorsOfItsStartSafely) {
+  CapturedStream errors;
+  EXPECT_EQ(report_error(Error(Errc::denied, "no \x1b[2J\nway"), {"snapshots"}, errors), 1);
+  EXPECT_TRUE(errors.text.starts_with("error: no \\x1b[2J\\nway\n")) << errors.text;
+  errors.text.clear();
+  EXPECT_EQ(report_error(Error(Errc::no_repository, "gone"), {"--json"}, errors), 10);
+  EXPECT_EQ(Json::parse(errors.text, "error").at("code").as_int(), 10);
+}
+
+// Cron jobs and services have no HOME; only what keeps a journal needs a place for it.
+TEST(Run, NeedsAPlaceForStateOnlyWhereItKeepsSome) {
+  World world;
+  world.has_state = false;
+  world.done({"init"});
+  world.done({"backup", "-q", world.write("d/a", "x")});
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"snapshots"}, {"ls", "latest"}, {"cat", "config"}, {"check"}, {"prune"}}) {
+    EXPECT_EQ(world.done(words).errors, "") << words[0];
+  }
+  const std::string instance =
+      world.write("i.toml", "name='i'\n[[files]]\nname='f'\npaths=['" + world.path("d") + "']\n");
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"resume"}, {"backup", "-I", instance}}) {
+    const Outcome outcome = world.run(words);
+    EXPECT_EQ(outcome.exit_code, 1) << words[0];
+    EXPECT_NE(outcome.errors.find("Set HOLDFAST_STATE_DIR"), std::string::npos) << outcome.errors;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::cli

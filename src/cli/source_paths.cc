@@ -5,8 +5,8 @@
 #include <glob.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/stream.h"
+#include "cli/terminal.h"
 #include "cli/text.h"
 
 namespace holdfast::cli {
@@ -17,7 +17,7 @@ constexpr std::size_t list_bytes_max = std::size_t{256} << 20U;
 
 std::string read_list(Invocation& invocation, const std::string& path, std::string_view option) {
   return in_context(fmt::format("reading --{}", option), [&]() -> std::string {
-    if (path != "-") return read_text_file(path, list_bytes_max);
+    if (path != "-") return read_named_file(path, list_bytes_max, invocation.stop().get_token());
     const Bytes bytes = read_all(*invocation.environment().input, list_bytes_max);
     return std::string(as_text(bytes));
   });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/terminal.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -11,6 +12,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
+#include "base/stream.h"
 
 namespace holdfast::cli {
 
@@ -79,6 +82,17 @@ std::size_t InterruptibleSource::read(std::span<std::byte> into) {
   if (into.empty()) return 0;
   wait_readable(fd_, stop_);
   return read_some(fd_, into, "standard input");
+}
+
+std::string read_named_file(const std::string& path, std::size_t size_bytes_max,
+                            std::stop_token stop) {
+  // Without waiting, or opening a pipe would wait for its writer where nothing could end that.
+  const Fd file = open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  InterruptibleSource source(file.get(), std::move(stop));
+  Bytes bytes = in_context("reading " + path, [&] { return read_all(source, size_bytes_max); });
+  std::string text(as_text(bytes));
+  wipe(bytes.data(), bytes.size());  // it may be a password
+  return text;
 }
 
 }  // namespace holdfast::cli

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 #include "base/secret.h"
@@ -30,5 +31,11 @@ class InterruptibleSource final : public ByteSource {
   int fd_;
   std::stop_token stop_;
 };
+
+// The content of a file that the user names. It may be a pipe that nobody has written to yet: the
+// waiting ends with Errc::cancelled on a stop request. Errc::corrupt if it is larger than
+// `size_bytes_max`.
+[[nodiscard]] std::string read_named_file(const std::string& path, std::size_t size_bytes_max,
+                                          std::stop_token stop);
 
 }  // namespace holdfast::cli

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -46,6 +47,35 @@ TEST(InterruptibleSource, EndsWithAStopRequest) {
   });
   std::array<std::byte, 4> into{};
   EXPECT_THROW(static_cast<void>(source.read(into)), Error);
+}
+
+TEST(ReadNamedFile, ReadsAFileAndAPipe) {
+  const TemporaryDirectory directory("holdfast-cli-test");
+  const std::string file = directory.path() / "file";
+  write_file_durably(file, as_bytes("text"));
+  EXPECT_EQ(read_named_file(file, 4, {}), "text");
+  EXPECT_THROW(static_cast<void>(read_named_file(file, 3, {})), Error);
+  EXPECT_THROW(static_cast<void>(read_named_file(directory.path() / "none", 3, {})), Error);
+  const std::string fifo = directory.path() / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const std::jthread writer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const Fd in = open_file(fifo, O_WRONLY);
+    write_all(in.get(), as_bytes("late"), "fifo");
+  });
+  EXPECT_EQ(read_named_file(fifo, 100, {}), "late");
+}
+
+TEST(ReadNamedFile, EndsWithAStopRequestWhereNobodyWrites) {
+  const TemporaryDirectory directory("holdfast-cli-test");
+  const std::string fifo = directory.path() / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  std::stop_source stop;
+  const std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    stop.request_stop();
+  });
+  EXPECT_THROW(static_cast<void>(read_named_file(fifo, 100, stop.get_token())), Error);
 }
 
 // A terminal of our own: what is written to `control` is what somebody types.

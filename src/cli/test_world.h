@@ -93,7 +93,7 @@ class World {
     environment->columns = [this] { return columns; };
     environment->job.hostname = "testhost";
     environment->job.username = "tester";
-    environment->job.state_directory = directory_.path() / "state";
+    if (has_state) environment->job.state_directory = directory_.path() / "state";
     environment->job.program = "/bin/true";  // as guardian; this program would run its tests
     environment->job.lock_times.settle = std::chrono::milliseconds(0);
     environment->key_cost = format::ScryptCost{16, 1, 1};
@@ -118,6 +118,7 @@ class World {
   unsigned columns = 0;  // of the terminal; 0: output is a pipe
   bool stopped = false;  // the stop comes before the verb begins
   bool output_is_broken = false;
+  bool has_state = true;  // a state directory is known
   std::function<Secret(std::string_view, std::stop_token)> ask_secret;
 
  private:

@@ -24,6 +24,15 @@ Bytes indented(std::string_view json, std::string_view what) {
   return bytes;
 }
 
+// As Poly1305 uses it: of r, some bits never count (Bernstein 2005, section 2). restic clears them
+// in memory and prints what it has there.
+format::SealKey clamped(const format::SealKey& key) {
+  format::SealKey used = key;
+  for (const std::size_t i : {3U, 7U, 11U, 15U}) used.mac_r[i] &= std::byte{0x0f};
+  for (const std::size_t i : {4U, 8U, 12U}) used.mac_r[i] &= std::byte{0xfc};
+  return used;
+}
+
 Bytes cat_key(repo::Repository& repository, std::string_view id_text) {
   const format::Id id = repository.find_by_prefix(storage::FileKind::key, id_text);
   const auto content = storage::read_file(repository.storage(), {storage::FileKind::key, id.hex()});
@@ -101,7 +110,7 @@ Bytes cat_object(const Environment& environment, const RepositoryAccess& access,
     case CatKind::config:
       return indented(format::to_json(repository.config()), "config");
     case CatKind::masterkey: {
-      std::string json = format::master_key_json(repository.key());
+      std::string json = format::master_key_json(clamped(repository.key()));
       Bytes text = indented(json, "master key");
       wipe(json.data(), json.size());
       return text;

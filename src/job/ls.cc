@@ -46,6 +46,7 @@ void list_files(const Environment& environment, const RepositoryAccess& access,
       archive::find_snapshot(*opened.repository, options.snapshot, options.filter);
   opened.repository->load_index(observer);
   const format::Id tree = archive::tree_of(*opened.repository, found);
+  std::vector<bool> is_there(directories.size(), false);
   begin(found.snapshot);
   archive::walk_tree(
       *opened.repository, tree,
@@ -56,6 +57,9 @@ void list_files(const Environment& environment, const RepositoryAccess& access,
         const bool inside =
             any([&](const std::string& directory) { return is_within(path, directory); });
         if (inside) {
+          for (std::size_t i = 0; i < directories.size(); ++i) {
+            if (is_within(path, directories[i])) is_there[i] = true;
+          }
           visit(path, node);
           if (options.recursive) return archive::Walk::on;
         }
@@ -64,6 +68,11 @@ void list_files(const Environment& environment, const RepositoryAccess& access,
         return leads_there ? archive::Walk::on : archive::Walk::skip_directory;
       },
       stop.get_token());
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    if (!is_there[i] && directories[i] != "/") {
+      observer.warning(fmt::format("{} is not in the snapshot", directories[i]));
+    }
+  }
 }
 
 }  // namespace holdfast::job

@@ -21,7 +21,7 @@ struct LsOptions {
 };
 
 // Calls `begin` once with the snapshot, then `visit` for each node, parents before children. Both
-// on the calling thread.
+// on the calling thread. A directory that is not there is a warning.
 void list_files(const Environment& environment, const RepositoryAccess& access,
                 const LsOptions& options,
                 const std::function<void(const archive::Snapshot& snapshot)>& begin,

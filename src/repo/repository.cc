@@ -337,21 +337,27 @@ Bytes Repository::load_blob(const BlobHandle& blob, Codec& codec) {
 
 Id Repository::find_by_prefix(FileKind kind, std::string_view prefix) {
   const std::string_view name = storage::file_kind_name(kind);
-  std::optional<Id> match;
+  std::vector<Id> matches;
   if (!prefix.empty() && is_hex(prefix)) {
     for (const Id& id : list(kind)) {
-      if (!id.hex().starts_with(prefix)) continue;
-      if (match) {
-        throw Error(Errc::usage, fmt::format("several {} ids begin with {}", name, prefix))
-            .set_hint("Give more digits.");
-      }
-      match = id;
+      if (id.hex().starts_with(prefix)) matches.push_back(id);
     }
   }
-  if (!match) {
-    throw Error(Errc::not_found, fmt::format("no {} id begins with \"{}\"", name, prefix));
+  if (matches.size() == 1) return matches.front();
+  if (matches.empty()) {
+    throw Error(Errc::not_found, fmt::format("no {} id begins with \"{}\"", name, prefix))
+        .set_hint(kind == FileKind::snapshot ? "`holdfast snapshots` lists them."
+                  : kind == FileKind::key    ? "`holdfast key list` lists them."
+                                             : "");
   }
-  return *match;
+  constexpr std::size_t shown_max = 5;
+  std::string candidates;
+  for (std::size_t i = 0; i < std::min(matches.size(), shown_max); ++i) {
+    candidates += (i == 0 ? "" : ", ") + matches[i].hex().substr(0, prefix.size() + 4);
+  }
+  if (matches.size() > shown_max) candidates += ", …";
+  throw Error(Errc::usage, fmt::format("{} {} ids begin with {}", matches.size(), name, prefix))
+      .set_hint(fmt::format("Give more digits: {}.", candidates));
 }
 
 }  // namespace holdfast::repo

@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -235,6 +237,45 @@ TEST_P(CliInterop, BothCountABackupAlike) {
   }
 }
 
+// restic 0.14 has no JSON here; its text tells the same figures. Packs of data are neither small to
+// it nor to newer ones, which differ in what they call that.
+TEST_P(CliInterop, BothCountAPruneAlike) {
+  std::string noise;
+  for (std::uint32_t state = 1; noise.size() < 5'000'000; state = state * 1664525U + 1013904223U) {
+    noise += static_cast<char>(state >> 24U);
+  }
+  write_text(source() / "noise", noise);
+  holdfast({"backup", source().string()});
+  fs::remove(source() / "a");
+  holdfast({"backup", source().string()});
+  holdfast({"forget", "--keep-last", "1"});
+  write_text(place_.repository() / "data" / "00" / std::string(64, '0'), "left over");
+  const auto figures = [](const Outcome& outcome) {
+    std::string found;
+    std::string_view text = outcome.output;
+    while (!text.empty()) {
+      const std::string_view line = text.substr(0, text.find('\n'));
+      text.remove_prefix(std::min(text.size(), line.size() + 1));
+      for (const char* label :
+           {"used:", "unused:", "unreferenced:", "total:", "unused size:", "to repack:",
+            "this removes:", "to delete:", "total prune:", "not yet compressed:", "remaining:",
+            "unused size after prune:", "totally used packs:", "partly used packs:",
+            "unused packs:", "to keep:"}) {
+        if (line.starts_with(label)) found += std::string(line) + "\n";
+      }
+    }
+    return found;
+  };
+  for (const std::vector<std::string>& flags : std::vector<std::vector<std::string>>{
+           {}, {"--max-unused", "0"}, {"--max-unused", "unlimited"}, {"--repack-cacheable-only"}}) {
+    std::vector<std::string> words{"prune", "--dry-run", "-v"};
+    words.insert(words.end(), flags.begin(), flags.end());
+    const std::string theirs = figures(restic(words));
+    EXPECT_NE(theirs.find("partly used packs:"), std::string::npos) << theirs;
+    EXPECT_EQ(figures(holdfast(words)), theirs);
+  }
+}
+
 TEST_P(CliInterop, TextThatScriptsReadIsTheSame) {
   const auto last_line = [](const Outcome& outcome) {
     const std::string text = outcome.output.substr(0, outcome.output.size() - 1);
@@ -249,6 +290,8 @@ TEST_P(CliInterop, TextThatScriptsReadIsTheSame) {
   EXPECT_EQ(holdfast({"ls", "-q", "latest", (source() / "sub").string()}).output,
             source().string() + "/sub\n" + source().string() + "/sub/b\\nc\n");
   EXPECT_EQ(holdfast({"cat", "config"}).output, restic({"cat", "config"}).output);
+  // Also of a repository that keeps the key as it was drawn, as ours do.
+  EXPECT_EQ(holdfast({"cat", "masterkey"}).output, restic({"cat", "masterkey"}).output);
 }
 
 // What a mistake or a state of the repository means, by exit code. restic 0.14 says 1 where newer
@@ -330,6 +373,67 @@ TEST_P(ExitCodes, TellOfAnInterrupt) {
     EXPECT_TRUE(fs::is_empty(place_.repository() / "locks"));
   }
   EXPECT_EQ(holdfast({"snapshots", "--json"}).output, "[]\n");
+}
+
+// Whatever a backup waits for, the first interrupt ends it at once, and with it the command that
+// was to give the data.
+TEST_P(ExitCodes, ComeAtOnceWhenNothingComesIn) {
+  const fs::path pid_file = place_ / "pid";
+  const std::string hangs = "sleep 1000 & echo $! > " + pid_file.string() + "; wait";
+  for (const bool from_command : {false, true}) {
+    std::vector<std::string> words{place_.program().string(), "backup"};
+    if (from_command) {
+      words.insert(words.end(), {"--stdin-from-command", "--", "sh", "-c", hangs});
+    } else {
+      words.emplace_back("--stdin");
+    }
+    Waiting backup(place_, words);
+    ASSERT_TRUE(backup.has_begun());
+    if (from_command) {
+      ASSERT_TRUE(eventually([&] { return read_text(pid_file).ends_with('\n'); }));
+    }
+    const auto begun = std::chrono::steady_clock::now();
+    backup.program().kill(SIGINT);
+    const Outcome outcome = backup.program().wait();
+    EXPECT_EQ(outcome.exit_code, 130) << outcome.text();
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(4));
+    EXPECT_TRUE(fs::is_empty(place_.repository() / "locks"));
+  }
+  const auto child = static_cast<pid_t>(std::stol(read_text(pid_file)));
+  EXPECT_TRUE(eventually([&] {
+    // A zombie has no command line; nobody reaps it in some containers.
+    return ::kill(child, 0) != 0 ||
+           read_text("/proc/" + std::to_string(child) + "/cmdline").empty();
+  }));
+}
+
+// Services and cron jobs of users have no HOME.
+TEST_P(ExitCodes, DoNotDependOnAHome) {
+  holdfast({"backup", source().string()});
+  for (const fs::path& open : {place_.root(), place_.repository(), place_.password_file()}) {
+    fs::permissions(open, fs::perms::others_read | fs::perms::others_exec, fs::perm_options::add);
+  }
+  for (const auto& entry : fs::recursive_directory_iterator(place_.repository())) {
+    fs::permissions(entry.path(), fs::perms::others_read | fs::perms::others_exec,
+                    fs::perm_options::add);
+  }
+  RunOptions options;
+  for (const char* name : {"HOME", "HOLDFAST_STATE_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME",
+                           "HOLDFAST_CACHE_DIR", "RESTIC_CACHE_DIR"}) {
+    options.environment[name] = "";
+  }
+  if (::geteuid() == 0) options.wrapper = {"setpriv", "--reuid=65534", "--clear-groups"};
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"snapshots"}, {"ls", "latest"}, {"cat", "config"}, {"check"}, {"version"}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.begin(), "--no-lock");
+    const Outcome outcome = place_.holdfast(all, options);
+    EXPECT_EQ(outcome.exit_code, 0) << words[0] << ": " << outcome.text();
+    EXPECT_EQ(outcome.errors, "") << words[0];
+  }
+  const Outcome outcome = place_.holdfast({"resume"}, options);
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_TRUE(outcome.says("Set HOLDFAST_STATE_DIR")) << outcome.text();
 }
 
 TEST_P(ExitCodes, AreNotTouchedByARequestForTheStatus) {
