@@ -22,8 +22,8 @@ void resume_first(const Environment& environment, const model::Instance& instanc
       .set_hint("Mend it by hand, then run `holdfast resume`.");
 }
 
-LastBackup load_last_backup(repo::Repository& repository, std::string_view instance, bool will_write,
-                            model::Observer& observer) {
+LastBackup load_last_backup(repo::Repository& repository, std::string_view instance,
+                            bool will_write, model::Observer& observer) {
   LastBackup last;
   auto snapshots = instance_snapshots(archive::load_snapshots(repository), instance);
   if (will_write) {

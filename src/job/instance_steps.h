@@ -36,9 +36,9 @@ struct LastBackup {
     return unreadable ? &*unreadable : nullptr;
   }
 };
-// Loads the index too.
+// Loads the index too; where the job `will_write`, without the packs that are not stored.
 [[nodiscard]] LastBackup load_last_backup(repo::Repository& repository, std::string_view instance,
-                                          model::Observer& observer);
+                                          bool will_write, model::Observer& observer);
 
 // The on_error hooks of a job that ended with `failure`. None for Errc::usage, nor for a wrong
 // password that somebody typed, who is asked again. What fails of them is only told.
