@@ -191,10 +191,11 @@ RestoreTarget::RestoreTarget(std::filesystem::path target, const Options& option
   for (std::filesystem::path path; const std::filesystem::path& part : target_) {
     if (part.empty()) continue;  // behind a slash at the end
     path /= part;
-    if (::mkdir(path.c_str(), S_IRWXU) == 0) {
+    const int failure = ::mkdir(path.c_str(), S_IRWXU) == 0 ? 0 : errno;
+    if (failure == 0) {
       root_->fresh = true;
-    } else if (errno != EEXIST && errno != EISDIR && ::access(path.c_str(), F_OK) != 0) {
-      throw system_error(errno, "creating directory " + path.string());
+    } else if (failure != EEXIST && failure != EISDIR && ::access(path.c_str(), F_OK) != 0) {
+      throw system_error(failure, "creating directory " + path.string());
     } else {
       root_->fresh = false;
     }

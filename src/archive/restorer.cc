@@ -300,12 +300,10 @@ class TreeRestore {
     const std::size_t weight = link_weight(item.node.name.size());
     if (links_bytes_ + weight + target_.directories_bytes() > options_.limits.links_bytes_max) {
       if (std::exchange(links_are_full_, true)) return;
-      tally_.failed(
-          RestoreTarget::location_of(*item.directory, item.node.name), "linking",
-          Error(Errc::incomplete,
-                fmt::format("more than {} files have names that are still to come: from here on, "
-                            "names of other files become files of their own",
-                            links_.size())));
+      tally_.noted(fmt::format(
+          "more than {} files have names that are still to come: from {} on, names of other files "
+          "become files of their own",
+          links_.size(), RestoreTarget::location_of(*item.directory, item.node.name)));
       return;
     }
     item.linked = std::make_shared<LinkedFile>();

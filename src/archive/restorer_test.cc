@@ -327,9 +327,13 @@ TEST_F(Restorer, ForgetsFilesWithTheLastOfTheirNames) {
 
 TEST_F(Restorer, SaysThatTooManyFilesHaveNamesToCome) {
   options.limits.links_bytes_max = 20'000;
-  EXPECT_EQ(restore(stored(pairs(repository, 500, true))).items_failed, 1U) << "told once";
-  ASSERT_EQ(witness.failed.size(), 1U);
-  EXPECT_NE(witness.failed.begin()->second.find("files of their own"), std::string::npos);
+  EXPECT_EQ(restore(stored(pairs(repository, 500, true))).items_failed, 0U);
+  EXPECT_EQ(std::ranges::count_if(witness.warnings,
+                                  [](const std::string& line) {
+                                    return line.ends_with("become files of their own");
+                                  }),
+            1)
+      << "told once";
   EXPECT_EQ(names_below(target).size(), 1000U);
   EXPECT_EQ(status_of(target / "0-0000").st_nlink, 2U);
   EXPECT_EQ(status_of(target / "0-0499").st_nlink, 1U);
@@ -351,7 +355,10 @@ TEST_F(Restorer, CountsTheDirectoriesOfFilesWithNamesToCome) {
   }
   options.limits.links_bytes_max = 200'000;
   options.dry_run = true;
-  EXPECT_EQ(restore(stored(std::move(nodes))).items_failed, 1U);
+  static_cast<void>(restore(stored(std::move(nodes))));
+  EXPECT_TRUE(std::ranges::any_of(witness.warnings, [](const std::string& line) {
+    return line.ends_with("become files of their own");
+  }));
 }
 
 // Each says little more than it may, and all are open at once.

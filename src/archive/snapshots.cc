@@ -42,9 +42,10 @@ std::string display(const SnapshotFilter& filter) {
   std::vector<std::string> lists;
   for (const auto& tags : filter.tag_lists)
     lists.push_back(fmt::format("[{}]", fmt::join(tags, ", ")));
+  std::vector<std::string> paths = filter.paths;
+  for (const SnapshotFilter::Sole& sole : filter.soles) paths.push_back(sole.path);
   return fmt::format("hosts [{}], tags [{}], paths [{}]", fmt::join(filter.hosts, ", "),
-                     fmt::join(lists, " "),
-                     fmt::join(filter.paths.empty() ? filter.any_paths : filter.paths, ", "));
+                     fmt::join(lists, " "), fmt::join(paths, ", "));
 }
 
 Snapshot find_latest(repo::Repository& repository, SnapshotFilter filter) {
@@ -97,10 +98,11 @@ bool SnapshotFilter::matches(const format::SnapshotFile& snapshot) const {
   if (!hosts.empty() && std::ranges::find(hosts, snapshot.hostname) == hosts.end()) return false;
   const auto has = [&](const std::vector<std::string>& tags) { return has_tags(snapshot, tags); };
   if (!tag_lists.empty() && std::ranges::none_of(tag_lists, has)) return false;
-  const auto is_any = [&](const std::string& path) {
-    return std::ranges::find(any_paths, path) != any_paths.end();
+  const auto is_sole = [&](const Sole& sole) {
+    return snapshot.paths.size() == 1 && snapshot.paths[0] == sole.path &&
+           snapshot.has_tag(sole.tag);
   };
-  if (!any_paths.empty() && std::ranges::none_of(snapshot.paths, is_any)) return false;
+  if (!soles.empty() && std::ranges::none_of(soles, is_sole)) return false;
   return has_all_paths(snapshot, paths);
 }
 

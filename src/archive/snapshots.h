@@ -25,12 +25,16 @@ struct Snapshot {
 struct SnapshotFilter {
   std::vector<std::string> hosts;  // any of
   std::vector<std::vector<std::string>>
-      tag_lists;                       // any list, all of its tags; {""} = without tags
-  std::vector<std::string> paths;      // all of
-  std::vector<std::string> any_paths;  // any of
+      tag_lists;                   // any list, all of its tags; {""} = without tags
+  std::vector<std::string> paths;  // all of
+  // Snapshots of this path alone that have this tag; any of these.
+  struct Sole {
+    std::string path, tag;
+  };
+  std::vector<Sole> soles;
   [[nodiscard]] bool matches(const format::SnapshotFile& snapshot) const;
   [[nodiscard]] bool empty() const noexcept {
-    return hosts.empty() && tag_lists.empty() && paths.empty() && any_paths.empty();
+    return hosts.empty() && tag_lists.empty() && paths.empty() && soles.empty();
   }
 };
 

@@ -107,15 +107,18 @@ TEST_F(Snapshots, FilterTakesAnyHostAnyTagListAllPaths) {
   EXPECT_TRUE(SnapshotFilter{}.matches(file));
   EXPECT_TRUE(SnapshotFilter{}.empty());
   const auto matches = [&](const SnapshotFilter& filter) { return filter.matches(file); };
-  EXPECT_TRUE(matches({.hosts = {"z", "a"},
-                       .tag_lists = {{"q"}, {"y", "x"}},
-                       .paths = {"/q", "/p"},
-                       .any_paths = {}}));
-  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {{"x", "z"}}, .paths = {}, .any_paths = {}}));
-  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {{""}}, .paths = {}, .any_paths = {}}));
-  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {}, .paths = {"/p", "/r"}, .any_paths = {}}));
-  EXPECT_TRUE(matches({.hosts = {}, .tag_lists = {}, .paths = {}, .any_paths = {"/r", "/q"}}));
-  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {}, .paths = {}, .any_paths = {"/r"}}));
+  EXPECT_TRUE(matches(
+      {.hosts = {"z", "a"}, .tag_lists = {{"q"}, {"y", "x"}}, .paths = {"/q", "/p"}, .soles = {}}));
+  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {{"x", "z"}}, .paths = {}, .soles = {}}));
+  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {{""}}, .paths = {}, .soles = {}}));
+  EXPECT_FALSE(matches({.hosts = {}, .tag_lists = {}, .paths = {"/p", "/r"}, .soles = {}}));
+  // /p is not its only path, y not among the tags of the other.
+  SnapshotFilter sole;
+  sole.soles = {{"/p", "x"}, {"/q", "y"}};
+  EXPECT_FALSE(matches(sole));
+  EXPECT_FALSE(sole.matches(snapshot("2026-01-01T00:00:00Z", "a", {"/q"}, {"x"})));
+  EXPECT_TRUE(sole.matches(snapshot("2026-01-01T00:00:00Z", "a", {"/q"}, {"x", "y"})));
+  EXPECT_FALSE(sole.empty());
 }
 
 TEST_F(Snapshots, TreeOfASubfolderIsLookedUp) {

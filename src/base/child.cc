@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "base/uri.h"
 
 namespace holdfast {
 
@@ -99,35 +100,14 @@ bool is_secret_name(std::string_view name) {
                      [&](std::string_view word) { return upper.ends_with(word); });
 }
 
-// Whether a URL in the text holds a password, before its host or among its parameters.
-bool holds_password(std::string_view value) {
-  for (std::size_t at = value.find("://"); at != std::string_view::npos;
-       at = value.find("://", at + 3)) {
-    std::string_view rest = value.substr(at + 3);
-    rest = rest.substr(0, rest.find_first_of(" \t\n"));
-    const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
-    const std::size_t host = authority.rfind('@');
-    const std::size_t colon = authority.find(':');
-    if (host != std::string_view::npos && colon < host && colon + 1 < host) return true;
-    // A slash in a password that should have been escaped: what follows the colon is no port.
-    const bool is_port =
-        colon == std::string_view::npos ||
-        authority.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
-    if (host == std::string_view::npos && !is_port && rest.find('@') != std::string_view::npos)
-      return true;
-    const std::size_t query = rest.find_first_of("?;");
-    if (query == std::string_view::npos) continue;
-    for (std::string_view parameters = rest.substr(query); !parameters.empty();) {
-      parameters.remove_prefix(1);
-      const std::size_t end = std::min(parameters.find_first_of("?&;"), parameters.size());
-      const std::string_view one = parameters.substr(0, end);
-      const std::size_t equals = one.find('=');
-      if (equals != std::string_view::npos && equals + 1 < one.size() &&
-          is_secret_name(fmt::format("_{}", one.substr(0, equals)))) {
-        return true;
-      }
-      parameters.remove_prefix(end);
-    }
+// Whether a URL in the text holds a password.
+bool holds_secret_url(std::string_view text) {
+  constexpr std::string_view blanks = " \t\n";
+  for (std::size_t at = text.find("://"); at != std::string_view::npos;
+       at = text.find("://", at + 3)) {
+    const std::size_t before = text.find_last_of(blanks, at);
+    const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
+    if (holds_password(text.substr(begin, text.find_first_of(blanks, at) - begin))) return true;
   }
   return false;
 }
@@ -146,7 +126,7 @@ class Environment {
           std::any_of(command.environment.begin(), command.environment.end(),
                       [&](const auto& replacement) { return replacement.first == name; });
       const std::string_view value = std::string_view(*variable).substr(name.size());
-      if (!is_replaced && !is_secret_name(name) && !holds_password(value))
+      if (!is_replaced && !is_secret_name(name) && !holds_secret_url(value))
         variables_.emplace_back(*variable);
     }
     for (const auto& [name, value] : command.environment) {

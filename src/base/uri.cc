@@ -39,6 +39,7 @@ std::string plain_name(std::string_view name) {
 }
 
 bool names_secret(std::string_view name) {
+  if (name.find('/') != std::string_view::npos) return false;  // part of a path
   const std::string plain = plain_name(name);
   return std::any_of(secret_names.begin(), secret_names.end(),
                      [&](std::string_view secret) { return plain.ends_with(secret); });

@@ -30,6 +30,7 @@ TEST(RedactedUri, MasksSecretParameters) {
 }
 
 TEST(RedactedUri, LeavesAloneWhatIsNoPassword) {
+  EXPECT_EQ(redacted_uri("sqlite:/srv/token=1/a.db"), "sqlite:/srv/token=1/a.db");
   for (const char* uri :
        {"/srv/backup", "local:/srv/a@b:c", "sftp:me@host:/path", "sftp://me@host:22//path",
         "rest:https://host:8000/path@2020/", "https://[fe80::1]/a@b", "https://me@host/",

@@ -217,7 +217,9 @@ TEST_F(Instances, TellEveryVerbWhereTheRepositoryIsAndWhoseSnapshotsAreMeant) {
   world.done({"init", "-I", file()});
   world.done({"backup", "-I", file()});
   world.done({"drill", "-I", file()});
-  world.done({"backup", world.path("srv"), "-r", world.path("own")});  // somebody else's, newer
+  // Somebody else's, newer; one of them of the very path that the instance's snapshots have.
+  world.done({"backup", world.path("srv"), "-r", world.path("own")});
+  world.done({"backup", "--stdin", "--stdin-filename", "shop", "-r", world.path("own")}, "data");
   const Outcome listed = world.done({"snapshots", "-I", file()});
   EXPECT_NE(listed.output.find("2 snapshots"), std::string::npos) << listed.output;
   EXPECT_NE(listed.output.find("/holdfast-proofs/shop"), std::string::npos) << listed.output;
@@ -230,7 +232,7 @@ TEST_F(Instances, TellEveryVerbWhereTheRepositoryIsAndWhoseSnapshotsAreMeant) {
   world.done({"forget", "-I", file(), "--keep-last", "1", "--prune"});
   world.done({"forget", "-I", file(), "--unsafe-allow-remove-all"});
   const Outcome left = world.done({"snapshots", "-r", world.path("own")});
-  EXPECT_NE(left.output.find("1 snapshots"), std::string::npos) << left.output;
+  EXPECT_NE(left.output.find("2 snapshots"), std::string::npos) << left.output;
   EXPECT_NE(left.output.find(world.path("srv")), std::string::npos) << left.output;
 }
 

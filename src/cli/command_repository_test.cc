@@ -275,7 +275,7 @@ TEST_F(RepositoryVerbs, CheckLooksAtTheSnapshotsAskedFor) {
       << sound.output;
   world.done({"check", id(0), id(1)});
   EXPECT_EQ(world.run({"check", "feedfeed"}).exit_code, 1);
-  EXPECT_NE(world.done({"check", "--tag", "none"}).output.find("only 0 of 4"), std::string::npos);
+  EXPECT_EQ(world.run({"check", "--tag", "none"}).exit_code, 1) << "nothing was checked";
 }
 
 TEST_F(RepositoryVerbs, KeysComeAndGo) {

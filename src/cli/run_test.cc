@@ -24,6 +24,16 @@ TEST(Run, PrintsTheVerbsWithoutWords) {
   }
 }
 
+// Whether the flag stands there, and not only one whose name begins with its name.
+bool explains(const std::string& text, const Option& option) {
+  const std::string flag = "--" + std::string(option.name);
+  for (std::size_t at = text.find(flag); at != std::string::npos; at = text.find(flag, at + 1)) {
+    const char next = at + flag.size() < text.size() ? text[at + flag.size()] : '\n';
+    if (next != '-' && (next < 'a' || next > 'z')) return true;
+  }
+  return false;
+}
+
 TEST(Run, ExplainsEveryVerbAndEveryFlag) {
   World world;
   for (const Command* command : all_commands()) {
@@ -36,7 +46,7 @@ TEST(Run, ExplainsEveryVerbAndEveryFlag) {
     for (const OptionTables& tables : {command->options, command->instance_options}) {
       for (const auto& table : tables) {
         for (const Option& option : table) {
-          EXPECT_EQ(text.find("--" + std::string(option.name)) != std::string::npos, !option.hidden)
+          EXPECT_EQ(explains(text, option), !option.hidden)
               << command->name << " --" << option.name;
         }
       }
@@ -244,7 +254,8 @@ TEST(Run, ShowsCandidatesForAnAmbiguousId) {
   for (int i = 0; i < 17; ++i) world.done({"backup", "-q", world.write("a", std::to_string(i))});
   std::set<char> digits;
   std::string twice;
-  for (const Json& each : world.done({"snapshots", "--json"}).json_lines().at(0).as_array()) {
+  const Json all = world.done({"snapshots", "--json"}).json_lines().at(0);
+  for (const Json& each : all.as_array()) {
     const std::string id = each.at("id").as_string();
     if (!digits.insert(id[0]).second) twice = id;
   }

@@ -31,8 +31,9 @@ archive::SnapshotFilter snapshot_filter(const Arguments& arguments) {
 archive::SnapshotFilter snapshot_filter(Invocation& invocation, bool proofs) {
   archive::SnapshotFilter filter = snapshot_filter(invocation.arguments());
   if (!invocation.has_instance() || !filter.paths.empty()) return filter;
-  filter.any_paths = {job::snapshot_path(invocation.instance().name)};
-  if (proofs) filter.any_paths.push_back(job::proof_path(invocation.instance().name));
+  const std::string& name = invocation.instance().name;
+  filter.soles.push_back({job::snapshot_path(name), std::string(job::instance_tag)});
+  if (proofs) filter.soles.push_back({job::proof_path(name), std::string(job::proof_tag)});
   return filter;
 }
 

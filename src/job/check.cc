@@ -27,7 +27,10 @@ std::vector<format::Id> snapshots_to_check(repo::Repository& repository,
     readable.push_back(each.id);
     if (options.filter.matches(each.file)) ids.push_back(each.id);
   }
-  if (damaged.empty()) return ids;
+  if (damaged.empty()) {
+    if (ids.empty()) throw Error(Errc::not_found, "no snapshot is what the filter asks for");
+    return ids;
+  }
   for (const format::Id& id : repository.list(storage::FileKind::snapshot)) {
     if (std::ranges::find(readable, id) == readable.end()) ids.push_back(id);
   }

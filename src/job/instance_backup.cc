@@ -258,7 +258,9 @@ class InstanceCopy {
     finding.code = "files-unreadable";
     finding.severity = model::Severity::warning;
     finding.component = facts.name;
-    finding.seen = std::to_string(facts.unreadable.size()) +
+    // The list ends where it would fill the manifest.
+    finding.seen = (facts.unreadable.size() < 10'000 ? "" : "at least ") +
+                   std::to_string(facts.unreadable.size()) +
                    " could not be read, the first: " + facts.unreadable[0];
     finding.why = "they are not in this copy";
     finding.mend = "Give this user the right to read them, or exclude them.";

@@ -317,7 +317,7 @@ class RestoreRun {
     });
   }
 
-  void tidy() noexcept {
+  void tidy() {
     for (Item& item : switched_) item.change->tidy();
     for (const fs::path& path : ours_) {
       try {

@@ -247,17 +247,19 @@ class Planner {
              "See `findings` in the snapshot's holdfast.json."));
     std::set<std::string> told;
     for (const model::FilesFacts& files : manifest.files) {
+      if (!wants(files.name)) continue;
       for (const std::string& path : files.unreadable) {
-        plan.missing.push_back(files.name + ": " + path + " is not in the copy");
+        plan.missing.push_back(files.name + ": " + path + " could not be read whole");
         told.insert(files.name);
       }
     }
     for (const Finding& finding : manifest.findings) {
       if (!leaves_out(finding) || told.contains(finding.component)) continue;
+      if (!finding.component.empty() && !wants(finding.component)) continue;
       plan.missing.push_back((finding.component.empty() ? "" : finding.component + ": ") +
                              finding.seen + ", when it was copied");
     }
-    if (plan.missing.empty())
+    if (plan.missing.empty() && options_.components.empty())
       plan.missing.emplace_back("the copy says itself that it is incomplete");
   }
 

@@ -14,7 +14,9 @@ constexpr InstanceTable tables[] = {
     {"repository", false, "Where its snapshots go."},
     {"database", true, "One database."},
     {"files", true, "One set of files."},
-    {"quiesce", false, "How the application is stopped and started for a backup."},
+    {"quiesce", false,
+     "How the application is stopped and started for a backup. Both commands run without the "
+     "variables that hold passwords, in URLs too; a service manager has its own."},
     {"hooks", false,
      "Programs run around a job. Each entry is a program with its arguments; no shell."},
     {"limits", false, "What the application may be asked to bear."},

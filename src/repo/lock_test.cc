@@ -121,14 +121,17 @@ TEST(Lock, YieldsToOneThatAppearsWhileItSettles) {
 
 TEST(Lock, LooksAgainAfterItHasSettled) {
   const TestRepository test;
-  LockOptions options = quick(true);
-  options.times.settle = milliseconds(60);
-  std::jthread other([&] {
-    EXPECT_TRUE(wait_until([&] { return test.count(FileKind::lock) == 1; }));
+  int puts = 0;
+  bool is_planted = false;
+  test.hooks->on_put = [&](const FileRef&) { ++puts; };
+  test.hooks->on_list = [&](FileKind) {
+    if (puts == 0 || is_planted) return;
+    is_planted = true;
     plant(test);
-  });
-  EXPECT_EQ(code_thrown([&] { static_cast<void>(Lock::acquire(*test.repository, options)); }),
+  };
+  EXPECT_EQ(code_thrown([&] { static_cast<void>(Lock::acquire(*test.repository, quick(true))); }),
             Errc::locked);
+  EXPECT_TRUE(is_planted);
 }
 
 TEST(Lock, WaitsForTheOtherAsLongAsItIsTold) {
@@ -323,14 +326,17 @@ TEST(Lock, IsLostWhenItsFileGoesWhileItIsRefreshed) {
 
 TEST(Lock, IsNotHeldWhenItsFileGoesWhileItIsTaken) {
   const TestRepository test;
-  LockOptions options = quick();
-  options.times.settle = milliseconds(60);
-  std::jthread other([&] {
-    EXPECT_TRUE(wait_until([&] { return test.count(FileKind::lock) == 1; }));
+  int puts = 0;
+  bool is_removed = false;
+  test.hooks->on_put = [&](const FileRef&) { ++puts; };
+  test.hooks->on_list = [&](FileKind) {
+    if (puts == 0 || is_removed) return;
+    is_removed = true;
     remove_locks(test);
-  });
-  EXPECT_EQ(code_thrown([&] { static_cast<void>(Lock::acquire(*test.repository, options)); }),
+  };
+  EXPECT_EQ(code_thrown([&] { static_cast<void>(Lock::acquire(*test.repository, quick())); }),
             Errc::locked);
+  EXPECT_TRUE(is_removed);
 }
 
 TEST(Lock, SeesOneThatIsRefreshedWhileItLooks) {

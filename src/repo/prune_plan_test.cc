@@ -50,7 +50,8 @@ std::vector<Id> sorted(std::vector<Id> ids) {
   return ids;
 }
 
-const std::string big_a = noise(2'000'000, 1), big_b = noise(2'000'000, 2), big_c = noise(2'000'000, 3);
+const std::string big_a = noise(2'000'000, 1), big_b = noise(2'000'000, 2),
+                  big_c = noise(2'000'000, 3);
 constexpr auto data = BlobType::data;
 constexpr auto tree = BlobType::tree;
 

@@ -42,6 +42,11 @@ class SqliteHold final : public Hold {
             std::stop_token stop) override;
   void describe(std::size_t database, model::DatabaseFacts& facts, std::stop_token stop) override;
   void release() override;
+  // A pass in the background keeps writers waiting, however long it takes.
+  [[nodiscard]] bool lets_writers_work() const override {
+    const std::lock_guard lock(pass_mutex_);
+    return pass_ == nullptr;
+  }
 
  private:
   enum class Stage : std::uint8_t { held, fenced, captured, released };
@@ -68,10 +73,10 @@ class SqliteHold final : public Hold {
   bool was_fenced_ = false;
   Timestamp fenced_at_;
   SteadyTime fence_deadline_{};
-  SteadyTime stalled_since_{};  // writers of rollback-journal databases wait from here on
-  double rate_ = 0;             // bytes per second of a locked pass; 0: not measured
-  std::mutex pass_mutex_;       // guards pass_ being joined
-  std::unique_ptr<Crew> pass_;  // the locked pass in the background
+  SteadyTime stalled_since_{};     // writers of rollback-journal databases wait from here on
+  double rate_ = 0;                // bytes per second of a locked pass; 0: not measured
+  mutable std::mutex pass_mutex_;  // guards pass_ being joined
+  std::unique_ptr<Crew> pass_;     // the locked pass in the background
 };
 
 SqliteHold::SqliteHold(std::span<const model::Endpoint> endpoints, const HoldOptions& options,

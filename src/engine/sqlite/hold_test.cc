@@ -124,6 +124,20 @@ TEST_F(HoldTest, CopiesASingleRollbackDatabaseInSteps) {
   EXPECT_EQ(items_in(*hold), 3);
 }
 
+// With the application stopped nothing limits a locked pass: nobody may be started before its end.
+TEST_F(HoldTest, LetsWritersWorkOnlyBehindALockedPass) {
+  make("a.db", shop_sql);
+  const model::Endpoint one = endpoint("a.db");
+  HoldOptions stopped = options();
+  stopped.stopped = true;
+  const auto hold = make_hold({&one, 1}, stopped, cannot_clone);
+  hold->capture();
+  EXPECT_FALSE(hold->lets_writers_work());
+  EXPECT_EQ(items_in(*hold), 3);
+  EXPECT_TRUE(hold->lets_writers_work());
+  EXPECT_NO_THROW(write_to("a.db"));
+}
+
 TEST_F(HoldTest, StopsCopyingInStepsAndLetsGo) {
   make("a.db", shop_sql);
   const model::Endpoint one = endpoint("a.db");

@@ -3,11 +3,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <system_error>
 #include <thread>
 
 #include "base/error.h"
@@ -51,8 +54,16 @@ void settle_super_journal(const std::filesystem::path& journal) {
   pread_exact(file->get(), end, facts->size_bytes - end.size(), journal.native());
   const std::string super = super_journal_name(end);
   if (super.empty()) return;
-  const std::optional<FileFacts> found = file_facts(super);
-  if (!found || (found->regular && found->size_bytes == 0)) {  // as SQLite sees it
+  struct stat found {};
+  const bool is_there = ::stat(super.c_str(), &found) == 0;
+  if (!is_there && errno != ENOENT && errno != ENOTDIR) {
+    throw Error(Errc::not_consistent,
+                fmt::format("cannot tell whether the transaction over several databases in {} has "
+                            "happened: its super-journal {} cannot be looked at: {}",
+                            journal.native(), super, std::generic_category().message(errno)))
+        .set_hint("Let the application open its databases once, or give this user the right.");
+  }
+  if (!is_there || (S_ISREG(found.st_mode) && found.st_size == 0)) {  // as SQLite sees it
     ::unlink(journal.c_str());
     return;
   }

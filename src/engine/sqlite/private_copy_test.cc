@@ -115,6 +115,11 @@ TEST_F(PrivateCopy, RemembersWhetherTheSuperJournalWasThere) {
   settle_copy(path("copy.db"));
   EXPECT_EQ(read_text_file(path("copy.db")), read_text_file(path("dead.db")));
   EXPECT_EQ(read_text_file(path("a.db-mj01")), "another transaction's");
+
+  // Neither there nor gone: nobody can tell what happened.
+  std::filesystem::remove(path("a.db-mj01"));
+  std::filesystem::create_symlink(path("a.db-mj01"), path("a.db-mj01"));
+  EXPECT_EQ(code_of(copy), Errc::not_consistent);
 }
 
 TEST_F(PrivateCopy, AJournalOfALivingWriterIsNotHot) {
