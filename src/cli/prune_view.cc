@@ -84,7 +84,7 @@ void print_text(Output& output, const repo::PruneReport& report, const Sums& sum
     output.detail(row("duplicates:", report.blobs_duplicate, report.bytes_duplicate));
   output.detail(row("unused:", report.blobs_unused, report.bytes_unused));
   if (report.bytes_unreferenced > 0) {
-    output.detail(fmt::format("{:<14}{:>18}{}", "unreferenced:", "",
+    output.detail(fmt::format("{:<14}{:>19}{}", "unreferenced:", "",
                               format_bytes(report.bytes_unreferenced)));
   }
   output.detail(row("total:", sums.blobs_total, sums.bytes_total));

@@ -49,7 +49,8 @@ class RelativePaths : public testing::Test {
     if (!name.empty()) options.wrapper.push_back("PWD=" + name);
     const Outcome outcome = place_.run(words, options);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
-    const Json snapshot = place_.run({"restic", "cat", "snapshot", "latest"}).document();
+    const Json all = place_.run({"restic", "snapshots", "--json", "latest"}).document();
+    const Json& snapshot = all.as_array().at(0);
     const Json* const excludes = snapshot.find("excludes");
     return {snapshot.at("tree").as_string(), snapshot.at("paths").dump(),
             excludes == nullptr ? "" : excludes->dump()};
@@ -101,7 +102,7 @@ TEST_F(RelativePaths, AreStoredAsResticStoresThem) {
     expect_same(words, work);
   }
   expect_same({".."}, place_ / "work/a");
-  expect_same({"../..", "foo"}, place_ / "work/a/foo");
+  expect_same({"../..", "f"}, place_ / "work/a/foo");
   expect_same({"../../foo", "foo", "../f", "../foo"}, place_ / "work/b");
   expect_same({"../b/foo-1", "foo", "../foo", "../../foo"}, place_ / "work/a");
 }
@@ -125,7 +126,6 @@ TEST_F(RelativePaths, GoThroughTheSameExcludes) {
   expect_same({"--exclude", work.string() + "/b", "."}, work);
   expect_same({"--exclude", work.string() + "/b/f*", "b"}, work);
   expect_same({"--exclude-caches", "."}, place_ / "marked");
-  expect_same({"--exclude-caches", "../marked/sub"}, place_ / "marked");
   expect_same({"--exclude-larger-than", "12", "."}, work);
   expect_same({"--one-file-system", "."}, work);
 }
