@@ -333,7 +333,12 @@ void LocalStorage::read(const FileRef& file, std::uint64_t offset_bytes, std::sp
 std::optional<std::uint64_t> LocalStorage::size_bytes(const FileRef& file) {
   const std::string path = full_path(file);
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
+  // Whether a lock is there decides what may be removed. NFS answers stat() from memory for up to a
+  // minute, but asks the server at every open().
+  Fd lock;
+  if (file.kind == FileKind::lock) lock = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const bool is_open = file.kind != FileKind::lock || lock;
+  if (!is_open || ::stat(path.c_str(), &status) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     throw system_error(errno, fmt::format("cannot look at {}", path));
   }
