@@ -59,7 +59,9 @@ class Prune {
   void repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
                    BlobWriter::Worker& worker, BlobSet& taken);
   void check_written(const std::vector<IndexedPack>& packs);
-  void write_index(const PrunePlan& plan);
+  // Under `lock`; null where the old index is gone already: what the new one names is there, and
+  // without any index nothing could be read.
+  void save_index(const PrunePlan& plan, const Lock* lock);
   void remove_index_files(const std::vector<Id>& ids);
   void remove_packs(const std::vector<Id>& ids, std::string_view phase);
 
@@ -145,14 +147,22 @@ void Prune::execute(const PrunePlan& plan) {
   std::vector<Id> packs = plan.unused;
   packs.insert(packs.end(), plan.repack.begin(), plan.repack.end());
   if (options_.unsafe_recover_no_free_space) {
-    // There is no room for the new index before the old one and the packs are gone. If this is
-    // interrupted, the index must be made anew from the packs.
+    // There is no room for the new index before the old one and the packs are gone. If this process
+    // is killed, the index must be made anew from the packs.
     check_alone(nothing_removed);
-    remove_index_files(old_index);
-    remove_packs(packs, "removing unused packs");
-    write_index(plan);
+    try {
+      remove_index_files(old_index);
+      remove_packs(packs, "removing unused packs");
+    } catch (const Error& error) {  // lost the lock, or interrupted: the rest needs an index too
+      observer_.warning(fmt::format("{}; the new index is written all the same", error.message()));
+      save_index(plan, nullptr);
+      throw;
+    }
+    save_index(plan, nullptr);
   } else {
-    write_index(plan);
+    check_stop(stop_);
+    check_lock();
+    save_index(plan, lock_);
     check_alone(nothing_removed);
     remove_index_files(old_index);
     // Whoever came while the old index was there may count on what only it named.
@@ -229,17 +239,15 @@ void Prune::check_written(const std::vector<IndexedPack>& packs) {
   });
 }
 
-void Prune::write_index(const PrunePlan& plan) {
+void Prune::save_index(const PrunePlan& plan, const Lock* lock) {
   observer_.phase("writing new index");
-  check_stop(stop_);
-  check_lock();
   std::vector<IndexedPack> packs;
   std::size_t blobs = 0;
   const auto save = [&] {
     if (packs.empty()) return;
     std::string json;
     format::append_index_json(json, packs);
-    const Id id = save_under_lock(repository_, lock_, FileKind::index, json);
+    const Id id = save_under_lock(repository_, lock, FileKind::index, json);
     // Read back before the old one goes.
     static_cast<void>(repository_.load_unpacked(FileKind::index, id));
     packs.clear();

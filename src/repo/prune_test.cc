@@ -303,6 +303,40 @@ TEST(Prune, RecoversWithoutFreeSpace) {
   EXPECT_TRUE(filled.check_all().sound());
 }
 
+// Its old index is gone first; whatever happens then, the new one is written.
+TEST(Prune, LeavesAnIndexWhenRecoveringIsCutOff) {
+  for (const bool loses_its_lock : {true, false}) {
+    Filled filled;
+    filled.forget();
+    filled.test.reload();
+    LockOptions lock_options;
+    lock_options.exclusive = true;
+    lock_options.times.settle = std::chrono::milliseconds(1);
+    lock_options.times.ask = std::chrono::milliseconds(0);
+    const auto lock = Lock::acquire(*filled.test.repository, lock_options);
+    std::stop_source stop;
+    filled.test.hooks->on_remove = [&](const FileRef& file) {
+      if (file.kind != FileKind::index) return;
+      if (!loses_its_lock) stop.request_stop();
+      if (loses_its_lock) {
+        filled.test.files->list(FileKind::lock, [&](const storage::FoundFile& found) {
+          filled.test.files->remove(found.file);
+        });
+      }
+    };
+    PruneOptions options;
+    options.unsafe_recover_no_free_space = true;
+    model::SilentObserver observer;
+    EXPECT_EQ(code_thrown([&] {
+                static_cast<void>(prune(*filled.test.repository, options, lock.get(), {}, observer,
+                                        stop.get_token()));
+              }),
+              loses_its_lock ? Errc::locked : Errc::cancelled);
+    const CheckReport report = filled.check_all();
+    EXPECT_TRUE(report.sound()) << all(report);
+  }
+}
+
 TEST(Prune, ChecksTheLockBeforeItRemoves) {
   Filled filled;
   filled.forget();
