@@ -148,5 +148,27 @@ TEST(Stream, ReadAllHoldsToItsLimit) {
   EXPECT_EQ(read_all(unlimited, SIZE_MAX).size(), long_text.size());
 }
 
+// A buffer that is outgrown keeps what it held, and it may be a password.
+TEST(Stream, ReadAllKeepsAShortTextInOneBuffer) {
+  class Watched final : public ByteSource {
+   public:
+    std::size_t read(std::span<std::byte> into) override {
+      places.push_back(into.data());
+      if (places.size() > 4) return 0;
+      std::fill_n(into.begin(), 100, std::byte{'x'});
+      return 100;
+    }
+    std::vector<const std::byte*> places;
+  };
+  for (const std::size_t most : {std::size_t{400}, std::size_t{1} << 20U, SIZE_MAX}) {
+    Watched source;
+    const Bytes bytes = read_all(source, most);
+    ASSERT_EQ(source.places.size(), 5U);
+    for (std::size_t i = 0; i < source.places.size(); ++i) {
+      EXPECT_EQ(source.places[i], bytes.data() + 100 * i) << most;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace holdfast

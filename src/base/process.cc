@@ -83,6 +83,8 @@ ssize_t write_without_signal(int fd, std::string_view bytes) noexcept {
   return count;
 }
 
+constexpr std::size_t password_bytes_usual = 4096;
+
 // One run_process() from start to end.
 class Run {
  public:
@@ -103,6 +105,8 @@ class Run {
     input_pipe_.reading.reset();
     output_pipe_.writing.reset();
     errors_pipe_.writing.reset();
+    // What comes may be a password: one buffer for it, since outgrown ones are not wiped.
+    result_.output.reserve(std::min(output_bytes_max_, password_bytes_usual));
     if (input_pipe_.writing) make_nonblocking(input_pipe_.writing);
     make_nonblocking(output_pipe_.reading);
     make_nonblocking(errors_pipe_.reading);

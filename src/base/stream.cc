@@ -19,6 +19,9 @@ std::size_t BytesSource::read(std::span<std::byte> into) {
 Bytes read_all(ByteSource& source, std::size_t size_bytes_max) {
   constexpr std::size_t step_bytes = 64U << 10U;
   Bytes bytes;
+  // Room for a short text and the look beyond it in one buffer: it may be a password, and a buffer
+  // that is outgrown is not wiped.
+  bytes.reserve(std::min(2 * step_bytes - 1, size_bytes_max) + 1);
   std::size_t filled = 0;
   for (;;) {
     // One byte of room beyond the limit shows whether the source has more than it may.
