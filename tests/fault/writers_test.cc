@@ -5,11 +5,15 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "fault/history.h"
 #include "harness/repository_files.h"
+#include "harness/shop.h"
 
 namespace holdfast::test {
 namespace {
@@ -153,6 +157,52 @@ TEST_F(Writers, ABackupStoresAnewWhatAnIndexNamesAndIsGone) {
   EXPECT_TRUE(saved.says(packs.front().filename().string()) || saved.says("missing or cut short"))
       << saved.text();
   history_.expect_restores(*trial_, saved.lines().back().at("snapshot_id").as_string());
+}
+
+// The same for a whole instance, whose unchanged files are taken over from the last snapshot.
+TEST_F(Writers, AnInstanceBackupStoresAnewWhatAnIndexNamesAndIsGone) {
+  Shop shop(history_.place());
+  shop.write_instance();
+  const std::string repository = trial_->repository().string();
+  const std::vector<std::string> words{"backup", "-I", shop.instance_path(), "-r", repository};
+  // The data packs that this run adds.
+  const auto packs_of_run = [&](const std::vector<std::string>& more) {
+    const auto packs = [&] {
+      return packs_of(trial_->repository(), place_password, format::BlobType::data);
+    };
+    const std::vector<fs::path> before = packs();
+    std::vector<std::string> all = words;
+    all.insert(all.end(), more.begin(), more.end());
+    const Outcome saved = history_.run(*trial_, all);
+    EXPECT_EQ(saved.exit_code, 0) << saved.text();
+    const std::vector<fs::path> after = packs();
+    std::vector<fs::path> added;
+    std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                        std::back_inserter(added));
+    EXPECT_FALSE(added.empty());
+    return added;
+  };
+  const auto expect_whole = [&] {
+    // Restores all of it and compares every row and every file.
+    const Outcome drilled =
+        history_.run(*trial_, {"drill", "-I", shop.instance_path(), "-r", repository});
+    EXPECT_EQ(drilled.exit_code, 0) << drilled.text();
+  };
+  const std::vector<fs::path> with_all = packs_of_run({});
+  static_cast<void>(packs_of_run({}));  // has a manifest of its own
+  for (const fs::path& pack : with_all) fs::remove(pack);
+  const Outcome saved = history_.run(*trial_, words);
+  EXPECT_EQ(saved.exit_code, 0) << saved.text();
+  EXPECT_TRUE(saved.says("missing or cut short")) << saved.text();
+  expect_whole();
+  // Without the last manifest it is for the operator to say that it may go on.
+  for (const fs::path& pack :
+       packs_of(trial_->repository(), place_password, format::BlobType::data)) {
+    fs::remove(pack);
+  }
+  EXPECT_EQ(history_.run(*trial_, words).exit_code, 20);
+  static_cast<void>(packs_of_run({"--accept", "last-manifest-unobservable"}));
+  expect_whole();
 }
 
 }  // namespace

@@ -60,6 +60,8 @@ class Reflinks {
   Reflinks(const Reflinks&) = delete;
   Reflinks& operator=(const Reflinks&) = delete;
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  // Why path() is empty.
+  [[nodiscard]] const std::string& obstacle() const noexcept { return obstacle_; }
 
  private:
   void mount() {
@@ -69,21 +71,27 @@ class Reflinks {
     open_file(image, O_RDWR | O_CREAT, 0600).close(image);
     std::filesystem::resize_file(image,
                                  512U << 20U);  // a hole; mkfs.xfs takes no less than 300 MiB
-    if (!run({"mkfs.btrfs", "-q", image}) && !run({"mkfs.xfs", "-q", "-m", "reflink=1", image}))
+    if (!run({"mkfs.btrfs", "-q", image}) && !run({"mkfs.xfs", "-q", "-m", "reflink=1", image})) {
+      obstacle_ = "neither mkfs.btrfs nor mkfs.xfs works here";
       return;
+    }
     mounted_ = run({"mount", "-o", "loop", image, at.native()});
+    obstacle_ = mounted_ ? "what was mounted shares none either" : "mounting is not allowed here";
     if (mounted_ && shares_bytes(at)) path_ = at;
   }
 
   TemporaryDirectory home_{"holdfast-reflinks"};
   bool mounted_ = false;
   std::filesystem::path path_;
+  std::string obstacle_ = "only root may mount";
 };
 
 TEST(SqliteReflinks, ARollbackDatabaseIsClonedAndItsWritersGoOnAtOnce) {
   const Reflinks reflinks;
   if (reflinks.path().empty())
-    GTEST_SKIP() << "no file system here shares bytes between files, and none can be made";
+    GTEST_SKIP() << "the temporary directory shares no bytes between files, and none that does "
+                    "can be made: "
+                 << reflinks.obstacle();
   const TemporaryDirectory elsewhere("holdfast-elsewhere");
   const std::filesystem::path scratch_here = reflinks.path() / "scratch";
   std::filesystem::create_directory(scratch_here);
