@@ -100,6 +100,11 @@ bool is_secret_name(std::string_view name) {
                      [&](std::string_view word) { return upper.ends_with(word); });
 }
 
+// Whether a variable is about our repositories.
+bool is_own_name(std::string_view name) {
+  return name.starts_with("RESTIC_") || name.starts_with("HOLDFAST_");
+}
+
 // Whether a URL in the text holds a password.
 bool holds_secret_url(std::string_view text) {
   constexpr std::string_view blanks = " \t\n";
@@ -126,7 +131,8 @@ class Environment {
           std::any_of(command.environment.begin(), command.environment.end(),
                       [&](const auto& replacement) { return replacement.first == name; });
       const std::string_view value = std::string_view(*variable).substr(name.size());
-      if (!is_replaced && !is_secret_name(name) && !holds_secret_url(value))
+      const bool is_open = command.fetches_password && !is_own_name(name);
+      if (!is_replaced && (is_open || (!is_secret_name(name) && !holds_secret_url(value))))
         variables_.emplace_back(*variable);
     }
     for (const auto& [name, value] : command.environment) {

@@ -27,6 +27,9 @@ struct Command {
   std::vector<std::pair<std::string, std::string>> environment = {};
   std::filesystem::path directory = {};                   // empty: ours
   std::optional<std::chrono::milliseconds> timeout = {};  // none: no deadline
+  // A program that fetches a password may need the caller's own tokens for it: of what is said
+  // below, only variables named RESTIC_… and HOLDFAST_… are kept from it.
+  bool fetches_password = false;
 };
 
 // The environment a child gets never holds these, unless set in Command::environment:

@@ -216,6 +216,30 @@ TEST(RunProcess, KeepsWhatIsNamedLikeASecretFromChildren) {
   }
 }
 
+// As with restic: `vault`, `op` or `aws` need their own tokens.
+TEST(RunProcess, AProgramThatFetchesAPasswordGetsAllButOurOwnSecrets) {
+  const auto found = [] {
+    return output_of({.argv = {"env"}, .fetches_password = true}).find("geheim") !=
+           std::string::npos;
+  };
+  for (const char* name : {"VAULT_TOKEN", "OP_SERVICE_ACCOUNT_TOKEN", "AWS_SECRET_ACCESS_KEY",
+                           "BW_PASSWORD", "MY_RESTIC_PASSWORD"}) {
+    const Variable variable(name, "geheim");
+    EXPECT_TRUE(found()) << name;
+  }
+  {
+    const Variable variable("HTTPS_PROXY", "http://me:geheim@proxy:3128/");
+    EXPECT_TRUE(found());
+  }
+  for (const char* name : {"RESTIC_PASSWORD", "HOLDFAST_PASSWORD", "RESTIC_FROM_PASSWORD",
+                           "RESTIC_REST_PASSWORD", "HOLDFAST_STORAGE_TOKEN"}) {
+    const Variable variable(name, "geheim");
+    EXPECT_FALSE(found()) << name;
+  }
+  const Variable variable("RESTIC_REPOSITORY", "rest:https://me:geheim@host/");
+  EXPECT_FALSE(found());
+}
+
 TEST(RunProcess, OurDescriptorsAreClosedInTheChild) {
   const Fd ours = open_file("/dev/null", O_RDONLY);
   const std::string path = "/proc/self/fd/" + std::to_string(ours.get());

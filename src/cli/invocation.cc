@@ -129,6 +129,7 @@ std::shared_ptr<const Secret> run_password_command(std::vector<std::string> argv
   const std::string shown = argv.front();
   holdfast::Command command;
   command.argv = std::move(argv);
+  command.fetches_password = true;
   ProcessResult result = run_process(command, {}, std::move(stop), password_file_bytes_max);
   if (result.exit_code != 0) {
     wipe(result.output.data(), result.output.size());

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/error.h"
 #include "cli/test_world.h"
 
@@ -109,6 +111,13 @@ TEST_F(Asking, FollowsTheRanksOfThePassword) {
   EXPECT_EQ(password({"--password-command", "printf flag"}, &file), "flag");
   EXPECT_EQ(password({"-p", world_.write("flag", "flag file")}, &file), "flag file");
   EXPECT_EQ(password({"--insecure-no-password"}), "");
+}
+
+TEST_F(Asking, LetsThePasswordCommandUseTheCallersTokens) {
+  variables().set("RESTIC_REPOSITORY", "/r");
+  ::setenv("HOLDFASTS_VAULT_TOKEN", "s.123", 1);
+  EXPECT_EQ(password({"--password-command", "printenv HOLDFASTS_VAULT_TOKEN"}), "s.123");
+  ::unsetenv("HOLDFASTS_VAULT_TOKEN");
 }
 
 TEST_F(Asking, RefusesTwoPasswordsOfOneRank) {

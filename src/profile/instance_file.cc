@@ -545,7 +545,8 @@ std::shared_ptr<const Secret> resolve_password(const model::PasswordSource& sour
   Command command{.argv = source.command,
                   .environment = {},
                   .directory = {},
-                  .timeout = std::chrono::seconds(60)};
+                  .timeout = std::chrono::seconds(60),
+                  .fetches_password = true};
   ProcessResult result = run_process(command);
   if (result.timed_out || result.exit_code != 0) {
     wipe(result.output.data(), result.output.size());

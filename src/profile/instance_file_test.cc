@@ -225,6 +225,9 @@ TEST(InstanceFile, RunsPasswordCommands) {
   EXPECT_EQ(resolve_password({"", {"printf", "x y\n"}}, "d")->reveal(), "x y");
   EXPECT_THROW(static_cast<void>(resolve_password({"", {"false"}}, "d")), Error);
   EXPECT_EQ(resolve_password({}, "d"), nullptr);
+  ::setenv("HOLDFASTS_VAULT_TOKEN", "s.123", 1);  // it may need the caller's own
+  EXPECT_EQ(resolve_password({"", {"printenv", "HOLDFASTS_VAULT_TOKEN"}}, "d")->reveal(), "s.123");
+  ::unsetenv("HOLDFASTS_VAULT_TOKEN");
 }
 
 TEST(InstanceFile, SchemaNamesEveryKey) {
