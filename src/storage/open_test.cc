@@ -76,7 +76,8 @@ class Liar final : public Storage {
   void create() override {}
   void put(const FileRef& file, ByteView content) override {
     if (puts++ == 0) {
-      stored.put(file, Bytes(content.size()));
+      const Bytes other(content.size(), std::byte{0});
+      stored.put(file, other);
       throw Error(Errc::unavailable, "no answer");
     }
     stored.put(file, content);
