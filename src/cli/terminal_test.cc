@@ -100,12 +100,13 @@ class Terminal : public testing::Test {
 
 TEST_F(Terminal, IsAskedWithoutEcho) {
   bool echoed_while_asking = true;
-  const std::jthread typist([&] {
+  std::jthread typist([&] {
     while (echoes()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     echoed_while_asking = echoes();
     write_all(control.get(), as_bytes("sesame\n"), "terminal");
   });
   EXPECT_EQ(ask_on_terminal(terminal.get(), "", {}).reveal(), "sesame");
+  typist.join();
   EXPECT_FALSE(echoed_while_asking);
   EXPECT_TRUE(echoes());
 }
