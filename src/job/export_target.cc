@@ -14,6 +14,7 @@
 
 #include "archive/exclude.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "job/restore_plan.h"
 
 namespace holdfast::job {
@@ -196,6 +197,31 @@ void check_export_apart(const fs::path& target, const Survey& survey) {
            fmt::format("the export's target {} lies in {}, which component {} copies",
                        target.string(), source.path.string(), source.component),
            hint);
+  }
+}
+
+GrowingExport::GrowingExport(const Environment& environment, std::string_view instance,
+                             const fs::path& target)
+    : journal_(
+          Journal::begin(environment.state_directory, instance, "export", environment.program)) {
+  std::byte noise[4];
+  fill_random(noise);
+  path_ = target.parent_path() / ("." + target.filename().string() + ".export-" + to_hex(noise));
+  entry_ =
+      journal_->announce("remove", "made " + path_.string(), Json().set("path", path_.string()));
+  if (::mkdir(path_.c_str(), 0700) == 0) return;
+  const Error error = system_error(errno, "making " + path_.string());
+  journal_->settle(entry_);
+  journal_->close();
+  throw error;
+}
+
+GrowingExport::~GrowingExport() {
+  try {
+    journal_->undo(entry_);
+    journal_->close();
+  } catch (const std::exception& failure) {
+    log_failure(failure);  // it stays in the journal
   }
 }
 

@@ -67,15 +67,6 @@ bool stop_command_runs(std::string_view run_id) {
   return false;
 }
 
-// What a destructor can still say; a line that cannot be written is lost.
-void log_failure(const std::exception& failure) noexcept {
-  try {
-    log(LogLevel::error, failure.what());
-  } catch (const std::exception&) {
-    return;
-  }
-}
-
 }  // namespace
 
 void run_hooks(const std::vector<std::vector<std::string>>& hooks, std::string_view hook_name,

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/instance_backup.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <map>
 #include <set>
 #include <thread>
@@ -515,14 +514,12 @@ InstanceBackupReport export_to(const Environment& environment, const model::Inst
   check_export_apart(target, survey);
   refuse_blockers(survey.findings);
 
-  // Under a name of its own until it is whole, so that nobody takes a part for the whole.
-  const TemporaryDirectory growing("." + target.filename().string() + ".export",
-                                   target.parent_path());
-  DirectorySink sink(environment, growing.path() / "copy", observer);
-  make_directories(growing.path() / "copy");
+  const GrowingExport growing(environment, instance.name, target);
+  DirectorySink sink(environment, growing.copy(), observer);
+  make_directories(growing.copy());
   InstanceCopy copy(environment, instance, survey, nullptr, sink, observer, stop.get_token());
   copy.run();
-  if (::rename((growing.path() / "copy").c_str(), target.c_str()) != 0) {
+  if (::rename(growing.copy().c_str(), target.c_str()) != 0) {
     throw system_error(errno, "putting the export at " + target.string());
   }
   fsync_directory(target.parent_path());

@@ -521,6 +521,14 @@ void perform_undo(const JournalEntry& entry, std::string_view run_id, std::strin
   });
 }
 
+void log_failure(const std::exception& failure) noexcept {
+  try {
+    log(LogLevel::error, failure.what());
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
 std::filesystem::path default_state_directory() {
   if (const char* given = std::getenv("HOLDFAST_STATE_DIR"); given != nullptr && *given != '\0')
     return given;

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -117,6 +118,10 @@ bool guard(int fd, const std::filesystem::path& journal_directory);
 
 // Undoes one entry. Errors say what failed; nothing is recorded.
 void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance);
+
+// What a destructor can still say of what it could not put back; a line that cannot be written is
+// lost.
+void log_failure(const std::exception& failure) noexcept;
 
 // HOLDFAST_STATE_DIR, else /var/lib/holdfast for root, else $XDG_STATE_HOME/holdfast or
 // ~/.local/state/holdfast. Empty if none of these is set: whatever needs a journal is then

@@ -306,5 +306,70 @@ TEST_F(Comeback, ASecondCrashDuringResumeRepeatsNothing) {
   expect_back(1);
 }
 
+// Exports that wait in their hook, having begun to grow beside their target.
+class Exports : public Comeback {
+ protected:
+  Exports() {
+    write_text(place_ / "hook.sh", wait_point("hook"));
+    shop_.write_instance("[hooks]\nbefore_backup = [[\"/bin/sh\", \"" +
+                         (place_ / "hook.sh").string() + "\"]]\n");
+    fs::create_directory(place_ / "exports");
+    hold("hook");
+  }
+  Started begin_paused_export() {
+    Started job =
+        place_.start({"export", "-I", shop_.instance_path(), "--target", target().string()});
+    EXPECT_TRUE(reached("hook"));
+    EXPECT_EQ(grown(), 1U);
+    return job;
+  }
+  [[nodiscard]] fs::path target() const { return place_ / "exports" / "copy"; }
+  // How much there is beside the target.
+  [[nodiscard]] std::size_t grown() const {
+    std::size_t count = 0;
+    for (const auto& item : fs::directory_iterator(place_ / "exports"))
+      count += item.path() == target() ? 0 : 1;
+    return count;
+  }
+  void expect_next_is_whole() {
+    release("hook");
+    const Outcome next =
+        place_.holdfast({"export", "-I", shop_.instance_path(), "--target", target().string()});
+    EXPECT_EQ(next.exit_code, 0) << next.text();
+    EXPECT_TRUE(fs::exists(target() / "holdfast.json"));
+    EXPECT_EQ(grown(), 0U);
+  }
+};
+
+TEST_F(Exports, KilledLeaveNothingBesideTheirTarget) {
+  Started job = begin_paused_export();
+  job.kill(SIGKILL);
+  EXPECT_EQ(job.wait().exit_code, 137);
+  EXPECT_TRUE(eventually([&] { return grown() == 0; }));
+  EXPECT_TRUE(eventually([&] { return find_guardian(place_.state()) == 0; }));
+  expect_next_is_whole();
+}
+
+TEST_F(Exports, KilledWithTheirGuardianAreRemovedByResume) {
+  Started job = begin_paused_export();
+  ::kill(find_guardian(place_.state()), SIGKILL);
+  job.kill(SIGKILL);
+  EXPECT_EQ(job.wait().exit_code, 137);
+  EXPECT_EQ(grown(), 1U);
+  const Outcome resumed = place_.holdfast({"resume"});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.text();
+  EXPECT_TRUE(resumed.says(".copy.export-")) << resumed.text();
+  EXPECT_EQ(grown(), 0U);
+}
+
+TEST_F(Exports, KilledWithTheirGuardianAreRemovedByTheNextRun) {
+  Started job = begin_paused_export();
+  ::kill(find_guardian(place_.state()), SIGKILL);
+  job.kill(SIGKILL);
+  EXPECT_EQ(job.wait().exit_code, 137);
+  EXPECT_EQ(grown(), 1U);
+  expect_next_is_whole();
+}
+
 }  // namespace
 }  // namespace holdfast::test
