@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cli/test_world.h"
+#include "job/journal.h"
 
 namespace holdfast::cli {
 namespace {
@@ -256,6 +257,65 @@ TEST_F(Instances, AreIncompleteWhenSomethingAcceptedIsMissing) {
   EXPECT_EQ(world.run({"backup", "-I", file()}).exit_code, 20);
   const Outcome outcome = world.run({"backup", "-I", file(), "--accept", "path-missing:gone"});
   EXPECT_EQ(outcome.exit_code, 3) << outcome.errors;
+
+  const Outcome drilled = world.run({"drill", "-I", file(), "--junit", world.path("j.xml")});
+  EXPECT_EQ(drilled.exit_code, 3) << drilled.errors;
+  EXPECT_NE(drilled.output.find("missing gone: "), std::string::npos) << drilled.output;
+  EXPECT_NE(drilled.output.find("what is in snapshot"), std::string::npos) << drilled.output;
+  EXPECT_NE(drilled.errors.find("some of shop is not in it"), std::string::npos) << drilled.errors;
+  EXPECT_NE(world.read("j.xml").find("skipped=\"1\""), std::string::npos);
+  const Outcome json = world.run({"drill", "-I", file(), "--json"});
+  EXPECT_EQ(json.exit_code, 3);
+  EXPECT_TRUE(json.message("summary").at("passed").as_bool());
+  EXPECT_FALSE(json.message("summary").at("complete").as_bool());
+  EXPECT_EQ(json.message("summary").at("missing").as_array().size(), 1U);
+}
+
+// Hooks for what fails before the repository is opened.
+class EarlyHooks : public Instances {
+ protected:
+  // The shop with a command for its password, whose on_error hook tells whether the instance is
+  // locked.
+  void write_instance(const std::string& password_command, const std::string& more = "") {
+    world.write("shop.toml",
+                instance("srv") + "[repository]\nlocation = \"" + world.path("repository") +
+                    "\"\npassword_command = [\"sh\", \"-c\", \"" + password_command +
+                    "\"]\n[hooks]\non_error = [[\"sh\", \"-c\", \"flock -n '" +
+                    world.path("state/instances/shop.lock") + "' echo free >> '" + marks() +
+                    "' || echo locked >> '" + marks() + "'\"]" + more + "]\n");
+  }
+  [[nodiscard]] std::string marks() const { return world.path("marks"); }
+};
+
+TEST_F(EarlyHooks, RunUnderTheLockOfTheInstance) {
+  write_instance("exit 1");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"backup"}, std::vector<std::string>{"restore", "latest"}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"-I", file()});
+    const Outcome outcome = world.run(all);
+    EXPECT_EQ(outcome.exit_code, 1) << outcome.errors;
+    EXPECT_EQ(world.read("marks"), "locked\n") << words.front();
+    fs::remove(marks());
+  }
+}
+
+TEST_F(EarlyHooks, DoNotRunForARunThatAnotherKeepsOut) {
+  write_instance("touch '" + world.path("asked") + "'; exit 1");
+  const job::InstanceLock other(world.path("state"), "shop");
+  EXPECT_EQ(world.run({"backup", "-I", file()}).exit_code, 11);
+  EXPECT_EQ(world.run({"restore", "latest", "-I", file()}).exit_code, 11);
+  EXPECT_FALSE(fs::exists(marks()));
+  EXPECT_FALSE(fs::exists(world.path("asked"))) << "nothing is asked for a run that cannot be";
+}
+
+TEST_F(EarlyHooks, WhoseFailureIsTold) {
+  write_instance("exit 1", ", [\"sh\", \"-c\", \"echo no mail >&2; exit 3\"]");
+  const Outcome outcome = world.run({"backup", "-I", file()});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.errors;
+  EXPECT_NE(outcome.errors.find("the password command"), std::string::npos) << outcome.errors;
+  EXPECT_NE(outcome.errors.find("hook on_error failed"), std::string::npos) << outcome.errors;
+  EXPECT_NE(outcome.errors.find("no mail"), std::string::npos) << outcome.errors;
 }
 
 TEST_F(Instances, SayWhatAFileIs) {

@@ -3,20 +3,22 @@
 
 #include "base/error.h"
 #include "cli/instance_view.h"
+#include "cli/progress.h"
 #include "cli/snapshot_options.h"
 #include "job/instance_backup.h"
 #include "job/instance_restore.h"
 #include "job/instance_steps.h"
+#include "job/journal.h"
 
 namespace holdfast::cli {
 
 namespace {
 
-// The way to the repository of a job that is about to begin. If that cannot be told, the job has
-// failed, and its on_error hooks run.
+// The way to the repository of a job that has the instance's lock. If that cannot be told, the job
+// has failed, and its on_error hooks run.
 job::RepositoryAccess access_for_job(Invocation& invocation, const model::Instance& instance) {
-  model::SilentObserver nobody;
-  return job::with_error_hooks(instance, nobody, [&] { return invocation.repository_access(); });
+  TroubleObserver observer(invocation.output());
+  return job::with_error_hooks(instance, observer, [&] { return invocation.repository_access(); });
 }
 
 }  // namespace
@@ -38,6 +40,8 @@ void run_instance_backup(Invocation& invocation) {
   backup.tags = flat_tags(arguments.list("tag"));
   backup.host = arguments.value_or("host", "");
   backup.scrub = arguments.flag("scrub");
+  const job::InstanceLock only_one(invocation.job().state_directory, instance.name);
+  backup.lock = &only_one;
   const job::RepositoryAccess access = access_for_job(invocation, instance);
   const auto progress = invocation.progress(ProgressShape::backup);
   const job::InstanceBackupReport report = job::backup_instance(
@@ -62,6 +66,8 @@ void run_instance_restore(Invocation& invocation) {
   restore.tables = arguments.list("table");
   restore.replace = arguments.flag("replace");
   restore.acceptances = acceptances_of(invocation);
+  const job::InstanceLock only_one(invocation.job().state_directory, target.name);
+  restore.lock = &only_one;
   const job::RepositoryAccess access = access_for_job(invocation, target);
   const auto progress = invocation.progress(ProgressShape::restore);
   const job::InstanceRestoreReport report =

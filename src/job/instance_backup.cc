@@ -535,7 +535,7 @@ InstanceBackupReport backup_instance(const Environment& environment, const Repos
                                      const model::Instance& instance,
                                      const InstanceBackupOptions& options,
                                      model::Observer& observer, std::stop_source& stop) {
-  const InstanceLock only_one(environment.state_directory, instance.name);
+  const auto only_one = lock_instance(environment, instance, options.lock);
   InstanceBackupReport report = with_error_hooks(
       instance, observer,
       [&] { return back_up(environment, access, instance, options, observer, stop); },
@@ -549,7 +549,7 @@ InstanceBackupReport export_instance(const Environment& environment,
                                      const model::Instance& instance, const fs::path& target,
                                      const InstanceBackupOptions& options,
                                      model::Observer& observer, std::stop_source& stop) {
-  const InstanceLock only_one(environment.state_directory, instance.name);
+  const auto only_one = lock_instance(environment, instance, options.lock);
   InstanceBackupReport report = with_error_hooks(instance, observer, [&] {
     return export_to(environment, instance, target, options, observer, stop);
   });

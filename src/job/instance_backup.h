@@ -15,11 +15,14 @@
 
 namespace holdfast::job {
 
+class InstanceLock;
+
 struct InstanceBackupOptions {
   std::vector<Acceptance> acceptances;
-  std::vector<std::string> tags;  // added to `holdfast` and `profile=…`
-  std::string host;               // empty: this host
-  bool scrub = false;             // read every file again, whatever its metadata say
+  std::vector<std::string> tags;       // added to `holdfast` and `profile=…`
+  std::string host;                    // empty: this host
+  bool scrub = false;                  // read every file again, whatever its metadata say
+  const InstanceLock* lock = nullptr;  // of the instance, if the caller has it already
 };
 
 struct InstanceBackupReport {

@@ -418,7 +418,7 @@ InstanceRestoreReport restore_instance(const Environment& environment,
                                        const model::Instance& target,
                                        const InstanceRestoreOptions& options,
                                        model::Observer& observer, std::stop_source& stop) {
-  const InstanceLock only_one(environment.state_directory, target.name);
+  const auto only_one = lock_instance(environment, target, options.lock);
   InstanceRestoreReport report = with_error_hooks(
       target, observer,
       [&] {
@@ -436,7 +436,7 @@ InstanceRestoreReport import_instance(const Environment& environment,
                                       const InstanceRestoreOptions& options,
                                       model::Observer& observer, std::stop_source& stop) {
   if (sources.empty()) throw Error(Errc::usage, "nothing to import is named");
-  const InstanceLock only_one(environment.state_directory, target.name);
+  const auto only_one = lock_instance(environment, target, options.lock);
   InstanceRestoreReport report = with_error_hooks(target, observer, [&] {
     return import_sources(environment, sources, target, options, observer, stop);
   });

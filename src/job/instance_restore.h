@@ -16,11 +16,14 @@
 
 namespace holdfast::job {
 
+class InstanceLock;
+
 struct InstanceRestoreOptions {
   std::vector<std::string> components;  // empty: all
   std::vector<std::string> tables;      // "[SCHEMA.]T" or "SCHEMA.*"
   bool replace = false;
   std::vector<Acceptance> acceptances;
+  const InstanceLock* lock = nullptr;  // of the instance, if the caller has it already
 };
 
 struct InstanceRestoreReport {

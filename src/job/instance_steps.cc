@@ -2,9 +2,15 @@
 #include "job/instance_steps.h"
 
 #include "job/hooks.h"
-#include "job/journal.h"
 
 namespace holdfast::job {
+
+std::optional<InstanceLock> lock_instance(const Environment& environment,
+                                          const model::Instance& instance,
+                                          const InstanceLock* callers) {
+  if (callers != nullptr) return std::nullopt;
+  return InstanceLock(environment.state_directory, instance.name);
+}
 
 void resume_first(const Environment& environment, const model::Instance& instance,
                   model::Observer& observer) {

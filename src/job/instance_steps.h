@@ -13,11 +13,17 @@
 #include "base/error.h"
 #include "job/environment.h"
 #include "job/instance_access.h"
+#include "job/journal.h"
 #include "model/instance.h"
 #include "model/progress.h"
 #include "repo/repository.h"
 
 namespace holdfast::job {
+
+// The instance's lock, for a job whose caller has none. Errc::locked.
+[[nodiscard]] std::optional<InstanceLock> lock_instance(const Environment& environment,
+                                                        const model::Instance& instance,
+                                                        const InstanceLock* callers);
 
 // Puts back what earlier jobs on the instance left. Errc::blocked if something cannot be.
 void resume_first(const Environment& environment, const model::Instance& instance,
