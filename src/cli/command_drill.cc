@@ -65,11 +65,13 @@ void run(Invocation& invocation) {
   progress->finish();
   print_drill(invocation.output(), report);
   const std::optional<Error> unwritten = junit ? write_junit(*junit, report) : std::nullopt;
-  if (report.passed()) {
+  if (report.passed() && report.complete) {
     if (unwritten) throw Error(*unwritten).set_hint("The drill passed; its report is above.");
     return;
   }
   if (unwritten) invocation.output().warning(unwritten->message());
+  if (report.passed())
+    throw incomplete_error("rehearsed", report.instance, "everything else passed");
   Error error(Errc::differs, "the drill of snapshot " + report.snapshot.short_hex() + " failed");
   error.set_hint(
       "What failed is listed above. Back up again, and drill that; `holdfast check --read-data` "
@@ -92,7 +94,8 @@ constinit const Command drill_command{
         "[[drill.query]], and throws all of it away. "
         "If everything is right, a proof is stored: a small snapshot that says so, and that "
         "`forget` removes together with "
-        "what it proves. The exit code is 21 if anything differs.",
+        "what it proves. The exit code is 21 if anything differs, 3 if all is right but the "
+        "snapshot lacks something.",
     .options = {options},
     .run = run,
 };

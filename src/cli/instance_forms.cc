@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/instance_forms.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "cli/instance_view.h"
 #include "cli/progress.h"
@@ -82,9 +84,14 @@ void finish_instance_restore(Invocation& invocation, const job::InstanceRestoreR
   refuse_failed_hook(report.hook_failure, report.missing.empty(),
                      "Everything is in place and was compared; only the hook failed.");
   if (report.missing.empty()) return;
-  throw Error(Errc::incomplete, "what was restored is incomplete: some of " +
-                                    report.manifest.instance + " is not in it")
-      .set_hint("It is listed above; everything else is in place.");
+  throw incomplete_error("restored", report.manifest.instance, "everything else is in place");
+}
+
+Error incomplete_error(std::string_view done, std::string_view instance, std::string_view rest) {
+  Error error(Errc::incomplete,
+              fmt::format("what was {} is incomplete: some of {} is not in it", done, instance));
+  error.set_hint(fmt::format("It is listed above; {}.", rest));
+  return error;
 }
 
 void refuse_failed_hook(const std::optional<Error>& failure, bool complete, std::string_view hint) {

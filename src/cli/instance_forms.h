@@ -59,6 +59,9 @@ void run_instance_restore(Invocation& invocation);
 
 // Ends restore -I and import: prints the report, then throws if the run was not a whole success.
 void finish_instance_restore(Invocation& invocation, const job::InstanceRestoreReport& report);
+// Exit code 3: "what was <done> is incomplete …"; `rest`: what of all that is not missing.
+[[nodiscard]] Error incomplete_error(std::string_view done, std::string_view instance,
+                                     std::string_view rest);
 // Throws the failure of a hook that ran after the work was done and reported, if there is one.
 // `hint`: that the work stands; `complete`: whether nothing is missing from it.
 void refuse_failed_hook(const std::optional<Error>& failure, bool complete, std::string_view hint);

@@ -142,10 +142,11 @@ void print_drill(Output& output, const job::DrillReport& report) {
   output.message(fmt::format("{} of {} passed; restoring took {:.1f} s, all of it {:.1f} s",
                              report.checks.size() - failed, plural(report.checks.size(), "check"),
                              report.restore_seconds, report.total_seconds));
+  for (const std::string& line : report.missing) output.line("missing " + printable(line));
   if (report.proof) {
-    output.message(fmt::format("snapshot {} of {} is proven; the proof is snapshot {}",
-                               report.snapshot.short_hex(), printable(report.instance),
-                               report.proof->short_hex()));
+    output.message(fmt::format("{}snapshot {} of {} is proven; the proof is snapshot {}",
+                               report.complete ? "" : "what is in ", report.snapshot.short_hex(),
+                               printable(report.instance), report.proof->short_hex()));
   }
 }
 

@@ -280,6 +280,7 @@ format::Id save_proof(const Environment& environment, const RepositoryAccess& ac
   snapshot.uid = environment.uid;
   snapshot.gid = environment.gid;
   snapshot.tags = {std::string(proof_tag), proof_tag_of(report.tree)};
+  if (!report.complete) snapshot.tags.emplace_back("incomplete");
   snapshot.program_version = program_version_text();
   return archive::save_snapshot(repository, opened.lock.get(), snapshot);
 }
@@ -304,6 +305,7 @@ DrillReport drill(const Environment& environment, const RepositoryAccess& access
   report.tree = found.file.tree;
   report.snapshot_time = found.file.time;
   report.complete = source->manifest().complete;
+  report.missing = missing_from_copy(source->manifest());
   if (!report.complete)
     observer.warning("the snapshot says itself that something is missing from it");
   {

@@ -25,17 +25,19 @@ struct DrillReport {
   std::string instance;
   format::Id snapshot, tree;
   Timestamp snapshot_time, started;
-  bool complete = true;        // false: the snapshot says itself that something is missing from it
-  double restore_seconds = 0;  // the measured recovery time, without comparing
+  bool complete = true;  // false: the snapshot says itself that something is missing from it
+  std::vector<std::string> missing;  // what that is, a line each
+  double restore_seconds = 0;        // the measured recovery time, without comparing
   double total_seconds = 0;
   std::vector<DrillCheck> checks;
-  std::optional<format::Id> proof;  // the proof snapshot; only if all passed
+  std::optional<format::Id> proof;  // the proof snapshot; only if all checks passed
   [[nodiscard]] bool passed() const noexcept;
 };
 
 // `snapshot` as of find_instance_snapshot(). A copy that cannot be restored or is not what its
 // manifest says is a failed check, not an Error. Without access.no_lock and if all passed the proof
-// is stored. Nothing is left behind in the scratch place.
+// is stored; of a snapshot that is incomplete it says so, also by its tag `incomplete`. Nothing is
+// left behind in the scratch place.
 [[nodiscard]] DrillReport drill(const Environment& environment, const RepositoryAccess& access,
                                 std::string_view snapshot, const model::Instance& instance,
                                 model::Observer& observer, std::stop_source& stop);

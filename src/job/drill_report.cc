@@ -130,11 +130,11 @@ bool DrillReport::passed() const noexcept {
 std::string to_junit(const DrillReport& report) {
   std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
   text += fmt::format(
-      "  <testsuite name=\"drill of {}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"0\" "
+      "  <testsuite name=\"drill of {}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" "
       "time=\"{:.3f}\" "
       "timestamp=\"{}\">\n",
-      xml(report.instance), report.checks.size(), failures(report), report.total_seconds,
-      xml(to_rfc3339(report.started)));
+      xml(report.instance), report.checks.size() + report.missing.size(), failures(report),
+      report.missing.size(), report.total_seconds, xml(to_rfc3339(report.started)));
   text += fmt::format(
       "    <properties>\n      <property name=\"snapshot\" value=\"{}\"/>\n"
       "      <property name=\"restore_seconds\" value=\"{:.3f}\"/>\n    </properties>\n",
@@ -150,6 +150,13 @@ std::string to_junit(const DrillReport& report) {
                       xml(check.expected), xml(check.found));
     }
   }
+  for (const std::string& line : report.missing) {
+    text += fmt::format(
+        "    <testcase classname=\"{}\" name=\"missing {}\">\n      <skipped message=\"it is not "
+        "in "
+        "the snapshot\"/>\n    </testcase>\n",
+        xml(report.instance), xml(line));
+  }
   return text + "  </testsuite>\n</testsuites>\n";
 }
 
@@ -161,6 +168,9 @@ Json to_json(const DrillReport& report) {
   json.set("snapshot_time", to_rfc3339(report.snapshot_time))
       .set("started", to_rfc3339(report.started));
   json.set("complete", report.complete);
+  Json missing = Json::array();
+  for (const std::string& line : report.missing) missing.push(line);
+  json.set("missing", std::move(missing));
   json.set("restore_seconds", report.restore_seconds).set("total_seconds", report.total_seconds);
   json.set("checks_total", report.checks.size()).set("checks_failed", failures(report));
   Json checks = Json::array();

@@ -80,6 +80,21 @@ TEST(DrillReport, BecomesJunitWhoseTextIsEscaped) {
   EXPECT_NE(text.find("expected one?, found two?"), std::string::npos) << text;
 }
 
+TEST(DrillReport, SaysWhatTheSnapshotLacks) {
+  DrillReport report;
+  report.instance = "shop";
+  report.checks = {{"db", "table x", true, "", ""}};
+  report.complete = false;
+  report.missing = {"uploads: <a> was not there"};
+  const std::string text = to_junit(report);
+  EXPECT_NE(text.find("tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\""), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("name=\"missing uploads: &lt;a&gt; was not there\""), std::string::npos)
+      << text;
+  EXPECT_FALSE(to_json(report).at("complete").as_bool());
+  EXPECT_EQ(to_json(report).at("missing").as_array().size(), 1U);
+}
+
 TEST(DrillReport, BecomesJson) {
   DrillReport report;
   report.instance = "shop";

@@ -87,6 +87,24 @@ TEST_F(DrillTest, PassesAndRecordsTheProofOfTheTree) {
   EXPECT_TRUE(Json::parse(as_text(text), "proof").at("passed").as_bool());
 }
 
+TEST_F(DrillTest, TheProofOfAnIncompleteSnapshotSaysSo) {
+  instance_.files[0].paths.push_back((source() / "gone").string());
+  instance_.accepts = {{"path-missing", "uploads", "gone for good", ""}};
+  TestObserver observer;
+  EXPECT_FALSE(
+      backup_instance(environment_, alone_, instance_, {}, observer, stop_).manifest.complete);
+  const DrillReport report = rehearse();
+  EXPECT_TRUE(report.passed()) << failures(report);
+  EXPECT_FALSE(report.complete);
+  ASSERT_EQ(report.missing.size(), 1U);
+  EXPECT_NE(report.missing[0].find((source() / "gone").string()), std::string::npos)
+      << report.missing[0];
+  const auto all = proofs();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_TRUE(all[0].file.has_tag("incomplete"));
+  EXPECT_EQ(proven_tree(all[0].file), report.tree);
+}
+
 TEST_F(DrillTest, ProofGoesWithItsTree) {
   ASSERT_TRUE(rehearse().proof);
   ForgetOptions forget;

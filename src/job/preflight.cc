@@ -387,6 +387,33 @@ Acceptance parse_acceptance(std::string_view text) {
           colon == std::string_view::npos ? "" : std::string(text.substr(colon + 1)), "--accept"};
 }
 
+std::vector<std::string> missing_from_copy(const model::Manifest& manifest,
+                                           const std::vector<std::string>& components) {
+  std::vector<std::string> missing;
+  if (manifest.complete) return missing;
+  const auto is_wanted = [&](const std::string& component) {
+    return components.empty() ||
+           std::find(components.begin(), components.end(), component) != components.end();
+  };
+  std::set<std::string> told;
+  for (const model::FilesFacts& files : manifest.files) {
+    if (!is_wanted(files.name)) continue;
+    for (const std::string& path : files.unreadable) {
+      missing.push_back(files.name + ": " + path + " could not be read whole");
+      told.insert(files.name);
+    }
+  }
+  for (const Finding& finding : manifest.findings) {
+    if (!leaves_out(finding) || told.contains(finding.component)) continue;
+    if (!finding.component.empty() && !is_wanted(finding.component)) continue;
+    missing.push_back((finding.component.empty() ? "" : finding.component + ": ") + finding.seen +
+                      ", when it was copied");
+  }
+  if (missing.empty() && components.empty())
+    missing.emplace_back("the copy says itself that it is incomplete");
+  return missing;
+}
+
 model::Endpoint make_endpoint(const model::DatabaseSettings& database) {
   return {database.name,
           database.engine,

@@ -54,6 +54,11 @@ void apply_acceptances(const model::Instance& instance, const std::vector<Accept
 // Whether a finding was accepted that leaves its object out of the copy.
 [[nodiscard]] bool leaves_out(const model::Finding& finding);
 
+// What a copy says itself that it lacks, a line each; nothing if it is complete. Of the named
+// components only; none named: of all.
+[[nodiscard]] std::vector<std::string> missing_from_copy(
+    const model::Manifest& manifest, const std::vector<std::string>& components = {});
+
 // The endpoint of a database with its password resolved.
 [[nodiscard]] model::Endpoint make_endpoint(const model::DatabaseSettings& database);
 

@@ -245,22 +245,8 @@ class Planner {
              "the copy was incomplete when it was made: " + codes,
              "what was not copied cannot be restored",
              "See `findings` in the snapshot's holdfast.json."));
-    std::set<std::string> told;
-    for (const model::FilesFacts& files : manifest.files) {
-      if (!wants(files.name)) continue;
-      for (const std::string& path : files.unreadable) {
-        plan.missing.push_back(files.name + ": " + path + " could not be read whole");
-        told.insert(files.name);
-      }
-    }
-    for (const Finding& finding : manifest.findings) {
-      if (!leaves_out(finding) || told.contains(finding.component)) continue;
-      if (!finding.component.empty() && !wants(finding.component)) continue;
-      plan.missing.push_back((finding.component.empty() ? "" : finding.component + ": ") +
-                             finding.seen + ", when it was copied");
-    }
-    if (plan.missing.empty() && options_.components.empty())
-      plan.missing.emplace_back("the copy says itself that it is incomplete");
+    for (std::string& line : missing_from_copy(manifest, options_.components))
+      plan.missing.push_back(std::move(line));
   }
 
   // Two components cannot go to one place.
