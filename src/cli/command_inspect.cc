@@ -26,22 +26,22 @@ constexpr std::array options{
 void run(Invocation& invocation) {
   const Arguments& arguments = invocation.arguments();
   Output& output = invocation.output();
+  const std::stop_token stop = invocation.stop().get_token();
   if (const auto table = arguments.value("rows")) {
     invocation.expect_words(1, 1, "one file");
     const std::string& file = arguments.words().front();
     if (output.json()) {
       JsonRowPrinter printer(output.raw());
-      return job::inspect_rows(file, *table, printer);
+      return job::inspect_rows(file, *table, printer, stop);
     }
     CsvPrinter printer(output.raw());
-    return job::inspect_rows(file, *table, printer);
+    return job::inspect_rows(file, *table, printer, stop);
   }
   invocation.expect_words(1, 1000, "at least one file or directory");
   const std::vector<std::filesystem::path> paths(arguments.words().begin(),
                                                  arguments.words().end());
   std::size_t damaged = 0;
-  for (const job::InspectedFile& file :
-       job::inspect_paths(paths, arguments.flag("deep"), invocation.stop().get_token())) {
+  for (const job::InspectedFile& file : job::inspect_paths(paths, arguments.flag("deep"), stop)) {
     print_inspection(output, file);
     if (file.known && !file.whole && file.engine != "restic") ++damaged;
   }

@@ -167,8 +167,10 @@ class Engine {
 
   // Checks URI and options without touching anything. Errc::usage naming what is wrong.
   virtual void check_endpoint(const model::Endpoint& endpoint) const = 0;
-  // Reads, changes nothing. What is wrong is a finding, not an Error.
-  [[nodiscard]] virtual Probe probe(const model::Endpoint& endpoint) const = 0;
+  // Reads, changes nothing. What is wrong is a finding, not an Error; but Errc::cancelled soon
+  // after a stop request.
+  [[nodiscard]] virtual Probe probe(const model::Endpoint& endpoint,
+                                    std::stop_token stop = {}) const = 0;
 
   // Databases of one server (Probe::server equal), not yet held. The endpoints are copied.
   [[nodiscard]] virtual std::unique_ptr<Hold> hold(std::span<const model::Endpoint> endpoints,
@@ -211,11 +213,13 @@ class Engine {
                                            std::string_view purpose) const = 0;
 
   // Looks at a foreign file; nothing if it is not of this engine. `deep` reads the content too.
+  // Errc::cancelled soon after a stop request.
   [[nodiscard]] virtual std::optional<Inspection> inspect(const std::filesystem::path& file,
-                                                          bool deep) const = 0;
-  // The rows of a table in such a file. Errc::not_found naming the table.
+                                                          bool deep,
+                                                          std::stop_token stop = {}) const = 0;
+  // The rows of a table in such a file. Errc::not_found naming the table, cancelled.
   virtual void inspect_rows(const std::filesystem::path& file, const model::TableName& table,
-                            model::RowSink& into) const = 0;
+                            model::RowSink& into, std::stop_token stop = {}) const = 0;
   // Loads a file that the vendor's tools or other programs made, under load()'s rules.
   // Errc::unsupported where it cannot be imported.
   virtual LoadReport import_file(const std::filesystem::path& file, const model::Endpoint& into,

@@ -124,8 +124,9 @@ class DrillRun {
     for (const model::DatabaseSettings& settings : instance_.databases) {
       if (settings.name != facts.name || settings.engine != facts.engine) continue;
       try {
-        return engine.probe(make_endpoint(settings));
+        return engine.probe(make_endpoint(settings), stop_);
       } catch (const Error& error) {
+        if (error.code() == Errc::cancelled) throw;
         observer_.warning(
             "database " + facts.name +
             " cannot be looked at, so the drill goes by its manifest: " + error.message());

@@ -43,12 +43,13 @@ model::Finding failure_of(const Error& error) {
 }
 
 // Asks every engine. One that fails has its say as a finding, and the next is asked.
-InspectedFile inspect_file(const fs::path& path, const struct ::stat& status, bool deep) {
+InspectedFile inspect_file(const fs::path& path, const struct ::stat& status, bool deep,
+                           const std::stop_token& stop) {
   InspectedFile file = begin(path, status);
   if (!S_ISREG(status.st_mode)) return file;
   for (const engine::Engine* engine : engine::all_engines()) {
     try {
-      auto inspection = engine->inspect(path, deep);
+      auto inspection = engine->inspect(path, deep, stop);
       if (!inspection) continue;
       file.known = true;
       file.engine = engine->name();
@@ -178,7 +179,7 @@ void inspect_directory(const fs::path& path, const struct ::stat& status, bool d
       }
       continue;
     }
-    InspectedFile file = inspect_file(entry, below, deep);
+    InspectedFile file = inspect_file(entry, below, deep, stop);
     if (file.known || !file.findings.empty()) results.push_back(std::move(file));
   }
   if (results.size() == before) results.push_back(begin(path, status));
@@ -195,16 +196,17 @@ std::vector<InspectedFile> inspect_paths(const std::vector<fs::path>& paths, boo
     if (S_ISDIR(status.st_mode)) {
       inspect_directory(path, status, deep, stop, results);
     } else {
-      results.push_back(inspect_file(path, status, deep));
+      results.push_back(inspect_file(path, status, deep, stop));
     }
   }
   return results;
 }
 
-void inspect_rows(const fs::path& file, std::string_view table, model::RowSink& into) {
+void inspect_rows(const fs::path& file, std::string_view table, model::RowSink& into,
+                  std::stop_token stop) {
   static_cast<void>(status_of(file));
   for (const engine::Engine* engine : engine::all_engines()) {
-    const auto inspection = engine->inspect(file, false);
+    const auto inspection = engine->inspect(file, false, stop);
     if (!inspection) continue;
     // "a.b" is a table of that name, or table b of schema a.
     model::TableName name{"", std::string(table)};
@@ -212,7 +214,7 @@ void inspect_rows(const fs::path& file, std::string_view table, model::RowSink& 
       const model::TableName candidate{known.schema, known.table};
       if (candidate.display() == table) name = candidate;
     }
-    return engine->inspect_rows(file, name, into);
+    return engine->inspect_rows(file, name, into, std::move(stop));
   }
   throw Error(Errc::unsupported, file.string() + " is of no kind whose rows this build can read");
 }

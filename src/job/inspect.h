@@ -42,7 +42,8 @@ struct InspectedFile {
 
 // The rows of a table "[SCHEMA.]T" in a file. Errc::unsupported if no engine knows the file,
 // Errc::not_found for the table.
-void inspect_rows(const std::filesystem::path& file, std::string_view table, model::RowSink& into);
+void inspect_rows(const std::filesystem::path& file, std::string_view table, model::RowSink& into,
+                  std::stop_token stop);
 
 [[nodiscard]] Json to_json(const InspectedFile& file);
 

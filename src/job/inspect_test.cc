@@ -84,12 +84,12 @@ TEST_F(InspectTest, KnowsARepository) {
 
 TEST_F(InspectTest, ReadsTheRowsOfATable) {
   Rows rows;
-  inspect_rows(source() / "db/orders.db", "log", rows);
+  inspect_rows(source() / "db/orders.db", "log", rows, {});
   EXPECT_EQ(rows.names, std::vector<std::string>{"line"});
   EXPECT_EQ(rows.values, (std::vector<std::string>{"order 1", "order 2", "order 3"}));
-  EXPECT_EQ(error_of([&] { inspect_rows(source() / "db/orders.db", "nothing", rows); }),
+  EXPECT_EQ(error_of([&] { inspect_rows(source() / "db/orders.db", "nothing", rows, {}); }),
             Errc::not_found);
-  EXPECT_EQ(error_of([&] { inspect_rows(source() / "files/a.txt", "log", rows); }),
+  EXPECT_EQ(error_of([&] { inspect_rows(source() / "files/a.txt", "log", rows, {}); }),
             Errc::unsupported);
 }
 

@@ -470,7 +470,7 @@ InstanceBackupReport back_up(const Environment& environment, const RepositoryAcc
   repo::Repository& repository = *opened.repository;
   const LastBackup last = load_last_backup(repository, instance.name, true, observer);
   const Survey survey = survey_instance(environment, instance, last.manifest(), options.acceptances,
-                                        observer, last.failure());
+                                        observer, last.failure(), stop.get_token());
   refuse_blockers(survey.findings);
 
   InstanceBackupReport report;
@@ -509,8 +509,8 @@ InstanceBackupReport export_to(const Environment& environment, const model::Inst
                                model::Observer& observer, const std::stop_source& stop) {
   resume_first(environment, instance, observer);
   const fs::path target = check_export_target(given);
-  const Survey survey =
-      survey_instance(environment, instance, nullptr, options.acceptances, observer);
+  const Survey survey = survey_instance(environment, instance, nullptr, options.acceptances,
+                                        observer, nullptr, stop.get_token());
   check_export_apart(target, survey);
   refuse_blockers(survey.findings);
 

@@ -64,7 +64,7 @@ InstancePreflightReport preflight_instance(const Environment& environment,
   apply_acceptances(instance, options.acceptances, *environment.clock, own);
   const auto survey_again = [&] {
     return survey_instance(environment, instance, last.manifest(), options.acceptances, observer,
-                           last.failure());
+                           last.failure(), stop.get_token());
   };
   Survey survey = survey_again();
   if (options.fix) {

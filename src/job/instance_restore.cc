@@ -405,7 +405,8 @@ InstanceRestoreReport import_sources(const Environment& environment,
   report.manifest.home = target.home;
   report.manifest.hostname = environment.hostname;
   report.manifest.started = environment.clock->now();
-  const RestorePlan plan = plan_import(environment, sources, target, options, observer);
+  const RestorePlan plan =
+      plan_import(environment, sources, target, options, observer, stop.get_token());
   run_restore(environment, nullptr, target, plan, options, observer, stop.get_token(), report);
   report.manifest.ended = environment.clock->now();
   return report;

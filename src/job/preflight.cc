@@ -64,7 +64,8 @@ std::vector<Settings> in_copying_order(std::vector<Settings> components,
   return ordered;
 }
 
-void probe_databases(const std::vector<model::DatabaseSettings>& databases, Survey& survey) {
+void probe_databases(const std::vector<model::DatabaseSettings>& databases, Survey& survey,
+                     const std::stop_token& stop) {
   for (const model::DatabaseSettings& settings : in_copying_order(databases, {})) {
     ProbedDatabase database;
     database.settings = settings;
@@ -82,8 +83,9 @@ void probe_databases(const std::vector<model::DatabaseSettings>& databases, Surv
     database.engine->check_endpoint(database.endpoint);
     bool observed = true;
     try {
-      database.probe = database.engine->probe(database.endpoint);
+      database.probe = database.engine->probe(database.endpoint, stop);
     } catch (const Error& error) {
+      if (error.code() == Errc::cancelled) throw;
       observed = false;
       survey.findings.push_back(
           make("probe-unobservable", Severity::blocker, settings.name, error.message(),
@@ -425,14 +427,15 @@ model::Endpoint make_endpoint(const model::DatabaseSettings& database) {
 
 Survey survey_instance(const Environment& environment, const model::Instance& instance,
                        const model::Manifest* last, const std::vector<Acceptance>& acceptances,
-                       model::Observer& observer, const Error* last_unreadable) {
+                       model::Observer& observer, const Error* last_unreadable,
+                       const std::stop_token& stop) {
   observer.phase("preflight");
   const model::Profile* profile = profile::find_profile(instance.profile);
   check_rule(profile != nullptr, "an instance file names a known profile");
   const model::Plan plan = profile->plan(instance);
   Survey survey;
   survey.findings = plan.findings;
-  probe_databases(plan.databases, survey);
+  probe_databases(plan.databases, survey, stop);
   look_at_files(plan, survey);
   check_components(instance, survey);
   check_journals(environment, instance, survey);

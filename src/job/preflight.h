@@ -49,7 +49,8 @@ void apply_acceptances(const model::Instance& instance, const std::vector<Accept
                                      const model::Instance& instance, const model::Manifest* last,
                                      const std::vector<Acceptance>& acceptances,
                                      model::Observer& observer,
-                                     const Error* last_unreadable = nullptr);
+                                     const Error* last_unreadable = nullptr,
+                                     const std::stop_token& stop = {});
 
 // Whether a finding was accepted that leaves its object out of the copy.
 [[nodiscard]] bool leaves_out(const model::Finding& finding);

@@ -92,8 +92,12 @@ class Space {
 class Planner {
  public:
   Planner(const Environment& environment, const model::Instance& target,
-          const InstanceRestoreOptions& options, model::Observer& observer)
-      : environment_(environment), target_(target), options_(options), observer_(observer) {}
+          const InstanceRestoreOptions& options, model::Observer& observer, std::stop_token stop)
+      : environment_(environment),
+        target_(target),
+        options_(options),
+        observer_(observer),
+        stop_(std::move(stop)) {}
 
   RestorePlan plan;
 
@@ -355,8 +359,9 @@ class Planner {
   void look_at(DatabaseTarget& database) {
     const std::string& name = database.facts.name;
     try {
-      database.probe = database.engine->probe(database.endpoint);
+      database.probe = database.engine->probe(database.endpoint, stop_);
     } catch (const Error& error) {
+      if (error.code() == Errc::cancelled) throw;
       add(make("probe-unobservable", Severity::blocker, name, error.message(),
                "it cannot be told whether something is there that would be overwritten",
                error.hint().empty() ? "Make it reachable." : error.hint()));
@@ -430,6 +435,7 @@ class Planner {
   const model::Instance& target_;
   const InstanceRestoreOptions& options_;
   model::Observer& observer_;
+  std::stop_token stop_;
 };
 
 // What an engine says of a file to import, and which engine.
@@ -439,7 +445,7 @@ struct ImportedFile {
   engine::Inspection inspection;
 };
 
-ImportedFile look_at_file(const fs::path& path) {
+ImportedFile look_at_file(const fs::path& path, const std::stop_token& stop) {
   std::error_code failure;
   if (!fs::exists(path, failure)) throw Error(Errc::not_found, path.string() + " does not exist");
   if (fs::is_directory(path, failure)) {
@@ -448,7 +454,7 @@ ImportedFile look_at_file(const fs::path& path) {
         .set_hint("Import one directory, or files alone.");
   }
   for (const engine::Engine* engine : engine::all_engines()) {
-    if (auto inspection = engine->inspect(path, true))
+    if (auto inspection = engine->inspect(path, true, stop))
       return {path, engine, std::move(*inspection)};
   }
   throw Error(Errc::unsupported, path.string() + " is of no kind that this build can import")
@@ -528,7 +534,7 @@ RestorePlan plan_restore(const Environment& environment, const InstanceSource& s
                          model::Observer& observer, std::stop_token stop) {
   observer.phase("preflight");
   const model::Manifest& manifest = source.manifest();
-  Planner planner(environment, target, options, observer);
+  Planner planner(environment, target, options, observer, stop);
   planner.check_names(manifest);
   planner.choose_role(manifest);
   const std::string host =
@@ -551,13 +557,13 @@ RestorePlan plan_restore(const Environment& environment, const InstanceSource& s
 
 RestorePlan plan_import(const Environment& environment, const std::vector<fs::path>& files,
                         const model::Instance& target, const InstanceRestoreOptions& options,
-                        model::Observer& observer) {
+                        model::Observer& observer, std::stop_token stop) {
   observer.phase("preflight");
   std::vector<ImportedFile> found;
   found.reserve(files.size());
-  for (const fs::path& path : files) found.push_back(look_at_file(path));
+  for (const fs::path& path : files) found.push_back(look_at_file(path, stop));
   const std::vector<const model::DatabaseSettings*> assigned = assign_files(found, target, options);
-  Planner planner(environment, target, options, observer);
+  Planner planner(environment, target, options, observer, stop);
   planner.plan.role =
       target.restore_role == model::RestoreRole::replacement ? "replacement" : "clone";
   for (std::size_t i = 0; i < found.size(); ++i) {

@@ -61,7 +61,7 @@ struct RestorePlan {
                                       const std::vector<std::filesystem::path>& files,
                                       const model::Instance& target,
                                       const InstanceRestoreOptions& options,
-                                      model::Observer& observer);
+                                      model::Observer& observer, std::stop_token stop);
 
 // The file or directory of a database that lies in the file system of this machine; else empty.
 [[nodiscard]] std::filesystem::path local_path(const model::Endpoint& endpoint);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "harness/program.h"
 #include "harness/repository_files.h"
 #include "harness/shop.h"
+#include "harness/sqlite_file.h"
 
 namespace holdfast::test {
 namespace {
@@ -272,6 +274,30 @@ TEST_F(BadInstanceFile, PasswordThatEverybodyCanRead) {
 
 TEST_F(BadInstanceFile, IsMissing) {
   expect_refused({"backup", "-I", (place_ / "none.toml").string()}, 1, {"none.toml"});
+}
+
+// Ten databases, for each of whose locks it would wait for two seconds.
+TEST_F(BadInput, InterruptEndsLooksAtDatabases) {
+  std::string instance = "name = \"shop\"\n";
+  std::vector<std::unique_ptr<SqliteFile>> holders;
+  std::vector<std::string> inspect = {"inspect", "--deep"};
+  for (int i = 0; i < 10; ++i) {
+    const std::string file = (place_ / ("database-" + std::to_string(i))).string();
+    holders.push_back(std::make_unique<SqliteFile>(file));
+    holders.back()->run("create table t (a); pragma locking_mode = exclusive; begin exclusive");
+    instance +=
+        "[[database]]\nname = \"d" + std::to_string(i) + "\"\nuri = \"sqlite:" + file + "\"\n";
+    inspect.push_back(file);
+  }
+  write_text(place_ / "locked.toml", instance);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"preflight", "-I", (place_ / "locked.toml").string()}, inspect}) {
+    Started run = place_.start(words);
+    ::usleep(1'000'000);
+    run.kill(SIGINT);
+    const Outcome outcome = run.wait();
+    EXPECT_EQ(outcome.exit_code, 130) << outcome.text();
+  }
 }
 
 TEST_F(BadInput, InterruptLeavesNoSnapshotAndNoLock) {

@@ -281,7 +281,7 @@ bool HeldDatabase::copy_held(std::optional<SteadyTime> deadline, const std::stop
     const bool whole = copy_with_journal(path_, file_.get(), copy_, clone_, deadline, stop);
     end();
     if (!whole) return false;
-    settle_copy(copy_);
+    settle_copy(copy_, stop);
     copied_ = true;
     return true;
   }

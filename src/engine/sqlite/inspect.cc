@@ -104,18 +104,24 @@ void unobservable(Inspection& inspection, std::string seen, std::string_view men
        "whether it is whole could not be seen", mend);
 }
 
+void check_stop(const std::stop_token& stop, const std::filesystem::path& file) {
+  if (stop.stop_requested())
+    throw Error(Errc::cancelled, fmt::format("stopped looking at {}", file.native()));
+}
+
 // One look at what the file holds. Nothing if somebody wrote meanwhile, so that it does not count.
 std::optional<Inspection> look_inside(Inspection inspection, const std::filesystem::path& file,
-                                      bool with_leftovers) {
+                                      bool with_leftovers, const std::stop_token& stop) {
   std::optional<Reader> reader;
   try {  // the answer is about this file, whatever its state
-    reader.emplace(open_untouched(file, with_leftovers));
+    reader.emplace(open_untouched(file, with_leftovers, stop));
     if (inspection.deep) {
       examine_content(inspection, reader->connection);
     } else {
       list_content(inspection, reader->connection);
     }
   } catch (const Error& error) {
+    check_stop(stop, file);  // what fails of somebody who was told to stop says nothing of the file
     const bool broken = error.code() == Errc::corrupt || error.code() == Errc::not_consistent;
     if (!broken && error.code() != Errc::unavailable) throw;
     if (broken) {
@@ -130,7 +136,9 @@ std::optional<Inspection> look_inside(Inspection inspection, const std::filesyst
 
 }  // namespace
 
-std::optional<Inspection> inspect_file(const std::filesystem::path& file, bool deep) {
+std::optional<Inspection> inspect_file(const std::filesystem::path& file, bool deep,
+                                       const std::stop_token& stop) {
+  check_stop(stop, file);
   const std::optional<Front> front = read_file_front(file);
   if (!front) return std::nullopt;
   if (is_wal_file(front->view()))
@@ -168,10 +176,10 @@ std::optional<Inspection> inspect_file(const std::filesystem::path& file, bool d
          "find a whole copy, or save what is left with `.recover`");
   }
   for (int count = 0; count < looks_max; ++count) {
-    std::optional<Inspection> found = look_inside(inspection, file, deep);
+    std::optional<Inspection> found = look_inside(inspection, file, deep, stop);
     // What a dead process left makes a file alone look damaged that is not.
     const bool misleading = found && !deep && !found->whole && inspection.whole && leftovers;
-    if (misleading) found = look_inside(inspection, file, true);
+    if (misleading) found = look_inside(inspection, file, true, stop);
     if (found) return found;
   }
   unobservable(inspection, fmt::format("{} was written to each time it was read", file.native()),
@@ -180,7 +188,7 @@ std::optional<Inspection> inspect_file(const std::filesystem::path& file, bool d
 }
 
 void inspect_file_rows(const std::filesystem::path& file, const model::TableName& table,
-                       model::RowSink& into) {
+                       model::RowSink& into, const std::stop_token& stop) {
   const std::optional<Front> front = read_file_front(file);
   if (!front)
     throw Error(Errc::not_found, fmt::format("{} cannot be read as a file", file.native()));
@@ -188,7 +196,8 @@ void inspect_file_rows(const std::filesystem::path& file, const model::TableName
     throw Error(Errc::unsupported,
                 fmt::format("{} is not an SQLite database, or it is encrypted", file.native()));
   }
-  Reader reader = open_untouched(file, true);
+  check_stop(stop, file);
+  Reader reader = open_untouched(file, true, stop);
   read_rows(reader.connection, table, into);
   if (!was_left_alone(reader)) {
     throw Error(Errc::unavailable,

@@ -11,9 +11,10 @@
 
 namespace holdfast::engine::sqlite {
 
-[[nodiscard]] std::optional<Inspection> inspect_file(const std::filesystem::path& file, bool deep);
+[[nodiscard]] std::optional<Inspection> inspect_file(const std::filesystem::path& file, bool deep,
+                                                     const std::stop_token& stop = {});
 void inspect_file_rows(const std::filesystem::path& file, const model::TableName& table,
-                       model::RowSink& into);
+                       model::RowSink& into, const std::stop_token& stop = {});
 
 // SQLite databases at or below `directory`, in order of their paths; links are not followed, at
 // most 100,000 files and 32 levels are looked at.

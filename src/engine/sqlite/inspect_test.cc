@@ -58,6 +58,18 @@ TEST_F(InspectTest, MakesNothingBesideADatabaseThatNobodyHasOpen) {
   EXPECT_EQ(file_facts(path("a.db"))->changed_ns, changed);
 }
 
+// Locks that another process holds: bad_input_test.cc of the whole program.
+TEST_F(InspectTest, EndsAfterAStopRequest) {
+  make("a.db", shop_sql);
+  std::stop_source stop;
+  stop.request_stop();
+  for (const bool deep : {false, true}) {
+    EXPECT_EQ(
+        code_of([&] { static_cast<void>(inspect_file(path("a.db"), deep, stop.get_token())); }),
+        Errc::cancelled);
+  }
+}
+
 TEST_F(InspectTest, SeesThatSomebodyWroteMeanwhile) {
   make("a.db", std::string("PRAGMA journal_mode=WAL;") + shop_sql);
   const Reader reader = open_untouched(path("a.db"), true);

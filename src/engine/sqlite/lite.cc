@@ -95,6 +95,13 @@ struct Connection::State {
   std::stop_token stop;
   Errc damage = Errc::corrupt;
 
+  // Checks and checkpoints look for this alone, not at the progress handler.
+  struct Interrupt {
+    sqlite3* connection;
+    void operator()() const noexcept { sqlite3_interrupt(connection); }
+  };
+  std::optional<std::stop_callback<Interrupt>> interrupting;  // goes before the handle
+
   [[nodiscard]] sqlite3* get() const noexcept { return handle.get(); }
 
   static int on_busy(void* self, int /*count*/) noexcept {
@@ -297,7 +304,9 @@ void Connection::report_damage_as(Errc code) noexcept {
 }
 
 void Connection::stop_with(std::stop_token stop) {
+  state_->interrupting.reset();
   state_->stop = std::move(stop);
+  state_->interrupting.emplace(state_->stop, State::Interrupt{state_->get()});
 }
 
 void Connection::check_stop() const {

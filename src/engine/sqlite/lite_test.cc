@@ -104,6 +104,43 @@ TEST_F(Lite, StopsALongStatement) {
   EXPECT_EQ(code_of([&] { connection.check_stop(); }), Errc::cancelled);
 }
 
+// All of it is one step of SQLite's machine, so that nobody is asked between steps.
+TEST_F(Lite, StopsACheckpoint) {
+  Connection connection(path("a.db"), Access::create);
+  connection.run(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA wal_autocheckpoint=0;"
+      "CREATE TABLE t (a)");
+  std::chrono::nanoseconds whole{0};  // what the first one takes, which is not stopped
+  const auto checkpoint = [&] {
+    connection.run(
+        "DELETE FROM t; WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < "
+        "5000) INSERT INTO t SELECT randomblob(4000) FROM c");
+    std::stop_source stop;
+    connection.stop_with(stop.get_token());
+    const auto begun = std::chrono::steady_clock::now();
+    const std::jthread stopper([&stop, delay = whole / 3] {
+      if (delay.count() == 0) return;
+      std::this_thread::sleep_for(delay);
+      stop.request_stop();
+    });
+    bool stopped = false;
+    try {
+      connection.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Errc::cancelled) << error.message();
+      stopped = true;
+    }
+    if (whole.count() == 0) whole = std::chrono::steady_clock::now() - begun;
+    connection.stop_with({});
+    return stopped;
+  };
+  EXPECT_FALSE(checkpoint());
+  // On a busy machine one may be through before it is told.
+  bool stopped = false;
+  for (int attempt = 0; attempt < 20 && !stopped; ++attempt) stopped = checkpoint();
+  EXPECT_TRUE(stopped);
+}
+
 TEST_F(Lite, CopiesTheStateThatIsHeld) {
   make("a.db", std::string("PRAGMA journal_mode=WAL;") + shop_sql);
   Connection source(path("a.db"), Access::read_write);

@@ -128,7 +128,7 @@ bool try_copy_with_wal(const std::filesystem::path& database, int database_fd,
   const bool alone = !anybody_has_lock(database_fd) && before.same(Traces(database));
   let_go(database_fd);
   if (alone) {
-    settle_copy(target);
+    settle_copy(target, stop);
   } else {
     ::unlink(target.c_str());
     ::unlink(wal_of(target).c_str());
@@ -152,16 +152,20 @@ void copy_with_wal(const std::filesystem::path& database, int database_fd,
           "-shm file.");
 }
 
-void settle_copy(const std::filesystem::path& copy) {
+void settle_copy(const std::filesystem::path& copy, const std::stop_token& stop) {
   {
     Connection connection(copy, Access::read_write);
-    connection.tidy_on_close(true);
+    connection.stop_with(stop);
+    connection.check_stop();
     connection.run("PRAGMA synchronous=OFF");
     if (connection.begin_read() != Begin::done) {
       throw Error(Errc::corrupt, fmt::format("{} cannot be recovered", copy.native()));
     }
     connection.rollback();
+    connection.check_stop();
     connection.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    connection.check_stop();
+    connection.tidy_on_close(true);
   }
   remove_siblings(copy);
 }

@@ -51,6 +51,7 @@ void copy_with_wal(const std::filesystem::path& database, int database_fd,
                    const std::stop_token& stop);
 
 // Recovers a private copy: rolls its journal back, moves its log into the file, removes both.
-void settle_copy(const std::filesystem::path& copy);
+// Errc::cancelled after a stop request, at the latest when the journal is rolled back.
+void settle_copy(const std::filesystem::path& copy, const std::stop_token& stop = {});
 
 }  // namespace holdfast::engine::sqlite

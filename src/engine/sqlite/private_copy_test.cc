@@ -122,6 +122,25 @@ TEST_F(PrivateCopy, RemembersWhetherTheSuperJournalWasThere) {
   EXPECT_EQ(code_of(copy), Errc::not_consistent);
 }
 
+TEST_F(PrivateCopy, SettlingEndsAfterAStopRequest) {
+  make("a.db", std::string("PRAGMA journal_mode=WAL;") + shop_sql);
+  Connection writer(path("a.db"), Access::read_write);
+  writer.run("PRAGMA wal_autocheckpoint=0; DELETE FROM items");
+  for (const char* suffix : {"", "-wal"}) {
+    std::filesystem::copy_file(path(std::string("a.db") + suffix),
+                               path(std::string("copy.db") + suffix));
+  }
+  const std::string log = read_text_file(path("copy.db-wal"));
+  ASSERT_FALSE(log.empty());
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(code_of([&] { settle_copy(path("copy.db"), stop.get_token()); }), Errc::cancelled);
+  EXPECT_EQ(read_text_file(path("copy.db-wal")), log) << "it went on";
+  settle_copy(path("copy.db"));
+  EXPECT_EQ(Connection(path("copy.db"), Access::immutable).integer("SELECT count(*) FROM items"),
+            0);
+}
+
 TEST_F(PrivateCopy, AJournalOfALivingWriterIsNotHot) {
   make("a.db", shop_sql);
   Connection writer(path("a.db"), Access::read_write);

@@ -27,8 +27,8 @@ constexpr std::uint64_t rollback_comfortable_bytes = 32U << 20U;
 
 class Prober {
  public:
-  explicit Prober(const model::Endpoint& endpoint)
-      : endpoint_(endpoint), path_(path_of(endpoint)) {}
+  Prober(const model::Endpoint& endpoint, const std::stop_token& stop)
+      : endpoint_(endpoint), stop_(stop), path_(path_of(endpoint)) {}
 
   Probe run() {
     probe_.version = library_version();
@@ -52,8 +52,10 @@ class Prober {
     }
     // Probing answers whatever state the database is in, and so do the probes of all others.
     try {
+      check_stop();
       look_at_file(*file);
     } catch (const Error& error) {
+      check_stop();
       probe_.empty = false;
       find_unobservable(error);
     }
@@ -213,6 +215,7 @@ class Prober {
     try {
       probe_.empty = !holds_objects();
     } catch (const Error& error) {
+      check_stop();
       const bool damaged = error.code() == Errc::corrupt || error.code() == Errc::not_consistent;
       if (damaged) {
         find("sqlite-damaged", Severity::blocker, error.message(),
@@ -226,7 +229,7 @@ class Prober {
   }
 
   [[nodiscard]] bool holds_objects() {
-    Reader reader = open_live(path_);
+    Reader reader = open_live(path_, {}, stop_);
     reader.connection.wait_for(lock_wait);
     if (reader.connection.begin_read() != Begin::done) {
       // No blocker by itself: once the application is stopped, the copy can be made.
@@ -243,7 +246,14 @@ class Prober {
     return found;
   }
 
+  // An Error of somebody who was told to stop says nothing of the database.
+  void check_stop() const {
+    if (stop_.stop_requested())
+      throw Error(Errc::cancelled, fmt::format("stopped looking at {}", path_.native()));
+  }
+
   const model::Endpoint& endpoint_;
+  const std::stop_token& stop_;
   const std::filesystem::path path_;
   Siblings siblings_;
   Probe probe_;
@@ -251,8 +261,8 @@ class Prober {
 
 }  // namespace
 
-Probe probe_database(const model::Endpoint& endpoint) {
-  return Prober(endpoint).run();
+Probe probe_database(const model::Endpoint& endpoint, const std::stop_token& stop) {
+  return Prober(endpoint, stop).run();
 }
 
 std::string mend_database(const model::Endpoint& endpoint, std::string_view code) {

@@ -7,7 +7,8 @@
 
 namespace holdfast::engine::sqlite {
 
-[[nodiscard]] Probe probe_database(const model::Endpoint& endpoint);
+[[nodiscard]] Probe probe_database(const model::Endpoint& endpoint,
+                                   const std::stop_token& stop = {});
 // Applies the mend of one of the findings.
 [[nodiscard]] std::string mend_database(const model::Endpoint& endpoint, std::string_view code);
 

@@ -67,6 +67,15 @@ TEST_F(ProbeTest, NamesWhoKeepsEverybodyOut) {
   EXPECT_FALSE(probe.empty);
 }
 
+TEST_F(ProbeTest, EndsSoonAfterAStopRequest) {
+  make("a.db", shop_sql);
+  Connection hog(path("a.db"), Access::read_write);
+  hog.run("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
+  expect_stoppable([&](const std::stop_token& stop) {
+    static_cast<void>(probe_database(endpoint("a.db"), stop));
+  });
+}
+
 TEST_F(ProbeTest, AnswersEvenWhereTheFileCannotBeOpened) {
   // Longer than any path that SQLite opens.
   std::string name;

@@ -32,21 +32,26 @@ bool filesystem_is_read_only(const std::filesystem::path& path) {
   return ::statvfs(path.c_str(), &found) == 0 && (found.f_flag & ST_RDONLY) != 0;
 }
 
-Reader settled(Connection connection) {
+Reader settled(Connection connection, const std::stop_token& stop) {
+  connection.stop_with(stop);
   connection.wait_for(lock_wait);
   return {std::nullopt, {}, std::move(connection), std::nullopt, {}};
 }
 
-Reader from_copy(TemporaryDirectory home, const std::filesystem::path& copy) {
+Reader from_copy(TemporaryDirectory home, const std::filesystem::path& copy,
+                 const std::stop_token& stop) {
   Connection connection(copy, Access::immutable);
+  connection.stop_with(stop);
   return {std::move(home), {}, std::move(connection), std::nullopt, {}};
 }
 
 // Given SHARED: the database as it lies there.
-Reader as_it_lies(Fd file, const std::filesystem::path& path, bool wal) {
+Reader as_it_lies(Fd file, const std::filesystem::path& path, bool wal,
+                  const std::stop_token& stop) {
   std::optional<Traces> traces;
   if (wal) traces.emplace(path);
   Connection connection(path, Access::immutable);
+  connection.stop_with(stop);
   return {std::nullopt, std::move(file), std::move(connection), std::move(traces), path};
 }
 
@@ -57,16 +62,19 @@ Reader as_it_lies(Fd file, const std::filesystem::path& path, bool wal) {
 }
 
 // Given SHARED, which keeps log and index there: together with whoever has it open.
-Reader read_beside_others(Fd file, const std::filesystem::path& path) {
+Reader read_beside_others(Fd file, const std::filesystem::path& path, const std::stop_token& stop) {
   Connection connection(path, Access::read_only);
+  connection.stop_with(stop);
   connection.wait_for(untouched_wait);
   if (connection.begin_read() != Begin::done) refuse_locked(path);
   return {std::nullopt, std::move(file), std::move(connection), std::nullopt, path};
 }
 
-bool wait_for_shared(int database_fd, std::chrono::milliseconds duration) {
+bool wait_for_shared(int database_fd, std::chrono::milliseconds duration,
+                     const std::stop_token& stop) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + duration;
   while (!try_lock_shared(database_fd)) {
+    if (stop.stop_requested()) throw Error(Errc::cancelled, "stopped waiting for a lock");
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(pause);
   }
@@ -76,37 +84,37 @@ bool wait_for_shared(int database_fd, std::chrono::milliseconds duration) {
 // A database whose journal must be recovered, which is done in a copy. Nothing if that is no longer
 // so.
 std::optional<Reader> read_hot(const std::filesystem::path& path,
-                               const std::filesystem::path& copies) {
+                               const std::filesystem::path& copies, const std::stop_token& stop) {
   const Fd file = open_file(path, O_RDONLY);
-  if (!wait_for_shared(file.get(), lock_wait)) return std::nullopt;
+  if (!wait_for_shared(file.get(), lock_wait, stop)) return std::nullopt;
   if (!journal_is_hot(path, file.get())) return std::nullopt;
   TemporaryDirectory home("holdfast-sqlite", copies);
   const std::filesystem::path copy = home.path() / "copy.db";
-  static_cast<void>(copy_with_journal(path, file.get(), copy, clone_file, std::nullopt, {}));
+  static_cast<void>(copy_with_journal(path, file.get(), copy, clone_file, std::nullopt, stop));
   let_go(file.get());
-  settle_copy(copy);
-  return from_copy(std::move(home), copy);
+  settle_copy(copy, stop);
+  return from_copy(std::move(home), copy, stop);
 }
 
 Reader read_wal(const std::filesystem::path& path, const Siblings& siblings,
-                const std::filesystem::path& copies) {
+                const std::filesystem::path& copies, const std::stop_token& stop) {
   const bool can_write = may_write(path) && may_write(path.parent_path());
   if (can_write) {
     // Opened for writing, but writing nothing: so that siblings that come with us go with us.
     Connection connection(path, Access::read_write);
     connection.run("PRAGMA query_only=ON");
     connection.tidy_on_close(siblings.wal_bytes == 0 && !siblings.shm);
-    return settled(std::move(connection));
+    return settled(std::move(connection), stop);
   }
-  if (siblings.shm) return settled(Connection(path, Access::read_only));
+  if (siblings.shm) return settled(Connection(path, Access::read_only), stop);
   if (siblings.wal_bytes == 0 && filesystem_is_read_only(path)) {
-    return settled(Connection(path, Access::immutable));
+    return settled(Connection(path, Access::immutable), stop);
   }
   const Fd file = open_file(path, O_RDONLY);
   TemporaryDirectory home("holdfast-sqlite", copies);
   const std::filesystem::path copy = home.path() / "copy.db";
-  copy_with_wal(path, file.get(), copy, clone_file, {});
-  return from_copy(std::move(home), copy);
+  copy_with_wal(path, file.get(), copy, clone_file, stop);
+  return from_copy(std::move(home), copy, stop);
 }
 
 }  // namespace
@@ -128,11 +136,12 @@ std::optional<Shortfall> find_shortfall(Connection& look, const std::filesystem:
   return found;
 }
 
-Reader open_untouched(const std::filesystem::path& path, bool with_leftovers) {
+Reader open_untouched(const std::filesystem::path& path, bool with_leftovers,
+                      const std::stop_token& stop) {
   Fd file = open_file(path, O_RDONLY | O_NONBLOCK);
   for (int attempt = 0; attempt < untouched_tries; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(untouched_pause);
-    if (!wait_for_shared(file.get(), untouched_wait)) refuse_locked(path);
+    if (!wait_for_shared(file.get(), untouched_wait, stop)) refuse_locked(path);
     std::array<std::byte, header_bytes> front{};
     pread_exact(file.get(), front, 0, path.native());
     const std::optional<Header> header = parse_header(front);
@@ -142,19 +151,19 @@ Reader open_untouched(const std::filesystem::path& path, bool with_leftovers) {
     // Somebody who reads as we do here has a lock too, but no log and no index.
     const bool others = wal && anybody_has_lock(file.get());
     if (others && siblings.shm && file_facts(wal_of(path)))
-      return read_beside_others(std::move(file), path);
+      return read_beside_others(std::move(file), path, stop);
     const bool leftovers = wal ? siblings.wal_bytes > 0 : hot;
-    if (!leftovers || !with_leftovers) return as_it_lies(std::move(file), path, wal);
+    if (!leftovers || !with_leftovers) return as_it_lies(std::move(file), path, wal, stop);
     TemporaryDirectory home("holdfast-inspect");
     const std::filesystem::path copy = home.path() / "copy.db";
     if (wal) {
-      if (try_copy_with_wal(path, file.get(), copy, clone_file, {}))
-        return from_copy(std::move(home), copy);
+      if (try_copy_with_wal(path, file.get(), copy, clone_file, stop))
+        return from_copy(std::move(home), copy, stop);
       continue;
     }
-    static_cast<void>(copy_with_journal(path, file.get(), copy, clone_file, std::nullopt, {}));
-    settle_copy(copy);
-    return from_copy(std::move(home), copy);
+    static_cast<void>(copy_with_journal(path, file.get(), copy, clone_file, std::nullopt, stop));
+    settle_copy(copy, stop);
+    return from_copy(std::move(home), copy, stop);
   }
   refuse_locked(path);
 }
@@ -163,7 +172,8 @@ bool was_left_alone(const Reader& reader) {
   return !reader.traces || reader.traces->same(Traces(reader.path));
 }
 
-Reader open_live(const std::filesystem::path& path, const std::filesystem::path& copies) {
+Reader open_live(const std::filesystem::path& path, const std::filesystem::path& copies,
+                 const std::stop_token& stop) {
   const std::optional<FileFacts> facts = file_facts(path);
   if (!facts) throw Error(Errc::not_found, fmt::format("there is no database {}", path.native()));
   if (!facts->regular)
@@ -171,7 +181,7 @@ Reader open_live(const std::filesystem::path& path, const std::filesystem::path&
   Connection look(path, Access::read_only);
   std::array<std::byte, header_bytes> front{};
   const std::size_t count = look.read_front(front);
-  if (count == 0) return settled(std::move(look));
+  if (count == 0) return settled(std::move(look), stop);
   const std::optional<Header> header = parse_header(ByteView(front).first(count));
   if (!header) {
     throw Error(Errc::corrupt,
@@ -179,10 +189,10 @@ Reader open_live(const std::filesystem::path& path, const std::filesystem::path&
   }
   const Siblings siblings = siblings_of(path);
   if (siblings.journal_live && !look.writer_is_active()) {
-    if (auto recovered = read_hot(path, copies)) return std::move(*recovered);
+    if (auto recovered = read_hot(path, copies, stop)) return std::move(*recovered);
   }
-  if (header->wal) return read_wal(path, siblings, copies);
-  return settled(std::move(look));
+  if (header->wal) return read_wal(path, siblings, copies, stop);
+  return settled(std::move(look), stop);
 }
 
 }  // namespace holdfast::engine::sqlite

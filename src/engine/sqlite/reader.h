@@ -24,16 +24,18 @@ struct Reader {
 
 // Errc::not_found, corrupt (no database, or encrypted), denied, unavailable. Locks are waited for
 // five seconds. `copies` is where a private copy may be made; empty: the usual place for temporary
-// files.
+// files. Opening, and what is read afterwards, ends with Errc::cancelled soon after a request.
 [[nodiscard]] Reader open_live(const std::filesystem::path& path,
-                               const std::filesystem::path& copies = {});
+                               const std::filesystem::path& copies = {},
+                               const std::stop_token& stop = {});
 
 // The same for a file of which nothing is known but that it begins as a database does. Nothing is
 // written to it or made beside it, not even what every reader makes in WAL mode: if somebody has it
 // open it is read together with him, in a transaction; else as it lies there, under a lock; in WAL
 // mode was_left_alone() says afterwards whether what was read counts. `with_leftovers`: what a dead
 // process left beside it is taken in, in a private copy. Errc::unavailable if it stays locked.
-[[nodiscard]] Reader open_untouched(const std::filesystem::path& path, bool with_leftovers);
+[[nodiscard]] Reader open_untouched(const std::filesystem::path& path, bool with_leftovers,
+                                    const std::stop_token& stop = {});
 [[nodiscard]] bool was_left_alone(const Reader& reader);
 
 // How much of a file its own header misses. Looked at several times, without a lock: a writer may

@@ -54,8 +54,8 @@ class SqliteEngine final : public Engine {
   void check_endpoint(const model::Endpoint& endpoint) const override {
     static_cast<void>(path_of(endpoint));
   }
-  [[nodiscard]] Probe probe(const model::Endpoint& endpoint) const override {
-    return probe_database(endpoint);
+  [[nodiscard]] Probe probe(const model::Endpoint& endpoint, std::stop_token stop) const override {
+    return probe_database(endpoint, stop);
   }
   [[nodiscard]] std::unique_ptr<Hold> hold(std::span<const model::Endpoint> endpoints,
                                            const HoldOptions& options) const override {
@@ -76,8 +76,7 @@ class SqliteEngine final : public Engine {
                 std::stop_token stop) const override;
   void rows(const model::Endpoint& endpoint, const model::TableName& table, model::RowSink& into,
             std::stop_token stop) const override {
-    Reader reader = open_live(path_of(endpoint));
-    reader.connection.stop_with(std::move(stop));
+    Reader reader = open_live(path_of(endpoint), {}, stop);
     read_rows(reader.connection, table, into);
   }
   [[nodiscard]] std::string query_one(const model::Endpoint& endpoint,
@@ -90,13 +89,13 @@ class SqliteEngine final : public Engine {
   [[nodiscard]] std::string grants(const model::Endpoint& endpoint,
                                    std::string_view purpose) const override;
 
-  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file,
-                                                  bool deep) const override {
-    return inspect_file(file, deep);
+  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file, bool deep,
+                                                  std::stop_token stop) const override {
+    return inspect_file(file, deep, stop);
   }
   void inspect_rows(const std::filesystem::path& file, const model::TableName& table,
-                    model::RowSink& into) const override {
-    inspect_file_rows(file, table, into);
+                    model::RowSink& into, std::stop_token stop) const override {
+    inspect_file_rows(file, table, into, stop);
   }
   LoadReport import_file(const std::filesystem::path& file, const model::Endpoint& into,
                          const LoadOptions& options, std::stop_token stop) const override {
@@ -113,8 +112,7 @@ void SqliteEngine::describe(const model::Endpoint& endpoint, model::DatabaseFact
                             std::stop_token stop) const {
   const std::filesystem::path path = path_of(endpoint);
   const std::optional<FileFacts> file = file_facts(path);
-  Reader reader = open_live(path);
-  reader.connection.stop_with(std::move(stop));
+  Reader reader = open_live(path, {}, stop);
   if (reader.connection.begin_read() != Begin::done) {
     throw Error(Errc::unavailable,
                 fmt::format("{} stayed locked by another program", path.native()));

@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -60,6 +63,19 @@ class SqliteTest : public testing::Test {
     }
     ADD_FAILURE() << "nothing was thrown";
     return Errc::bug;
+  }
+
+  // Whether `body`, told to stop a moment after it began, ends with Errc::cancelled long before the
+  // seconds for which locks are waited for are over.
+  static void expect_stoppable(const std::function<void(const std::stop_token&)>& body) {
+    std::stop_source stop;
+    const std::jthread stopper([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      stop.request_stop();
+    });
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(code_of([&] { body(stop.get_token()); }), Errc::cancelled);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(1500));
   }
 
   TemporaryDirectory home_{"holdfast-sqlite-test"};

@@ -473,6 +473,23 @@ TEST_P(EngineContract, InspectsAndImportsItsOwnFiles) {
   EXPECT_EQ(code_of([&] { engine().import_file(file, target, load_options(), {}); }), Errc::exists);
 }
 
+TEST_P(EngineContract, LooksEndWithAStopRequest) {
+  std::stop_source stop;
+  stop.request_stop();
+  const model::Endpoint endpoint = fixture().make_full("full");
+  EXPECT_EQ(code_of([&] { static_cast<void>(engine().probe(endpoint, stop.get_token())); }),
+            Errc::cancelled);
+  const std::filesystem::path file = fixture().foreign_file();
+  if (file.empty()) return;  // the engine has no files of its own
+  EXPECT_EQ(code_of([&] { static_cast<void>(engine().inspect(file, true, stop.get_token())); }),
+            Errc::cancelled);
+  CollectingRows sink;
+  EXPECT_EQ(code_of([&] {
+              engine().inspect_rows(file, {"", "items"}, sink, stop.get_token());
+            }),
+            Errc::cancelled);
+}
+
 TEST_P(EngineContract, DoesNotClaimFilesOfOthers) {
   const TemporaryDirectory home("holdfast-contract");
   const std::filesystem::path file = home.path() / "letter.txt";
