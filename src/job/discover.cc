@@ -237,7 +237,7 @@ std::string to_instance_file(const Discovery& discovery) {
   }
   std::erase_if(comments, [](const auto& entry) { return entry.first.empty(); });
   about +=
-      "Read it, correct it, and say where the copies go:\n"
+      "Read it, correct it, and say at its end where the copies go:\n"
       "    [repository]\n"
       "    location = \"/srv/backup\"\n"
       "    password_file = \"/etc/holdfast/password\"\n"

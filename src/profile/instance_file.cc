@@ -267,7 +267,11 @@ class Table {
     }
     for (const InstanceKey& key : instance_keys()) {
       if (key.table == name_ && key.required && table_.get(key.name) == nullptr) {
-        throw place().error("`" + std::string(key.name) + "` is missing " + table_title(name_));
+        throw place()
+            .error("`" + std::string(key.name) + "` is missing " + table_title(name_))
+            .set_hint(name_.empty() ? "Write it above the first [table]: what stands below one "
+                                      "belongs to that table."
+                                    : "docs/instance-file.md lists every key.");
       }
     }
   }

@@ -119,6 +119,8 @@ TEST(InstanceFile, NamesUnknownKeysWithTheNearestOne) {
 
 TEST(InstanceFile, RefusesEachMistakeWithItsLine) {
   EXPECT_NE(refusal("profile = 'custom'\n").find("`name` is missing"), std::string::npos);
+  EXPECT_NE(refusal("[repository]\nlocation = '/r'\nname = 'a'\n").find("above the first [table]"),
+            std::string::npos);
   EXPECT_NE(refusal("name = 3\n").find("shop.toml:1:8: `name` must be a text"), std::string::npos);
   EXPECT_NE(
       refusal("name = 'a'\nprofile = 'nope'\n").find("unknown profile \"nope\"; known: custom"),
