@@ -6,7 +6,7 @@
   scripts/check_house.py --report     prints that too
   scripts/check_house.py --self-test  proves that each rule can fail
 
-Only modules of python3-minimal are used. A rule is a function from a Tree to complaints.
+A rule is a function from a Tree to complaints.
 """
 
 import os
