@@ -16,7 +16,7 @@ constexpr std::array options{
     Option{.name = "unsafe-recover-no-free-space",
            .kind = OptionKind::value,
            .value_name = "repository-id",
-           .help = "for a repository whose disk is full: remove index files first. An interruption "
+           .help = "for a repository whose disk is full: remove index files first. A kill "
                    "then loses the index, "
                    "so try --max-repack-size 0 before"},
 };

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -21,6 +22,7 @@
 #include "repo/parallel.h"
 #include "repo/prune_plan.h"
 #include "repo/used_blobs.h"
+#include "storage/pacing.h"
 
 namespace holdfast::repo {
 namespace {
@@ -59,9 +61,15 @@ class Prune {
   void repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
                    BlobWriter::Worker& worker, BlobSet& taken);
   void check_written(const std::vector<IndexedPack>& packs);
-  // Under `lock`; null where the old index is gone already: what the new one names is there, and
-  // without any index nothing could be read.
-  void save_index(const PrunePlan& plan, const Lock* lock);
+  // Names the packs that stay, but for those that `is_gone`.
+  using IsGone = std::function<bool(const Id& pack)>;
+  void save_index(const PrunePlan& plan, const Lock* lock, const IsGone& is_gone = {});
+  // For a disk without room for the new index: removes the old one and packs, then writes the new
+  // one, whatever happens in between.
+  void remove_before_saving(const PrunePlan& plan, const std::vector<Id>& packs);
+  // Without a lock, and although a stop may have been requested: without any index nothing could be
+  // read. Names only packs that are there, as others may have removed some once the lock was lost.
+  void save_last_index(const PrunePlan& plan);
   void remove_index_files(const std::vector<Id>& ids);
   void remove_packs(const std::vector<Id>& ids, std::string_view phase);
 
@@ -70,7 +78,8 @@ class Prune {
   Lock* const lock_;
   model::Observer& observer_;
   const std::stop_token stop_;
-  std::vector<Id> snapshots_;  // all that were there; sorted
+  std::vector<Id> snapshots_;                  // all that were there; sorted
+  std::atomic<bool> index_is_touched_{false};  // an index file was, or may have been, removed
 };
 
 std::vector<Id> Prune::roots(const std::vector<Id>& ignore) {
@@ -150,15 +159,7 @@ void Prune::execute(const PrunePlan& plan) {
     // There is no room for the new index before the old one and the packs are gone. If this process
     // is killed, the index must be made anew from the packs.
     check_alone(nothing_removed);
-    try {
-      remove_index_files(old_index);
-      remove_packs(packs, "removing unused packs");
-    } catch (const Error& error) {  // lost the lock, or interrupted: the rest needs an index too
-      observer_.warning(fmt::format("{}; the new index is written all the same", error.message()));
-      save_index(plan, nullptr);
-      throw;
-    }
-    save_index(plan, nullptr);
+    remove_before_saving(plan, packs);
   } else {
     check_stop(stop_);
     check_lock();
@@ -239,7 +240,42 @@ void Prune::check_written(const std::vector<IndexedPack>& packs) {
   });
 }
 
-void Prune::save_index(const PrunePlan& plan, const Lock* lock) {
+void Prune::remove_before_saving(const PrunePlan& plan, const std::vector<Id>& packs) {
+  try {
+    remove_index_files(repository_.index_files());
+    remove_packs(packs, "removing unused packs");
+  } catch (const Error& error) {  // lost the lock, or interrupted: the rest needs an index too
+    if (!index_is_touched_) throw;
+    observer_.warning(fmt::format("{}; the new index is written all the same", error.message()));
+    try {
+      save_last_index(plan);
+    } catch (const Error& failure) {  // the first error tells more
+      observer_.warning(
+          fmt::format("the new index could not be written: {}; `restic repair index` makes one "
+                      "from the packs",
+                      failure.message()));
+    }
+    throw;
+  }
+  save_last_index(plan);
+}
+
+void Prune::save_last_index(const PrunePlan& plan) {
+  const storage::LastingPauses lasting;
+  std::vector<Id> there = repository_.list(FileKind::pack);
+  std::sort(there.begin(), there.end());
+  std::uint64_t gone = 0;
+  save_index(plan, nullptr, [&](const Id& pack) {
+    const bool is_gone = !std::binary_search(there.begin(), there.end(), pack);
+    gone += is_gone ? 1U : 0U;
+    return is_gone;
+  });
+  if (gone == 0) return;
+  observer_.warning(fmt::format(
+      "packs removed by another program meanwhile, which the new index does not name: {}", gone));
+}
+
+void Prune::save_index(const PrunePlan& plan, const Lock* lock, const IsGone& is_gone) {
   observer_.phase("writing new index");
   std::vector<IndexedPack> packs;
   std::size_t blobs = 0;
@@ -255,6 +291,7 @@ void Prune::save_index(const PrunePlan& plan, const Lock* lock) {
   };
   repository_.index().for_each_pack([&](std::uint32_t number, const IndexedPack& pack) {
     if (number < plan.gone.size() && plan.gone[number]) return;
+    if (is_gone && is_gone(pack.id)) return;
     if (blobs + pack.blobs.size() > index_blobs_max) save();
     blobs += pack.blobs.size();
     packs.push_back(pack);
@@ -267,6 +304,7 @@ void Prune::remove_index_files(const std::vector<Id>& ids) {
   for_each_parallel(ids.size(), repository_.storage().connections_max(), stop_, [&] {
     return [&](std::size_t item) {
       check_lock();
+      index_is_touched_ = true;
       repository_.remove(FileKind::index, ids[item]);
     };
   });

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <mutex>
 
@@ -13,10 +14,12 @@
 #include "repo/check.h"
 #include "repo/test_repository.h"
 #include "storage/local.h"
+#include "storage/open.h"
 
 namespace holdfast::repo {
 namespace {
 
+using format::BlobHandle;
 using format::BlobType;
 using format::Id;
 using storage::FileKind;
@@ -337,6 +340,120 @@ TEST(Prune, LeavesAnIndexWhenRecoveringIsCutOff) {
   }
 }
 
+// Pauses end at a stop request, but not those of the last index.
+TEST(Prune, LeavesAnIndexThoughALimitHoldsItBack) {
+  for (const bool is_stopped_early : {true, false}) {
+    Filled filled;
+    filled.forget();
+    std::stop_source stop;
+    auto hooks = std::make_unique<HookStorage>(filled.test.files);
+    HookStorage& hook = *hooks;
+    storage::OpenOptions limits;
+    limits.upload_bytes_per_second_max = 500;
+    limits.stop = stop.get_token();
+    const auto repository =
+        Repository::open(storage::wrap(std::move(hooks), limits), test_password());
+    model::SilentObserver observer;
+    repository->load_index(observer);
+    const std::size_t packs = filled.test.count(FileKind::pack);
+    hook.on_remove = [&](const FileRef& file) {
+      if (file.kind == FileKind::index && is_stopped_early) stop.request_stop();
+    };
+    hook.on_list = [&](FileKind kind) {
+      if (kind == FileKind::pack && filled.test.count(FileKind::index) == 0) stop.request_stop();
+    };
+    const auto begun = std::chrono::steady_clock::now();
+    PruneOptions options;
+    options.unsafe_recover_no_free_space = true;
+    options.repack_bytes_max = 0;
+    const Errc code = code_thrown([&] {
+      static_cast<void>(prune(*repository, options, nullptr, {}, observer, stop.get_token()));
+    });
+    EXPECT_EQ(code, is_stopped_early ? Errc::cancelled : Errc::bug);  // bug: nothing was thrown
+    EXPECT_TRUE(stop.stop_requested());
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(100))
+        << "the limit must have held something back";
+    EXPECT_LT(filled.test.count(FileKind::pack), packs);
+    const CheckReport report = filled.check_all();
+    EXPECT_TRUE(report.sound()) << all(report);
+  }
+}
+
+class WarningObserver final : public model::Observer {
+ public:
+  void warning(std::string_view text) override { warnings += std::string(text) + "\n"; }
+  std::string warnings;
+};
+
+TEST(Prune, KeepsItsErrorThoughTheLastIndexCannotBeWritten) {
+  Filled filled;
+  filled.forget();
+  filled.test.reload();
+  std::stop_source stop;
+  filled.test.hooks->on_remove = [&](const FileRef& file) {
+    if (file.kind == FileKind::index) stop.request_stop();
+  };
+  filled.test.hooks->on_put = [](const FileRef&) { throw Error(Errc::no_space, "disk full"); };
+  PruneOptions options;
+  options.unsafe_recover_no_free_space = true;
+  WarningObserver observer;
+  EXPECT_EQ(code_thrown([&] {
+              static_cast<void>(
+                  prune(*filled.test.repository, options, nullptr, {}, observer, stop.get_token()));
+            }),
+            Errc::cancelled);
+  EXPECT_NE(observer.warnings.find("disk full"), std::string::npos) << observer.warnings;
+  EXPECT_NE(observer.warnings.find("restic repair index"), std::string::npos) << observer.warnings;
+}
+
+TEST(Prune, NamesNoPackInTheLastIndexThatOthersHaveRemoved) {
+  Filled filled;
+  filled.forget();
+  filled.test.reload();
+  const Id stolen = filled.test.repository->index()
+                        .find({BlobType::data, format::id_of(as_bytes(noise(50'000, 2)))})
+                        ->pack;
+  filled.test.hooks->on_remove = [&](const FileRef& file) {
+    if (file.kind == FileKind::pack && filled.test.count(FileKind::index) == 0)
+      filled.test.files->remove({FileKind::pack, stolen.hex()});
+  };
+  PruneOptions options;
+  options.unsafe_recover_no_free_space = true;
+  options.repack_bytes_max = 0;
+  WarningObserver observer;
+  static_cast<void>(prune(*filled.test.repository, options, nullptr, {}, observer, {}));
+  EXPECT_NE(observer.warnings.find("removed by another program"), std::string::npos)
+      << observer.warnings;
+  const auto again = filled.test.open_again();
+  EXPECT_FALSE(again->index().pack(stolen));
+  const BlobHandle kept{BlobType::data, format::id_of(as_bytes(noise(70'000, 3)))};
+  EXPECT_TRUE(again->index().has(kept));
+}
+
+TEST(Prune, WritesNoLastIndexWhileTheOldOneIsThere) {
+  Filled filled;
+  filled.forget();
+  filled.test.reload();
+  const std::vector<Id> before = filled.test.repository->list(FileKind::index);
+  std::stop_source stop;
+  // The last look before the removal is at the snapshots.
+  int looks = 0;
+  filled.test.hooks->on_list = [&](FileKind kind) {
+    if (kind == FileKind::snapshot && ++looks == 3) stop.request_stop();
+  };
+  PruneOptions options;
+  options.unsafe_recover_no_free_space = true;
+  WarningObserver observer;
+  EXPECT_EQ(code_thrown([&] {
+              static_cast<void>(
+                  prune(*filled.test.repository, options, nullptr, {}, observer, stop.get_token()));
+            }),
+            Errc::cancelled);
+  EXPECT_EQ(looks, 3);
+  EXPECT_EQ(filled.test.repository->list(FileKind::index), before);
+  EXPECT_EQ(observer.warnings, "");
+}
+
 TEST(Prune, ChecksTheLockBeforeItRemoves) {
   Filled filled;
   filled.forget();
@@ -488,9 +605,10 @@ TEST(Prune, KeepsThePacksWhenASnapshotAppearsWhileTheIndexChanges) {
   Filled filled;
   filled.forget();
   filled.test.reload();
+  std::atomic<bool> is_put{false};  // index files are removed by several threads
   filled.test.hooks->on_remove = [&](const FileRef& file) {
     const FileRef snapshot{FileKind::snapshot, std::string(64, 'd')};
-    if (file.kind == FileKind::index && !filled.test.files->size_bytes(snapshot)) {
+    if (file.kind == FileKind::index && !is_put.exchange(true)) {
       filled.test.files->put(snapshot, as_bytes("a snapshot"));
     }
   };

@@ -17,7 +17,18 @@ struct Pacing {
   std::function<void(std::chrono::nanoseconds)> sleep;
 };
 
-// The system's clock and a real sleep, which ends with Errc::cancelled at a stop request.
+// While one lives, a stop request ends no real sleep of the thread that made it: for the few files
+// without which a repository that was stopped half-way could not be read. They may be nested.
+class LastingPauses {
+ public:
+  LastingPauses() noexcept;
+  ~LastingPauses();
+  LastingPauses(const LastingPauses&) = delete;
+  LastingPauses& operator=(const LastingPauses&) = delete;
+};
+
+// The system's clock and a real sleep, which ends with Errc::cancelled at a stop request, but for
+// LastingPauses.
 [[nodiscard]] Pacing real_pacing(std::stop_token stop = {});
 
 }  // namespace holdfast::storage

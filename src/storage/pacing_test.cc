@@ -29,5 +29,21 @@ TEST(Pacing, EndsASleepAtAStopRequest) {
   }
 }
 
+TEST(Pacing, LetsASleepLastWhereItMust) {
+  std::stop_source stop;
+  stop.request_stop();
+  const Pacing pacing = real_pacing(stop.get_token());
+  {
+    const LastingPauses lasting;
+    const auto before = pacing.clock->steady();
+    EXPECT_NO_THROW(pacing.sleep(std::chrono::milliseconds(5)));
+    EXPECT_GE(pacing.clock->steady() - before, std::chrono::milliseconds(5));
+    std::jthread([&] {
+      EXPECT_THROW(pacing.sleep(std::chrono::milliseconds(5)), Error) << "another thread";
+    });
+  }
+  EXPECT_THROW(pacing.sleep(std::chrono::milliseconds(5)), Error);
+}
+
 }  // namespace
 }  // namespace holdfast::storage
