@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "harness/program.h"
 #include "harness/repository_files.h"
 
@@ -34,12 +35,13 @@ class RelativePaths : public testing::Test {
     for (const char* file :
          {"work/foo/f", "work/a/foo/f", "work/b/foo/f", "work/b/foo-1", "work/f", "work/c.tmp",
           "foo/outer", "marked/CACHEDIR.TAG", "marked/x", "marked/sub/y"}) {
-      fs::create_directories((place_ / file).parent_path());
-      write_text(place_ / file, std::string("content of ") + file);
+      fs::create_directories((sources_.path() / file).parent_path());
+      write_text(sources_.path() / file, std::string("content of ") + file);
     }
-    write_text(place_ / "marked/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n");
-    fs::create_directory_symlink("a", place_ / "work/link");
-    fs::create_directory_symlink("work/b", place_ / "elsewhere");
+    write_text(sources_.path() / "marked/CACHEDIR.TAG",
+               "Signature: 8a477f597d28d172789f06886806bc55\n");
+    fs::create_directory_symlink("a", sources_.path() / "work/link");
+    fs::create_directory_symlink("work/b", sources_.path() / "elsewhere");
   }
 
   // What a run of either program in `directory` stored. `name`: what PWD calls that directory.
@@ -61,8 +63,8 @@ class RelativePaths : public testing::Test {
     Words ours{place_.program().string(), "backup"};
     theirs.insert(theirs.end(), words.begin(), words.end());
     ours.insert(ours.end(), words.begin(), words.end());
-    // With an absolute path its directories are in the tree too, up to the temporary one, which
-    // others change at any time.
+    // With an absolute path the directories above it are in the tree too, and somebody may change
+    // one of those between the runs.
     Stored expected;
     Stored found;
     for (int attempt = 0; attempt < 10; ++attempt) {
@@ -76,10 +78,12 @@ class RelativePaths : public testing::Test {
   }
 
   Place place_;
+  // Not in the directory for temporary files, which other programs change all the time.
+  const TemporaryDirectory sources_{"relative-paths", fs::current_path()};
 };
 
 TEST_F(RelativePaths, AreStoredAsResticStoresThem) {
-  const fs::path work = place_ / "work";
+  const fs::path work = sources_.path() / "work";
   for (const Words& words : std::vector<Words>{
            {"foo"},
            {"f"},
@@ -101,31 +105,31 @@ TEST_F(RelativePaths, AreStoredAsResticStoresThem) {
        }) {
     expect_same(words, work);
   }
-  expect_same({".."}, place_ / "work/a");
-  expect_same({"../..", "f"}, place_ / "work/a/foo");
-  expect_same({"../../foo", "foo", "../f", "../foo"}, place_ / "work/b");
-  expect_same({"../b/foo-1", "foo", "../foo", "../../foo"}, place_ / "work/a");
+  expect_same({".."}, sources_.path() / "work/a");
+  expect_same({"../..", "f"}, sources_.path() / "work/a/foo");
+  expect_same({"../../foo", "foo", "../f", "../foo"}, sources_.path() / "work/b");
+  expect_same({"../b/foo-1", "foo", "../foo", "../../foo"}, sources_.path() / "work/a");
 }
 
 TEST_F(RelativePaths, MixWithAbsoluteOnes) {
-  const std::string work = (place_ / "work").string();
+  const std::string work = (sources_.path() / "work").string();
   expect_same({"foo", work + "/foo"}, work);
   expect_same({work + "/a", "a", "../work/a"}, work);
   expect_same({work + "/foo/../f", "f"}, work);
   const std::string first = (*++fs::path(work).begin()).string();  // "var", or what TMPDIR says
-  fs::create_directory(place_ / "work" / first);
-  write_text(place_ / "work" / first / "x", "x");
+  fs::create_directory(sources_.path() / "work" / first);
+  write_text(sources_.path() / "work" / first / "x", "x");
   expect_same({first, work + "/f"}, work);
   expect_same({work + "/f", first, "../foo"}, work);
 }
 
 TEST_F(RelativePaths, GoThroughTheSameExcludes) {
-  const fs::path work = place_ / "work";
+  const fs::path work = sources_.path() / "work";
   expect_same({"--exclude", "*.tmp", "."}, work);
   expect_same({"--exclude", "foo", "."}, work);
   expect_same({"--exclude", work.string() + "/b", "."}, work);
   expect_same({"--exclude", work.string() + "/b/f*", "b"}, work);
-  expect_same({"--exclude-caches", "."}, place_ / "marked");
+  expect_same({"--exclude-caches", "."}, sources_.path() / "marked");
   expect_same({"--exclude-larger-than", "12", "."}, work);
   expect_same({"--one-file-system", "."}, work);
 }
@@ -133,13 +137,13 @@ TEST_F(RelativePaths, GoThroughTheSameExcludes) {
 // All patterns that mind the case of letters are one list, and all that do not are another, whether
 // they come from flags or from files; flags come first. `!` takes back what its own list says.
 TEST_F(RelativePaths, GoThroughTheSameNegatedExcludes) {
-  const fs::path work = place_ / "work";
+  const fs::path work = sources_.path() / "work";
   for (const char* file : {"a.tmp", "keep.tmp", "sub/keep.tmp", "sub/b.TMP"}) {
     fs::create_directories((work / file).parent_path());
     write_text(work / file, file);
   }
-  const std::string drops = (place_ / "drops").string();
-  const std::string keeps = (place_ / "keeps").string();
+  const std::string drops = (sources_.path() / "drops").string();
+  const std::string keeps = (sources_.path() / "keeps").string();
   write_text(drops, "*.tmp\n");
   write_text(keeps, "!keep.tmp\n");
   for (const Words& words : std::vector<Words>{
@@ -164,7 +168,7 @@ TEST_F(RelativePaths, GoThroughTheSameNegatedExcludes) {
 }
 
 TEST_F(RelativePaths, AreNamedAsTheUserNamesTheWorkingDirectory) {
-  const std::string name = (place_ / "elsewhere").string();
+  const std::string name = (sources_.path() / "elsewhere").string();
   expect_same({"foo"}, name, name);
   expect_same({"--exclude", name + "/foo", "."}, name, name);
   expect_same({"../f", "foo"}, name, name);
@@ -173,7 +177,7 @@ TEST_F(RelativePaths, AreNamedAsTheUserNamesTheWorkingDirectory) {
 
 TEST_F(RelativePaths, FindTheirParent) {
   RunOptions options;
-  options.wrapper = {"env", "-C", (place_ / "work").string()};
+  options.wrapper = {"env", "-C", (sources_.path() / "work").string()};
   ASSERT_EQ(place_.run({"restic", "backup", "foo", "../foo"}, options).exit_code, 0);
   const Outcome outcome = place_.holdfast({"backup", "--json", "-vv", "foo", "../foo"}, options);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.text();
