@@ -318,6 +318,24 @@ TEST_F(EarlyHooks, WhoseFailureIsTold) {
   EXPECT_NE(outcome.errors.find("no mail"), std::string::npos) << outcome.errors;
 }
 
+TEST_F(Instances, AreToldOfLeavingsThatCouldNotBeRemoved) {
+  {
+    const auto journal = job::Journal::begin(world.path("state"), "shop", "export", "/bin/true");
+    journal->announce("scratch", "made a part of a copy",
+                      Json().set("path", world.path("part")).set("parent", nullptr));
+  }
+  const Outcome text = world.run({"resume", "-I", file()});
+  EXPECT_EQ(text.exit_code, 3);
+  EXPECT_NE(text.errors.find("warning: export of shop"), std::string::npos) << text.errors;
+  EXPECT_NE(text.errors.find("could not be removed"), std::string::npos) << text.errors;
+  const Outcome json = world.run({"resume", "--json"});
+  EXPECT_EQ(json.exit_code, 3);
+  EXPECT_EQ(json.message("summary").at("left").as_array().size(), 1U);
+  EXPECT_TRUE(json.message("summary").at("failed").as_array().empty());
+  const Outcome backup = world.done({"backup", "-I", file()});
+  EXPECT_NE(backup.errors.find("could not be removed"), std::string::npos) << backup.errors;
+}
+
 TEST_F(Instances, SayWhatAFileIs) {
   world.write("empty.db", empty_database());
   const Outcome text = world.done({"inspect", "--deep", world.path("empty.db")});

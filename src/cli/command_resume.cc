@@ -26,6 +26,11 @@ constexpr std::array options{
            .value_name = "fd",
            .help = "wait for its end",
            .hidden = true},
+    Option{.name = "part",
+           .kind = OptionKind::value,
+           .value_name = "part",
+           .help = "undo only its changes, or its leavings",
+           .hidden = true},
 };
 
 Json texts(const std::vector<std::string>& lines) {
@@ -39,7 +44,8 @@ void run(Invocation& invocation) {
   const Arguments& arguments = invocation.arguments();
   if (const auto journal = arguments.value("journal")) {
     const auto fd = arguments.number("when-closed", 1'000'000);
-    if (!job::guard(fd ? static_cast<int>(*fd) : -1, *journal)) {
+    const job::UndoPart part = job::parse_undo_part(arguments.value_or("part", "all"));
+    if (!job::guard(fd ? static_cast<int>(*fd) : -1, *journal, part)) {
       throw Error(Errc::incomplete, "not everything in " + *journal + " could be put back");
     }
     return;
@@ -47,25 +53,30 @@ void run(Invocation& invocation) {
   const std::string instance =
       invocation.has_instance() ? invocation.instance().name : std::string();
   const job::ResumeReport report =
-      job::resume(invocation.job().state_directory, instance, invocation.job().program);
+      job::resume(invocation.job().state_directory, instance, invocation.job().program,
+                  invocation.stop().get_token());
   Output& output = invocation.output();
   if (output.json()) {
     output.json_line(Json::object()
                          .set("message_type", "summary")
                          .set("undone", texts(report.undone))
                          .set("failed", texts(report.failed))
+                         .set("left", texts(report.left))
                          .set("alive", texts(report.alive)));
   } else {
     for (const std::string& line : report.undone) output.message(printable(line));
     for (const std::string& line : report.alive)
       output.message(printable("still at work, left alone: " + line));
     for (const std::string& line : report.failed) output.error_line("error: " + printable(line));
-    if (report.undone.empty() && report.alive.empty() && report.failed.empty())
+    for (const std::string& line : report.left) output.error_line("warning: " + printable(line));
+    if (report.undone.empty() && report.alive.empty() && report.failed.empty() &&
+        report.left.empty())
       output.message("nothing was left to put back");
   }
-  if (report.failed.empty()) return;
-  Error error(Errc::incomplete,
-              counted(report.failed.size(), "job") + " left something that could not be put back");
+  const std::size_t jobs = report.failed.size() + report.left.size();
+  if (jobs == 0) return;
+  Error error(Errc::incomplete, counted(jobs, "job") + " left something that could not be " +
+                                    (report.failed.empty() ? "removed" : "put back"));
   error.set_hint("Mend what is in the way, then run it again.");
   throw error;
 }
@@ -78,7 +89,8 @@ constinit const Command resume_command{
     .arguments = "[-I FILE.toml]",
     .summary = "Put back whatever interrupted jobs left changed",
     .description =
-        "Starts what an interrupted job stopped, and puts back what it moved. Jobs do that "
+        "Starts what an interrupted job stopped, puts back what it moved, and removes what it left "
+        "half-written. Jobs do that "
         "themselves before they begin; this "
         "verb is for a machine that was switched off in between. Jobs that still run are left "
         "alone.",

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "job/restore_plan.h"
+#include "job/scratch.h"
 
 namespace holdfast::job {
 namespace {
@@ -207,8 +208,7 @@ GrowingExport::GrowingExport(const Environment& environment, std::string_view in
   std::byte noise[4];
   fill_random(noise);
   path_ = target.parent_path() / ("." + target.filename().string() + ".export-" + to_hex(noise));
-  entry_ =
-      journal_->announce("remove", "made " + path_.string(), Json().set("path", path_.string()));
+  entry_ = journal_->announce("scratch", "made " + path_.string(), scratch_undo(path_));
   if (::mkdir(path_.c_str(), 0700) == 0) return;
   const Error error = system_error(errno, "making " + path_.string());
   journal_->settle(entry_);

@@ -462,7 +462,7 @@ format::SnapshotSummary summary_of(const RepositorySink& sink, const model::Mani
 InstanceBackupReport back_up(const Environment& environment, const RepositoryAccess& access,
                              const model::Instance& instance, const InstanceBackupOptions& options,
                              model::Observer& observer, std::stop_source& stop) {
-  resume_first(environment, instance, observer);
+  resume_first(environment, instance, observer, stop.get_token());
   observer.phase("opening the repository");
   RepositoryAccess locked = access;
   locked.no_lock = false;  // whoever writes locks, as in restic
@@ -507,7 +507,7 @@ InstanceBackupReport back_up(const Environment& environment, const RepositoryAcc
 InstanceBackupReport export_to(const Environment& environment, const model::Instance& instance,
                                const fs::path& given, const InstanceBackupOptions& options,
                                model::Observer& observer, const std::stop_source& stop) {
-  resume_first(environment, instance, observer);
+  resume_first(environment, instance, observer, stop.get_token());
   const fs::path target = check_export_target(given);
   const Survey survey = survey_instance(environment, instance, nullptr, options.acceptances,
                                         observer, nullptr, stop.get_token());

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "job/journal.h"
 #include "job/test_instance.h"
 
 namespace holdfast::job {
@@ -54,6 +57,32 @@ TEST_F(BackupTest, SaysWhenTheFenceLastedTooLong) {
   EXPECT_NE(observer_.findings.back().seen.find(held), std::string::npos);
   EXPECT_NE(observer_.findings.back().seen.find("500"), std::string::npos);
   EXPECT_EQ(report.manifest.findings.back().code, "fence-too-long");
+}
+
+// Leavings of an export that nobody can remove.
+TEST_F(BackupTest, GoesOnThoughLeavingsCannotBeRemoved) {
+  {
+    const auto journal = Journal::begin(environment_.state_directory, "shop", "export", {});
+    journal->announce("scratch", "made /proc/self",
+                      Json().set("path", "/proc/self").set("parent", nullptr));
+  }
+  const auto guardian_is_done = [&] {
+    const FoundJournal found = find_journals(environment_.state_directory).at(0);
+    return !found.alive && !found.entries.at(0).failure.empty();
+  };
+  for (int i = 0; i < 2000 && !guardian_is_done(); ++i) std::this_thread::sleep_for(10ms);
+  ASSERT_TRUE(guardian_is_done());
+  EXPECT_TRUE(back_up().snapshot.has_value());
+  ASSERT_FALSE(observer_.warnings.empty());
+  EXPECT_NE(observer_.warnings[0].find("/proc/self"), std::string::npos) << observer_.warnings[0];
+  ASSERT_TRUE(observer_.found("journal-left"));
+  const auto left =
+      std::find_if(observer_.findings.begin(), observer_.findings.end(),
+                   [](const model::Finding& one) { return one.code == "journal-left"; });
+  EXPECT_EQ(left->severity, model::Severity::warning);
+  const ResumeReport report = resume(environment_.state_directory, "", {});
+  EXPECT_TRUE(report.failed.empty());
+  EXPECT_EQ(report.left.size(), 1U);
 }
 
 TEST_F(BackupTest, StopsCapturing) {

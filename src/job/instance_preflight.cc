@@ -68,7 +68,7 @@ InstancePreflightReport preflight_instance(const Environment& environment,
   };
   Survey survey = survey_again();
   if (options.fix) {
-    report.fixed = fix_findings(environment, instance, survey, options.codes);
+    report.fixed = fix_findings(environment, instance, survey, options.codes, stop.get_token());
     if (!report.fixed.empty()) survey = survey_again();
   }
   report.findings = std::move(survey.findings);

@@ -366,7 +366,7 @@ InstanceRestoreReport restore_snapshot(const Environment& environment,
                                        const model::Instance& target,
                                        const InstanceRestoreOptions& options,
                                        model::Observer& observer, std::stop_source& stop) {
-  resume_first(environment, target, observer);
+  resume_first(environment, target, observer, stop.get_token());
   observer.phase("opening the repository");
   OpenedRepository opened = open_repository(environment, access, LockMode::shared, stop);
   const archive::Snapshot found = find_instance_snapshot(*opened.repository, snapshot, target.name,
@@ -387,7 +387,7 @@ InstanceRestoreReport import_sources(const Environment& environment,
                                      const model::Instance& target,
                                      const InstanceRestoreOptions& options,
                                      model::Observer& observer, const std::stop_source& stop) {
-  resume_first(environment, target, observer);
+  resume_first(environment, target, observer, stop.get_token());
   InstanceRestoreReport report;
   std::error_code failure;
   if (sources.size() == 1 && fs::is_directory(sources[0], failure)) {

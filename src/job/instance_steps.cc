@@ -13,10 +13,14 @@ std::optional<InstanceLock> lock_instance(const Environment& environment,
 }
 
 void resume_first(const Environment& environment, const model::Instance& instance,
-                  model::Observer& observer) {
+                  model::Observer& observer, const std::stop_token& stop) {
   const ResumeReport report =
-      resume(environment.state_directory, instance.name, environment.program);
+      resume(environment.state_directory, instance.name, environment.program, stop);
   for (const std::string& line : report.undone) observer.note(line);
+  for (const std::string& line : report.left) {
+    observer.warning("an earlier job left something that could not be removed: " + line +
+                     "; else mend that, then run `holdfast resume`");
+  }
   if (!report.alive.empty()) {
     // We are this instance's only job, so it is a guardian that is at work.
     throw Error(Errc::locked, "an earlier job is still being put back: " + report.alive[0])

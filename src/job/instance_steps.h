@@ -25,9 +25,10 @@ namespace holdfast::job {
                                                         const model::Instance& instance,
                                                         const InstanceLock* callers);
 
-// Puts back what earlier jobs on the instance left. Errc::blocked if something cannot be.
+// Puts back what earlier jobs on the instance left. Errc::blocked if something cannot be, but for
+// what is in nobody's way, which is a warning.
 void resume_first(const Environment& environment, const model::Instance& instance,
-                  model::Observer& observer);
+                  model::Observer& observer, const std::stop_token& stop);
 
 // The newest snapshot of an instance and what it says of itself.
 struct LastBackup {

@@ -10,17 +10,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "engine/registry.h"
-#include "job/hooks.h"
 #include "job/scratch.h"
 #include "model/manifest.h"
 
@@ -51,19 +51,6 @@ Fd take_lock(const fs::path& directory) {
 bool is_locked(const fs::path& directory) {
   const auto file = try_open_file(directory / "lock", O_RDWR);
   return file && ::flock(file->get(), LOCK_SH | LOCK_NB) != 0;
-}
-
-// Directories that were made; one in which somebody has put something stays.
-void undo_directories(const Json& undo) {
-  const fs::path top = undo.at("top").as_string();
-  for (fs::path path = undo.at("path").as_string(); path.has_relative_path();
-       path = path.parent_path()) {
-    if (::rmdir(path.c_str()) != 0 && errno != ENOENT) {
-      if (errno == ENOTEMPTY || errno == EEXIST) return;
-      throw system_error(errno, "removing " + path.string());
-    }
-    if (path == top) return;
-  }
 }
 
 // Out of sight first, so that nobody finds half of it.
@@ -122,7 +109,10 @@ void read_entries(const fs::path& file, FoundJournal& journal) {
     } else if (record.find("undoing") != nullptr) {
       journal.undoing = true;
     } else if (const Json* failed = record.find("failed")) {
-      journal.failures.push_back(failed->as_string());
+      const std::uint64_t number = record.at("entry").as_uint();
+      for (JournalEntry& entry : journal.entries) {
+        if (entry.number == number) entry.failure = failed->as_string();
+      }
     } else {
       journal.entries.push_back({record.at("entry").as_uint(), record.at("kind").as_string(),
                                  record.at("what").as_string(), record.at("undo"), false});
@@ -146,33 +136,37 @@ FoundJournal read_journal(const fs::path& directory) {
   return journal;
 }
 
+// The order in which entries are undone: last first, leavings after all else.
+std::vector<const JournalEntry*> in_undo_order(const std::vector<JournalEntry>& entries,
+                                               UndoPart part) {
+  std::vector<const JournalEntry*> order;
+  for (const bool leavings : {false, true}) {
+    if (part == (leavings ? UndoPart::changes : UndoPart::leavings)) continue;
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+      if (!entry->settled && entry->is_leaving() == leavings) order.push_back(&*entry);
+    }
+  }
+  return order;
+}
+
+std::string_view undo_part_name(UndoPart part) {
+  return part == UndoPart::changes ? "changes" : part == UndoPart::leavings ? "leavings" : "all";
+}
+
 // The program that undoes what a journal holds, in a session of its own. `pipe_end` < 0: it starts
 // at once.
-pid_t spawn_guardian(const fs::path& program, const fs::path& directory, int pipe_end) {
+pid_t spawn_guardian(const fs::path& program, const fs::path& directory, int pipe_end,
+                     UndoPart part = UndoPart::all) {
   Command command;
   command.argv = {program.string(), "resume", "--journal", directory.string()};
+  if (part != UndoPart::all)
+    command.argv.insert(command.argv.end(), {"--part", std::string(undo_part_name(part))});
   std::vector<int> keep_open;
   if (pipe_end >= 0) {
     command.argv.insert(command.argv.end(), {"--when-closed", std::to_string(pipe_end)});
     keep_open.push_back(pipe_end);
   }
   return spawn_detached(command, keep_open);
-}
-
-void undo_rename(const Json& undo) {
-  const fs::path now = undo.at("now").as_string();
-  const fs::path before = undo.at("before").as_string();
-  std::error_code ignored;
-  if (!fs::exists(fs::symlink_status(now, ignored))) return;
-  if (fs::exists(fs::symlink_status(before, ignored))) {
-    throw Error(Errc::exists,
-                before.string() + " is there again; its old content stays at " + now.string())
-        .set_hint("Look at both and move the right one into place.");
-  }
-  if (::rename(now.c_str(), before.c_str()) != 0) {
-    throw system_error(errno, "renaming " + now.string() + " to " + before.string());
-  }
-  fsync_directory(before.parent_path());
 }
 
 }  // namespace
@@ -325,9 +319,12 @@ void Journal::undo(std::uint64_t entry) {
 
 void Journal::undo_all() {
   std::exception_ptr first;
-  for (std::uint64_t entry = state_->entries.size(); entry >= 1; --entry) {
+  std::vector<std::uint64_t> numbers;
+  for (const JournalEntry* entry : in_undo_order(state_->entries, UndoPart::all))
+    numbers.push_back(entry->number);
+  for (const std::uint64_t number : numbers) {
     try {
-      undo(entry);
+      undo(number);
     } catch (const std::exception& error) {
       log(LogLevel::error, error.what());
       if (!first) first = std::current_exception();
@@ -396,50 +393,92 @@ std::vector<FoundJournal> find_journals(const fs::path& state_directory) {
   return found;
 }
 
+namespace {
+
+// Waits for a process that puts something back. It outlives us at a stop request.
+void wait_for(pid_t worker, const std::stop_token& stop) {
+  pid_t ended = 0;
+  while ((ended = ::waitpid(worker, nullptr, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
+    if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+std::string title_of(const FoundJournal& journal) {
+  return journal.verb + " of " + journal.instance + " begun " + to_display(journal.begun);
+}
+
+// What has become of a journal that was undone; it is removed if nothing is left in it.
+void report_undone(const FoundJournal& journal, ResumeReport& report) {
+  const Fd lock = take_lock(journal.directory);
+  if (!lock) return;  // another resume has done it
+  const FoundJournal after = read_journal(journal.directory);
+  const std::string title = title_of(journal);
+  if (!after.damage.empty()) return report.failed.push_back(title + ": " + after.damage);
+  bool all_settled = true;
+  std::string failure;
+  for (const JournalEntry& entry : after.entries) {
+    if (entry.settled) {
+      report.undone.push_back(entry.what + " (" + title + "): put back");
+      continue;
+    }
+    all_settled = false;
+    const std::string why = entry.failure.empty() ? "the guardian could not be run" : entry.failure;
+    if (!entry.is_harmless()) {
+      failure = why;
+    } else {
+      report.left.push_back(title + ": " + why + "; if it is gone for good, remove " +
+                            journal.directory.string());
+    }
+  }
+  if (!failure.empty()) report.failed.push_back(title + ": " + failure);
+  if (all_settled) remove_journal(journal.directory);
+}
+
+}  // namespace
+
 ResumeReport resume(const fs::path& state_directory, std::string_view instance,
-                    const fs::path& program) {
+                    const fs::path& program, const std::stop_token& stop) {
   ResumeReport report;
   const fs::path runs_as = program.empty() ? own_executable() : program;
-  for (const FoundJournal& journal : find_journals(state_directory)) {
+  std::vector<FoundJournal> journals;
+  for (FoundJournal& journal : find_journals(state_directory)) {
     if (!instance.empty() && !journal.instance.empty() && journal.instance != instance) continue;
-    const std::string title =
-        journal.verb + " of " + journal.instance + " begun " + to_display(journal.begun);
     if (!journal.damage.empty()) {
       report.failed.push_back(journal.damage + "; look at " + journal.directory.string() +
                               ", put back by hand what it names, then remove it");
-      continue;
-    }
-    if (journal.alive && !journal.undoing) {
-      report.alive.push_back(title + " (pid " + std::to_string(journal.pid) + ")");
-      continue;
-    }
-    const pid_t worker = spawn_guardian(runs_as, journal.directory, -1);
-    while (::waitpid(worker, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    const Fd lock = take_lock(journal.directory);
-    if (!lock) continue;  // another resume has done it
-    const FoundJournal after = read_journal(journal.directory);
-    bool all_settled = after.damage.empty();
-    for (const JournalEntry& entry : after.entries) {
-      if (entry.settled) {
-        report.undone.push_back(entry.what + " (" + title + "): put back");
-      } else {
-        all_settled = false;
-      }
-    }
-    if (all_settled) {
-      remove_journal(journal.directory);
+    } else if (journal.alive && !journal.undoing) {
+      report.alive.push_back(title_of(journal) + " (pid " + std::to_string(journal.pid) + ")");
     } else {
-      const std::string why = !after.damage.empty()    ? after.damage
-                              : after.failures.empty() ? "the guardian could not be run"
-                                                       : after.failures.back();
-      report.failed.push_back(title + ": " + why);
+      journals.push_back(std::move(journal));
     }
+  }
+  // Who is being undone by another already is waited for last.
+  std::stable_partition(journals.begin(), journals.end(),
+                        [](const FoundJournal& journal) { return !journal.alive; });
+  const auto undo = [&](const FoundJournal& journal, UndoPart part) {
+    if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+    if (in_undo_order(journal.entries, part).empty()) return;
+    wait_for(spawn_guardian(runs_as, journal.directory, -1, part), stop);
+  };
+  for (const FoundJournal& journal : journals) {
+    if (!journal.alive) undo(journal, UndoPart::changes);
+  }
+  for (const FoundJournal& journal : journals) {
+    undo(journal, journal.alive ? UndoPart::all : UndoPart::leavings);
+    report_undone(journal, report);
   }
   return report;
 }
 
-bool guard(int fd, const fs::path& directory) {
+UndoPart parse_undo_part(std::string_view text) {
+  for (const UndoPart part : {UndoPart::all, UndoPart::changes, UndoPart::leavings}) {
+    if (text == undo_part_name(part)) return part;
+  }
+  throw Error(Errc::usage, "no part of a journal is called \"" + std::string(text) + "\"");
+}
+
+bool guard(int fd, const fs::path& directory, UndoPart part) {
   // The terminal's interrupt and the hang-up are meant for the job, not for who puts things back
   // after it.
   for (const int number : {SIGINT, SIGHUP, SIGTERM, SIGPIPE}) ::signal(number, SIG_IGN);
@@ -477,9 +516,8 @@ bool guard(int fd, const fs::path& directory) {
       all = false;
     }
   };
-  append(Json().set("undoing", true));
-  for (auto entry = journal.entries.rbegin(); entry != journal.entries.rend(); ++entry) {
-    if (entry->settled) continue;
+  if (!journal.undoing) append(Json().set("undoing", true));
+  for (const JournalEntry* entry : in_undo_order(journal.entries, part)) {
     Json record;
     try {
       perform_undo(*entry, directory.filename().string(), journal.instance);
@@ -487,38 +525,13 @@ bool guard(int fd, const fs::path& directory) {
     } catch (const std::exception& error) {
       all = false;
       log(LogLevel::error, error.what());
-      record.set("failed", entry->what + ": " + error.what());
+      const std::string why = entry->what + ": " + error.what();
+      if (why == entry->failure) continue;  // a journal that stays for long need not grow
+      record.set("failed", why).set("entry", entry->number);
     }
     append(record);
   }
   return all;
-}
-
-void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance) {
-  in_context("putting back: " + entry.what, [&] {
-    if (entry.kind == "start") {
-      const std::chrono::milliseconds timeout(entry.undo.at("timeout_ms").as_int());
-      wait_for_stop_commands(run_id, timeout);
-      std::vector<std::string> argv;
-      for (const Json& word : entry.undo.at("argv").as_array()) argv.push_back(word.as_string());
-      run_start_command(argv, instance, timeout);
-    } else if (entry.kind == "engine") {
-      const engine::Engine* engine = engine::find_engine(entry.undo.at("engine").as_string());
-      if (engine == nullptr)
-        throw Error(Errc::unsupported,
-                    "engine " + entry.undo.at("engine").as_string() + " is not in this build");
-      engine->undo(entry.undo.at("undo"));
-    } else if (entry.kind == "rename") {
-      undo_rename(entry.undo);
-    } else if (entry.kind == "rmdir") {
-      undo_directories(entry.undo);
-    } else if (entry.kind == "remove") {
-      erase_tree(entry.undo.at("path").as_string());
-    } else {
-      throw Error(Errc::unsupported, "journal entry of unknown kind \"" + entry.kind + "\"")
-          .set_hint("Run the version of Holdfast that wrote it.");
-    }
-  });
 }
 
 void log_failure(const std::exception& failure) noexcept {

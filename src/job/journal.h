@@ -8,9 +8,9 @@
 // if the job dies.
 //
 // The lines: {"entry", "kind", "what", "undo"} announces; {"settled": N} or {"settled": [N, …]}
-// settles, several as one; {"undoing": true} is written by whoever begins to undo, {"failed": text}
-// by whoever could not. Each is preceded by 16 hex digits of its SHA-256 and a space. A torn last
-// line counts as not written.
+// settles, several as one; {"undoing": true} is written by whoever begins to undo, {"failed": text,
+// "entry": N} by whoever could not. Each is preceded by 16 hex digits of its SHA-256 and a space. A
+// torn last line counts as not written.
 //
 // An entry is undone once: the process that undoes it holds the lock and is none of the job's, so
 // killing the job or a `resume` neither repeats nor loses one. Only if that process itself is
@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,10 +37,20 @@ namespace holdfast::job {
 struct JournalEntry {
   std::uint64_t number = 0;
   std::string kind;  // who undoes it: "start" (argv), "engine" (engine name + its undo), "rename",
-                     // "remove", "rmdir"
+                     // "remove", "rmdir"; "scratch": what lies beside and is in nobody's way
   std::string what;  // for people: "stopped the application"
   Json undo;
   bool settled = false;
+  std::string failure = {};  // why it could not be undone, when that was tried last
+
+  // Undone after all others, as that may take long and nobody waits for it: what was written and
+  // came to nothing. Other undos do not depend on these, which are announced before what needs
+  // them.
+  [[nodiscard]] bool is_leaving() const noexcept {
+    return kind == "remove" || kind == "rmdir" || kind == "scratch";
+  }
+  // Hinders no other job if it cannot be undone.
+  [[nodiscard]] bool is_harmless() const noexcept { return kind == "scratch"; }
 };
 
 class Journal {
@@ -61,7 +72,8 @@ class Journal {
   void settle(std::span<const std::uint64_t> entries);
   // Undoes one entry now (as the guardian would) and settles it.
   void undo(std::uint64_t entry);
-  // Undoes everything unsettled, last first; goes on after a failure and throws the first.
+  // Undoes everything unsettled, last first, but leavings after all else; goes on after a failure
+  // and throws the first.
   void undo_all();
 
   // All settled: dismisses the guardian and removes the directory.
@@ -96,25 +108,34 @@ struct FoundJournal {
   bool alive = false;    // its job, or whoever undoes it, still runs: the lock is held
   bool undoing = false;  // somebody has begun to undo it
   std::vector<JournalEntry> entries;
-  std::vector<std::string> failures;  // why entries are still unsettled
-  std::string damage;                 // why the journal cannot be read; empty if it can
+  std::string damage;  // why the journal cannot be read; empty if it can
 };
 [[nodiscard]] std::vector<FoundJournal> find_journals(const std::filesystem::path& state_directory);
 
 struct ResumeReport {
   std::vector<std::string> undone;  // "started the application: systemctl start shop"
   std::vector<std::string> failed;  // with reasons; their entries stay
+  std::vector<std::string> left;    // the same of what is in nobody's way
   std::vector<std::string> alive;   // journals of jobs that still run, left alone
 };
 
-// Puts back what interrupted jobs left, those of `instance` only unless it is empty. The work is
-// done by a process of its own, so that killing this one does not repeat or lose an entry.
+// Puts back what interrupted jobs left, those of `instance` only unless it is empty: first what
+// they changed, of all of them, then their leavings. The work is done by processes of its own, so
+// that killing this one does not repeat or lose an entry. A stop request ends it with
+// Errc::cancelled; what is being undone then goes on, and the next resume tells of it.
 [[nodiscard]] ResumeReport resume(const std::filesystem::path& state_directory,
-                                  std::string_view instance, const std::filesystem::path& program);
+                                  std::string_view instance, const std::filesystem::path& program,
+                                  const std::stop_token& stop = {});
+
+// Which entries of a journal are undone.
+enum class UndoPart : std::uint8_t { all, changes, leavings };
 
 // The guardian's own main: waits until `fd` closes (unless -1), takes the journal's lock and undoes
-// what is unsettled, last first. False if something could not be undone; it stays in the journal.
-bool guard(int fd, const std::filesystem::path& journal_directory);
+// what is unsettled, as undo_all() does. False if something could not be undone; it stays in the
+// journal.
+bool guard(int fd, const std::filesystem::path& journal_directory, UndoPart part = UndoPart::all);
+// As it stands on a guardian's command line: "all", "changes", "leavings". Errc::usage.
+[[nodiscard]] UndoPart parse_undo_part(std::string_view text);
 
 // Undoes one entry. Errors say what failed; nothing is recorded.
 void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance);

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "job/hooks.h"
+#include "job/scratch.h"
 
 namespace holdfast::job {
 namespace {
@@ -209,6 +210,87 @@ TEST_F(JournalTest, RemovesDirectoriesInWhichNobodyMayWrite) {
   if (is_root) {
     ASSERT_EQ(::seteuid(0), 0);
   }
+}
+
+// Nobody waits for what a job that died has left lying about.
+TEST_F(JournalTest, RemovesLeavingsAfterAllElse) {
+  const std::string left = (directory_.path() / "left").string();
+  play({"dying-export", state_.string(), left, "kill-guardian"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // its name is the first one
+  play({"dying-job", state_.string(), "test -d " + left + " && " + mark("started"),
+        "kill-guardian"});
+  const ResumeReport report = resume(state_, "", {});
+  EXPECT_EQ(report.undone.size(), 2U);
+  EXPECT_EQ(marks(), "started\n");
+  EXPECT_FALSE(fs::exists(left));
+
+  auto journal = Journal::begin(state_, "shop", "restore", {});
+  journal->announce("start", "one", start_undo("test -d " + left + " && " + mark("again")));
+  journal->announce("remove", "two", Json().set("path", left));
+  fs::create_directory(left);
+  journal->undo_all();
+  journal->close();
+  EXPECT_EQ(marks(), "started\nagain\n");
+  EXPECT_FALSE(fs::exists(left));
+}
+
+TEST_F(JournalTest, BeginsNoFurtherUndoOnceItIsStopped) {
+  const std::string left = (directory_.path() / "left").string();
+  play({"dying-export", state_.string(), left, "kill-guardian"});
+  play({"dying-job", state_.string(), mark("begun") + "; sleep 2; " + mark("started"),
+        "kill-guardian"});
+  std::stop_source stop;
+  const std::jthread stopper([&] {
+    static_cast<void>(within_seconds(20, [&] { return marks() == "begun\n"; }));
+    stop.request_stop();
+  });
+  try {
+    static_cast<void>(resume(state_, "", {}, stop.get_token()));
+    FAIL() << "it was stopped";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::cancelled);
+  }
+  EXPECT_EQ(marks(), "begun\n");
+  EXPECT_TRUE(fs::exists(left));
+  // What had begun goes on, and the next one tells.
+  EXPECT_EQ(resume(state_, "", {}).undone.size(), 2U);
+  EXPECT_EQ(marks(), "begun\nstarted\n");
+  EXPECT_FALSE(fs::exists(left));
+}
+
+TEST_F(JournalTest, KeepsWhatLiesOnADiskThatIsAway) {
+  const fs::path disk = directory_.path() / "disk";
+  const fs::path left = disk / ".copy";
+  fs::create_directory(disk);
+  if (scratch_undo(left).at("parent").is_null()) GTEST_SKIP() << disk << " is in memory";
+  play({"dying-export", state_.string(), left.string(), "kill-guardian"});
+  fs::rename(disk, directory_.path() / "away");
+  std::string entries;
+  for (const bool is_mount_point_there : {true, true, false}) {
+    if (is_mount_point_there) fs::create_directories(disk);
+    const ResumeReport report = resume(state_, "", {});
+    EXPECT_TRUE(report.undone.empty());
+    EXPECT_TRUE(report.failed.empty());
+    ASSERT_EQ(report.left.size(), 1U);
+    EXPECT_NE(report.left[0].find(left.string()), std::string::npos) << report.left[0];
+    EXPECT_NE(report.left[0].find("remove " + state_.string()), std::string::npos);
+    const std::string now = read_text_file(find_journals(state_).at(0).directory / "entries");
+    EXPECT_TRUE(entries.empty() || now == entries) << "it must not grow";
+    entries = now;
+    fs::remove(disk);
+  }
+  fs::rename(directory_.path() / "away", disk);
+  EXPECT_EQ(resume(state_, "", {}).undone.size(), 1U);
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(find_journals(state_).empty());
+}
+
+TEST_F(JournalTest, TakesLeavingsForGoneWhereTheirParentIsAsItWas) {
+  const fs::path left = directory_.path() / "left";
+  play({"dying-export", state_.string(), left.string(), "kill-guardian"});
+  fs::remove(left);
+  EXPECT_EQ(resume(state_, "", {}).undone.size(), 1U);
+  EXPECT_TRUE(find_journals(state_).empty());
 }
 
 TEST_F(JournalTest, LeavesLivingJobsAlone) {

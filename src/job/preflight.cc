@@ -308,16 +308,20 @@ void check_journals(const Environment& environment, const model::Instance& insta
   for (const FoundJournal& journal : find_journals(environment.state_directory)) {
     if (journal.instance != instance.name || journal.alive) continue;
     std::string left;
+    bool is_harmless = journal.damage.empty();
     for (const JournalEntry& entry : journal.entries) {
-      if (!entry.settled) left += (left.empty() ? "" : "; ") + entry.what;
+      if (entry.settled) continue;
+      left += (left.empty() ? "" : "; ") + entry.what;
+      is_harmless = is_harmless && entry.is_harmless();
     }
     if (left.empty() && journal.damage.empty()) continue;
-    survey.findings.push_back(make("journal-left", Severity::blocker, "",
-                                   journal.damage.empty()
-                                       ? "an interrupted " + journal.verb + " left behind: " + left
-                                       : journal.damage,
-                                   "what it changed has not been put back",
-                                   "`holdfast resume` puts it back.", MendClass::safe));
+    survey.findings.push_back(
+        make("journal-left", is_harmless ? Severity::warning : Severity::blocker, "",
+             journal.damage.empty() ? "an interrupted " + journal.verb + " left behind: " + left
+                                    : journal.damage,
+             is_harmless ? "what it wrote takes up space" : "what it changed has not been put back",
+             is_harmless ? "`holdfast resume` removes it." : "`holdfast resume` puts it back.",
+             MendClass::safe));
   }
 }
 
@@ -458,7 +462,8 @@ Survey survey_instance(const Environment& environment, const model::Instance& in
 
 std::vector<std::string> fix_findings(const Environment& environment,
                                       const model::Instance& instance, const Survey& survey,
-                                      const std::set<std::string>& codes) {
+                                      const std::set<std::string>& codes,
+                                      const std::stop_token& stop) {
   std::vector<std::string> done;
   for (const Finding& finding : survey.findings) {
     const bool wanted =
@@ -467,7 +472,7 @@ std::vector<std::string> fix_findings(const Environment& environment,
     if (!wanted) continue;
     if (finding.code == "journal-left") {
       const ResumeReport report =
-          resume(environment.state_directory, instance.name, environment.program);
+          resume(environment.state_directory, instance.name, environment.program, stop);
       done.insert(done.end(), report.undone.begin(), report.undone.end());
       continue;
     }

@@ -71,6 +71,7 @@ void refuse_blockers(const std::vector<model::Finding>& findings);
 [[nodiscard]] std::vector<std::string> fix_findings(const Environment& environment,
                                                     const model::Instance& instance,
                                                     const Survey& survey,
-                                                    const std::set<std::string>& codes);
+                                                    const std::set<std::string>& codes,
+                                                    const std::stop_token& stop);
 
 }  // namespace holdfast::job

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "base/json.h"
+
 namespace holdfast::job {
 
 // TMPDIR, else /var/tmp.
@@ -11,5 +13,12 @@ namespace holdfast::job {
 
 // Makes a directory and its parents, where they are missing. Errors are those of system_error().
 void make_directories(const std::filesystem::path& directory);
+
+// The undo of an entry of kind "scratch", whose directory is to be made at `path`: where that is
+// and by which inode and file system its parent, which is there, is known again.
+[[nodiscard]] Json scratch_undo(const std::filesystem::path& path);
+// Removes the directory. No error if it is gone; but if its parent is another than it was, nobody
+// can tell: Errc::not_found, as on a disk that is not mounted.
+void erase_scratch(const Json& undo);
 
 }  // namespace holdfast::job

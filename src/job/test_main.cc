@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "job/journal.h"
+#include "job/scratch.h"
 
 namespace holdfast::job {
 namespace {
@@ -23,9 +24,16 @@ Json start_undo(const std::string& script) {
 }
 
 // dying-job STATE SCRIPT [kill-guardian]: announces one stop whose undo is SCRIPT, then is killed.
+// dying-export STATE DIRECTORY [kill-guardian]: announces a directory and makes it, then is killed.
 int dying_job(const std::vector<std::string>& words) {
-  const auto journal = Journal::begin(words[2], "shop", "backup", {});
-  journal->announce("start", "stopped the application", start_undo(words[3]));
+  const bool is_export = words[1] == "dying-export";
+  const auto journal = Journal::begin(words[2], "shop", is_export ? "export" : "backup", {});
+  if (is_export) {
+    journal->announce("scratch", "made " + words[3], scratch_undo(words[3]));
+    std::filesystem::create_directory(words[3]);
+  } else {
+    journal->announce("start", "stopped the application", start_undo(words[3]));
+  }
   if (words.size() > 4) {
     // The guardian is this process's only child.
     const std::string children =
@@ -37,14 +45,15 @@ int dying_job(const std::vector<std::string>& words) {
 }
 
 int play(const std::vector<std::string>& words) {
-  if (words[1] == "dying-job") return dying_job(words);
+  if (words[1].starts_with("dying-")) return dying_job(words);
   if (words[1] == "resume-all") {
     const ResumeReport report = resume(words[2], "", {});
     return report.failed.empty() ? 0 : 1;
   }
-  // resume --journal DIR [--when-closed FD], as holdfast's own.
-  const int fd = words.size() > 5 ? std::stoi(words[5]) : -1;
-  return guard(fd, words[3]) ? 0 : 1;
+  // resume --journal DIR [--when-closed FD | --part PART], as holdfast's own.
+  if (words.size() > 5 && words[4] == "--part")
+    return guard(-1, words[3], parse_undo_part(words[5])) ? 0 : 1;
+  return guard(words.size() > 5 ? std::stoi(words[5]) : -1, words[3]) ? 0 : 1;
 }
 
 }  // namespace
@@ -53,7 +62,7 @@ int play(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv, argv + argc);
   if (words.size() > 2 &&
-      (words[1] == "resume" || words[1] == "resume-all" || words[1] == "dying-job")) {
+      (words[1] == "resume" || words[1] == "resume-all" || words[1].starts_with("dying-"))) {
     return holdfast::job::play(words);
   }
   ::testing::InitGoogleTest(&argc, argv);
