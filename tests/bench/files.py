@@ -32,7 +32,7 @@ KINDS = {
                  {"backup": 0.60, "restore": 0.40, "check": 0.60}, bytes_max=2_100_000_000),
     "small": Kind("200,000 files of 0 to 4 KiB", data.small,
                   {"backup": 0.33, "unchanged": 0.40, "restore": 0.25, "check": 0.45}, bytes_max=1_000_000_000),
-    "disk": Kind("source again, with repository and restores on a disk, synced", data.source,
+    "disk": Kind("source again, with repository and restores on a disk, and each program's own syncs", data.source,
                  {"backup": None, "unchanged": None, "restore": None, "check": None}, is_on_disk=True,
                  bytes_max=1_200_000_000),
 }
@@ -64,13 +64,20 @@ class Sides:
         self.bench, self.place, self.name = bench, place, name
         self.sides = {}  # (cell, who) -> Side
 
-    def repository(self, who):
-        return os.path.join(self.place, f"repository-{who}")
+    def repository(self, who, number):
+        return os.path.join(self.place, f"repository-{who}-{number}")
+
+    def cache(self, who, use, number):
+        return os.path.join(self.place, f"cache-{who}-{use}-{number}")
 
     def command(self, cell, who, number):
-        """Restores and checks read the same repository, the one that restic filled; backups each their own."""
+        """Restores and checks read the same repository, the one that restic filled; backups each their own.
+
+        All repositories have the same id, and so would share a cache: whoever reads what restic filled begins without one.
+        """
         shared = cell in ("restore", "check", "open")
-        program = self.bench.program(who, self.repository("restic" if shared else who))
+        program = self.bench.program(who, self.repository("restic" if shared else who, number),
+                                     self.cache(who, "shared" if shared else "own", number))
         return program + {
             "open": ["cat", "config"],
             "backup": ["backup", "--quiet", "--compression", "auto", self.name],
@@ -95,11 +102,11 @@ def measure_row(bench, name):
     place = bench.new_place(name, is_on_disk=kind.is_on_disk)
     sides = Sides(bench, place, source)
     empty = os.path.join(place, "empty")
-    bench.runner.run(bench.program("restic", empty) + ["init", "--repository-version", "2"])
+    bench.runner.run(bench.program("restic", empty, empty + "-cache") + ["init", "--repository-version", "2"])
     wanted = digest_of(tree)
     for number in range(bench.runs):
         one_round(bench, sides, kind, tree, empty, number, wanted if number == 0 else None)
-    row = finish_row(name, kind, sides, bench, tree)
+    row = finish_row(name, kind, sides, bench, tree, empty)
     shutil.rmtree(place)
     return row
 
@@ -108,29 +115,33 @@ def one_round(bench, sides, kind, tree, empty, number, wanted):
     """Each cell by both, who comes first changing from round to round; restores are compared with the digest, if given."""
     order = ("holdfast", "restic") if number % 2 == 0 else ("restic", "holdfast")
     for who in order:
-        shutil.rmtree(sides.repository(who), ignore_errors=True)
-        shutil.copytree(empty, sides.repository(who))
+        if number > 0 and not kind.is_on_disk:  # there, files made soon after many were removed are slow
+            for used in (sides.repository(who, number - 1), sides.cache(who, "own", number - 1),
+                         sides.cache(who, "shared", number - 1)):
+                shutil.rmtree(used, ignore_errors=True)
+        shutil.copytree(empty, sides.repository(who, number))
     for cell in ("open", "backup", "unchanged", "restore", "check"):
         if cell != "open" and cell not in kind.targets:
             continue
         for who in order:
-            warm(tree if cell in ("backup", "unchanged") else sides.repository("restic"))
+            warm(tree if cell in ("backup", "unchanged") else sides.repository("restic", number))
             sides.measure(cell, who, number)
             if cell != "restore":
                 continue
             target = sides.target(who, number)
             if wanted and digest_of(os.path.join(target, os.path.basename(tree))) != wanted:
-                raise Failed(f"{who} restored something else than was backed up; see {target}")
-            if not kind.is_on_disk:  # there, files made soon after many were removed are slow
+                look = f"see {target}" if bench.keep else "--keep leaves it to be looked at"
+                raise Failed(f"{who} restored something else than was backed up; {look}")
+            if not kind.is_on_disk:
                 shutil.rmtree(target)
 
 
-def finish_row(name, kind, sides, bench, tree):
+def finish_row(name, kind, sides, bench, tree, empty):
     files = sum(len(names) for _, _, names in os.walk(tree))
-    size, stored = size_of(tree), {who: size_of(sides.repository(who)) for who in ("holdfast", "restic")}
+    size, stored = size_of(tree), {who: size_of(sides.repository(who, bench.runs - 1)) for who in ("holdfast", "restic")}
     row = Row(name, f"{kind.what} (here {files:,} files, {size / 1e6:,.1f} MB)")
     row.limits = limits.zstd_rates(limits.sample_of(tree, 16 << 20))
-    key_s = limits.key_s(sides.repository("restic"))
+    key_s = limits.key_s(empty)
     floors = limits.floors_s({**bench.rates, **row.limits}, bench.file_us, key_s, files, size, stored["restic"])
     for cell in ("open", *kind.targets):
         row.cells.append(Cell(cell, sides.sides[cell, "holdfast"], sides.sides[cell, "restic"],

@@ -143,15 +143,18 @@ def key_s(repository):
 
 
 def sample_of(directory, size):
-    """Chunks of up to one MiB from the beginnings of files of a directory, evenly from all of them."""
-    paths = sorted(os.path.join(folder, name) for folder, _, names in os.walk(directory) for name in names)
+    """Chunks of up to one MiB, about so many bytes of them, evenly from everything below a directory."""
+    pieces, total = [], 0
+    for path in sorted(os.path.join(folder, name) for folder, _, names in os.walk(directory) for name in names):
+        file_size = os.path.getsize(path)
+        total += file_size
+        pieces += [(path, at) for at in range(0, file_size, MIB)]
     blocks = []
-    for path in paths[:: max(1, len(paths) // 2000)]:
-        with open(path, "rb") as file:
-            blocks += [block for block in iter(lambda: file.read(MIB), b"")][: max(1, size // MIB // len(paths))]
-        if sum(map(len, blocks)) > size:
-            break
-    return [block for block in blocks if block]
+    for path, at in pieces[:: max(1, total // size)]:
+        with open(path, "rb", buffering=0) as file:
+            file.seek(at)
+            blocks.append(file.read(MIB))
+    return blocks
 
 
 def of_machine(directory, size=32 * MIB):

@@ -4,14 +4,18 @@
 A command is one program, or a pipe of several. What it starts is counted with it.
 """
 
+import contextlib
+import ctypes
 import dataclasses
 import os
 import shlex
+import signal
 import statistics
 import subprocess
 import threading
 import time
 
+PR_SET_CHILD_SUBREAPER = 36  # of linux/prctl.h
 TICKS = os.sysconf("SC_CLK_TCK")
 # A run during which others used more of the machine than this is noisy.
 QUIET_SHARE = 0.10
@@ -115,24 +119,25 @@ class Watch(threading.Thread):
 
 
 class Runner:
-    """Starts commands with an environment of our own; ends those that run when we are ended."""
+    """Starts commands with an environment of our own, and ends all there are on request."""
 
     def __init__(self, environment, log):
+        # Whoever loses the program that has started it becomes our child, so that end_all can wait for it.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.environment = environment
         self.log = log  # the file that gets what commands say
-        self.running = []
         self.servers = []  # process ids whose CPU time counts with every command
 
     def start(self, argv, **options):
-        process = subprocess.Popen(argv, env=self.environment, stderr=self.log, **options)
-        self.running.append(process)
-        return process
+        return subprocess.Popen(argv, env=self.environment, stderr=self.log, **options)
 
     def end_all(self):
-        for process in self.running:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        """Ends what was started and what that has started; nothing of it runs when this returns."""
+        while family := family_of([os.getpid()])[1:]:
+            for pid in family:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            os.wait()
 
     def start_pipe(self, stages, directory):
         """Starts programs, each reading what the one before it writes; the last one's output goes to the log."""
@@ -163,8 +168,6 @@ class Runner:
         watch.join()
         cpu_s += sum(family_cpu_s(pid) for pid in self.servers) - servers_before
         other = (machine_busy_s() - busy_before - cpu_s) / (wall_s * os.cpu_count())
-        for process in processes:
-            self.running.remove(process)
         failed = [f"exit code {process.returncode}: {shlex.join(argv)}"
                   for process, argv in zip(processes, stages) if process.returncode != 0]
         if failed:

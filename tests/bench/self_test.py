@@ -7,25 +7,42 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.dont_write_bytecode = True
 import data  # noqa: E402
 import files  # noqa: E402
+import limits  # noqa: E402
 
 BENCH = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "scripts", "bench")
 HOLDFAST = ""  # the program's path, from the command line
 
-# Restores like ours, and damages a file of what it restored.
+# Programs like ours. This one damages a file of what it restored,
 CARELESS = """#!/bin/sh
 "%s" "$@" || exit
 case " $* " in *" restore "*)
   for word; do target=$word; done
-  echo more >>"$target/random/noise1"
+  [ ! -d "$target/random" ] || echo more >>"$target/random/noise1"
 esac
+"""
+# this one never comes to the end of a restore, and keeps a file open there by a child of its own,
+ENDLESS = """#!/bin/sh
+case " $* " in *" restore "*)
+  for word; do target=$word; done
+  mkdir "$target"
+  (trap "" HUP INT TERM; touch "$0.restores"; sleep 1000) >"$target/file"
+esac
+exec "%s" "$@"
+"""
+# and this one notes what it was asked.
+NOTING = """#!/bin/sh
+echo "$@" >>"$0.notes"
+exec "%s" "$@"
 """
 
 
@@ -36,9 +53,23 @@ class BenchTest(unittest.TestCase):
         self.work = os.path.join(self.place.name, "work")
         os.mkdir(self.work)
 
+    def start(self, *words, holdfast=None):
+        """All paths are relative ones, and so TMPDIR."""
+        return subprocess.Popen(
+            [BENCH, "--runs", "1", "--holdfast", f"./{os.path.relpath(holdfast or HOLDFAST, self.place.name)}", *words],
+            cwd=self.place.name, env=os.environ | {"TMPDIR": os.path.basename(self.work)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
     def bench(self, *words, holdfast=None):
-        return subprocess.run([BENCH, "--runs", "1", "--directory", self.work, "--holdfast", holdfast or HOLDFAST, *words],
-                              capture_output=True, text=True)
+        process = self.start(*words, holdfast=holdfast)
+        out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def make_program(self, script):
+        path = os.path.join(self.place.name, "program")
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o700), "w") as file:
+            file.write(script % HOLDFAST)
+        return path
 
     def assert_nothing_left(self):
         self.assertEqual(os.listdir(self.work), [])
@@ -47,7 +78,7 @@ class BenchTest(unittest.TestCase):
 
     def test_every_cell_of_a_row_is_there(self):
         report = os.path.join(self.place.name, "report.json")
-        done = self.bench("small", "dump", "--scale", "0.001", "--json", report)
+        done = self.bench("small", "dump", "--scale", "0.001", "--json", "report.json")
         self.assertEqual(done.returncode, 0, done.stderr)
         with open(report) as file:
             result = json.load(file)
@@ -73,14 +104,58 @@ class BenchTest(unittest.TestCase):
                 self.assertIn(word, done.stdout)
         self.assert_nothing_left()
 
-    def test_a_restore_that_differs_is_noticed(self):
-        careless = os.path.join(self.place.name, "careless")
-        with open(os.open(careless, os.O_CREAT | os.O_WRONLY, 0o700), "w") as file:
-            file.write(CARELESS % HOLDFAST)
-        done = self.bench("random", "--scale", "0.001", holdfast=careless)
+    def test_a_restore_that_differs_is_noticed_and_rows_before_it_are_kept(self):
+        done = self.bench("small", "random", "--scale", "0.001", "--json", "report.json",
+                          holdfast=self.make_program(CARELESS))
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("holdfast restored something else than was backed up", done.stderr)
+        self.assertIn("holdfast restored something else than was backed up; --keep leaves it", done.stderr)
+        with open(os.path.join(self.place.name, "report.json")) as file:
+            self.assertEqual([row["name"] for row in json.load(file)["rows"]], ["small"])
         self.assert_nothing_left()
+
+    def test_a_report_that_cannot_be_written_is_refused_before_anything_is_measured(self):
+        done = self.bench("small", "--scale", "0.001", "--json", "not/there.json")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("not/there.json", done.stderr)
+
+    def test_nothing_is_left_by_whom_a_signal_ends(self):
+        program = self.make_program(ENDLESS)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            with self.subTest(number):
+                bench = self.start("random", "--scale", "0.001", holdfast=program)
+                while not os.path.exists(program + ".restores") and bench.poll() is None:
+                    time.sleep(0.05)
+                bench.send_signal(number)
+                _, err = bench.communicate()
+                self.assertEqual(bench.returncode, 128 + number, err)
+                self.assert_nothing_left()
+                os.remove(program + ".restores")
+
+    def test_a_disk_gets_new_directories_in_each_round(self):
+        """As files are slow that are made where others were removed; and whoever reads what restic filled has no cache."""
+        program = self.make_program(NOTING)
+        done = self.bench("disk", "--scale", "0.001", "--runs", "2", holdfast=program)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(program + ".notes") as file:
+            notes = [line.split() for line in file if "--repo" in line]
+        self.assertEqual(len(notes), 10)
+        places = {}
+        for words in notes:
+            places.setdefault("backup" if "backup" in words else "others", set()).add(
+                (words[words.index("--repo") + 1], words[words.index("--cache-dir") + 1]))
+        for at in (0, 1):  # repositories, then caches
+            self.assertEqual(len({place[at] for places_of in places.values() for place in places_of}), 4, places)
+        self.assertEqual({name: len(places_of) for name, places_of in places.items()}, {"backup": 2, "others": 2})
+        self.assert_nothing_left()
+
+    def test_limits_are_measured_on_all_of_a_file(self):
+        path = os.path.join(self.work, "file")
+        with open(path, "wb") as file:
+            for number in range(20):
+                file.write(bytes([number]) * (1 << 20))
+        blocks = limits.sample_of(self.work, 5 << 20)
+        self.assertEqual([(block[0], len(block)) for block in blocks], [(number, 1 << 20) for number in (0, 4, 8, 12, 16)])
 
     def test_data_are_the_same_every_time(self):
         trees = [os.path.join(self.work, name) for name in ("one", "two")]
