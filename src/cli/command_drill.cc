@@ -65,13 +65,16 @@ void run(Invocation& invocation) {
   progress->finish();
   print_drill(invocation.output(), report);
   const std::optional<Error> unwritten = junit ? write_junit(*junit, report) : std::nullopt;
-  if (report.passed() && report.complete) {
-    if (unwritten) throw Error(*unwritten).set_hint("The drill passed; its report is above.");
-    return;
+  if (report.passed()) {
+    if (unwritten) {
+      throw Error(*unwritten)
+          .set_hint(report.complete ? "The drill passed; its report is above."
+                                    : "What is in the snapshot passed; the report is above.");
+    }
+    if (report.complete) return;
+    throw incomplete_error("rehearsed", report.instance, "everything else passed");
   }
   if (unwritten) invocation.output().warning(unwritten->message());
-  if (report.passed())
-    throw incomplete_error("rehearsed", report.instance, "everything else passed");
   Error error(Errc::differs, "the drill of snapshot " + report.snapshot.short_hex() + " failed");
   error.set_hint(
       "What failed is listed above. Back up again, and drill that; `holdfast check --read-data` "

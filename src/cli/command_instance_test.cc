@@ -269,6 +269,19 @@ TEST_F(Instances, AreIncompleteWhenSomethingAcceptedIsMissing) {
   EXPECT_TRUE(json.message("summary").at("passed").as_bool());
   EXPECT_FALSE(json.message("summary").at("complete").as_bool());
   EXPECT_EQ(json.message("summary").at("missing").as_array().size(), 1U);
+
+  // The command for the password takes the directory away after it was looked at.
+  world.write("going.toml", instance("srv") + "[repository]\nlocation = \"" +
+                                world.path("repository") +
+                                "\"\npassword_command = [\"sh\", \"-c\", \"rmdir '" +
+                                world.path("out") + "'; echo sesame\"]\n");
+  fs::create_directory(world.path("out"));
+  const Outcome unwritten =
+      world.run({"drill", "-I", world.path("going.toml"), "--junit", world.path("out/j.xml")});
+  EXPECT_EQ(unwritten.exit_code, 1) << unwritten.errors;
+  EXPECT_NE(unwritten.output.find("missing gone: "), std::string::npos) << unwritten.output;
+  EXPECT_NE(unwritten.errors.find("while writing the result"), std::string::npos)
+      << unwritten.errors;
 }
 
 // Hooks for what fails before the repository is opened.
