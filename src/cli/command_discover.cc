@@ -13,7 +13,8 @@ namespace {
 
 void run(Invocation& invocation) {
   invocation.expect_words(1, 1000, "at least one directory, database or process");
-  const job::Discovery discovery = job::discover(invocation.arguments().words());
+  const job::Discovery discovery =
+      job::discover(invocation.arguments().words(), invocation.stop().get_token());
   const std::string text = job::to_instance_file(discovery);
   Output& output = invocation.output();
   if (!output.json()) return output.raw().write(as_bytes(text));

@@ -231,12 +231,13 @@ class Engine {
       const model::DatabaseFacts& facts) const = 0;
 
   // Databases found at or below a directory, as endpoints with a comment where each fact was read.
+  // Errc::cancelled soon after a stop request.
   struct Discovered {
     model::Endpoint endpoint;
     std::string comment;
   };
-  [[nodiscard]] virtual std::vector<Discovered> discover(
-      const std::filesystem::path& directory) const = 0;
+  [[nodiscard]] virtual std::vector<Discovered> discover(const std::filesystem::path& directory,
+                                                         std::stop_token stop = {}) const = 0;
 
  protected:
   Engine() = default;

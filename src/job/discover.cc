@@ -40,7 +40,11 @@ fs::path path_of(const std::string& uri) {
 
 class Draft {
  public:
+  explicit Draft(std::stop_token stop) : stop_(std::move(stop)) {}
+
   Discovery discovery;
+
+  [[nodiscard]] const std::stop_token& stop() const noexcept { return stop_; }
 
   void add(const model::Endpoint& endpoint, const std::string& comment) {
     if (!uris_.insert(endpoint.uri).second) return;
@@ -61,7 +65,7 @@ class Draft {
   void add_directory(const fs::path& directory, const std::string& comment) {
     std::set<fs::path> own;
     for (const engine::Engine* engine : engine::all_engines()) {
-      for (const engine::Engine::Discovered& found : engine->discover(directory)) {
+      for (const engine::Engine::Discovered& found : engine->discover(directory, stop_)) {
         add(found.endpoint, found.comment);
         own.insert(path_of(found.endpoint.uri));
       }
@@ -105,6 +109,7 @@ class Draft {
     return false;
   }
 
+  const std::stop_token stop_;
   std::set<std::string> names_, uris_;
 };
 
@@ -134,7 +139,7 @@ void discover_uri(const std::string& uri, Draft& draft) {
   endpoint.engine = scheme;
   endpoint.uri = uri;
   engine->check_endpoint(endpoint);
-  const engine::Probe probe = engine->probe(endpoint);
+  const engine::Probe probe = engine->probe(endpoint, draft.stop());
   if (!probe.exists) throw Error(Errc::not_found, "there is no database " + uri);
   draft.add(endpoint, scheme + (probe.version.empty() ? "" : " " + probe.version) + ", " +
                           format_bytes(probe.size_bytes) + ", found by opening it");
@@ -144,7 +149,7 @@ void discover_uri(const std::string& uri, Draft& draft) {
 
 void discover_file(const fs::path& file, Draft& draft) {
   for (const engine::Engine* engine : engine::all_engines()) {
-    if (!engine->inspect(file, false)) continue;
+    if (!engine->inspect(file, false, draft.stop())) continue;
     return discover_uri(std::string(engine->name()) + ":" + file.string(), draft);
   }
   throw Error(Errc::usage, file.string() + " is no database that this build knows")
@@ -171,7 +176,7 @@ void add_open_databases(const fs::path& process, const std::string& pid, Draft& 
   if (failure) throw system_error(failure.value(), "looking at the open files of process " + pid);
   for (const std::string& file : files) {
     for (const engine::Engine* engine : engine::all_engines()) {
-      const auto inspection = engine->inspect(file, false);
+      const auto inspection = engine->inspect(file, false, draft.stop());
       if (!inspection) continue;
       model::Endpoint endpoint;
       endpoint.engine = engine->name();
@@ -206,9 +211,9 @@ void discover_process(const std::string& pid, Draft& draft) {
 
 }  // namespace
 
-Discovery discover(std::span<const std::string> places) {
+Discovery discover(std::span<const std::string> places, std::stop_token stop) {
   if (places.empty()) throw Error(Errc::usage, "no place to look at is named");
-  Draft draft;
+  Draft draft(std::move(stop));
   for (const std::string& place : places) {
     std::error_code failure;
     const fs::path path = fs::absolute(fs::path(place)).lexically_normal();

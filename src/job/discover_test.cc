@@ -31,6 +31,18 @@ TEST_F(DiscoverTest, DraftsAnInstanceOfADirectory) {
   EXPECT_EQ(found.instance.files[0].paths, std::vector<std::string>{source().string()});
 }
 
+TEST_F(DiscoverTest, EndsAtAStopRequest) {
+  stop_.request_stop();
+  for (const std::string& place : {source().string(), (source() / "db/orders.db").string(),
+                                   "sqlite:" + (source() / "db/orders.db").string()}) {
+    EXPECT_EQ(error_of([&] {
+                static_cast<void>(discover(std::vector<std::string>{place}, stop_.get_token()));
+              }),
+              Errc::cancelled)
+        << place;
+  }
+}
+
 TEST_F(DiscoverTest, WritesAFileThatCanBeReadBack) {
   const std::string text = to_instance_file(find(source().string()));
   const model::Instance read_back = profile::parse_instance(text, "draft.toml");

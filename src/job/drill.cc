@@ -124,7 +124,7 @@ class DrillRun {
     for (const model::DatabaseSettings& settings : instance_.databases) {
       if (settings.name != facts.name || settings.engine != facts.engine) continue;
       try {
-        return engine.probe(make_endpoint(settings), stop_);
+        return engine.probe(make_endpoint(settings, stop_), stop_);
       } catch (const Error& error) {
         if (error.code() == Errc::cancelled) throw;
         observer_.warning(

@@ -79,7 +79,7 @@ void probe_databases(const std::vector<model::DatabaseSettings>& databases, Surv
       survey.databases.push_back(std::move(database));
       continue;
     }
-    database.endpoint = make_endpoint(settings);
+    database.endpoint = make_endpoint(settings, stop);
     database.engine->check_endpoint(database.endpoint);
     bool observed = true;
     try {
@@ -128,7 +128,7 @@ std::string literal_pattern(const std::string& path) {
 
 // What the databases cover is left out of the file sets; a database that nobody named is found
 // there.
-void look_at_files(const model::Plan& plan, Survey& survey) {
+void look_at_files(const model::Plan& plan, Survey& survey, const std::stop_token& stop) {
   std::vector<fs::path> covered;
   for (const ProbedDatabase& database : survey.databases) {
     covered.insert(covered.end(), database.probe.own_files.begin(), database.probe.own_files.end());
@@ -157,7 +157,7 @@ void look_at_files(const model::Plan& plan, Survey& survey) {
         continue;
       }
       for (const engine::Engine* engine : engine::all_engines()) {
-        for (const auto& found : engine->discover(path)) {
+        for (const auto& found : engine->discover(path, stop)) {
           const fs::path file = found.endpoint.uri.substr(found.endpoint.uri.find(':') + 1);
           if (std::find(covered.begin(), covered.end(), file) != covered.end() ||
               excludes.matches(file.string()))
@@ -420,12 +420,13 @@ std::vector<std::string> missing_from_copy(const model::Manifest& manifest,
   return missing;
 }
 
-model::Endpoint make_endpoint(const model::DatabaseSettings& database) {
+model::Endpoint make_endpoint(const model::DatabaseSettings& database,
+                              const std::stop_token& stop) {
   return {database.name,
           database.engine,
           database.uri,
           database.user,
-          profile::resolve_password(database.password, "database " + database.name),
+          profile::resolve_password(database.password, "database " + database.name, stop),
           database.options};
 }
 
@@ -440,7 +441,7 @@ Survey survey_instance(const Environment& environment, const model::Instance& in
   Survey survey;
   survey.findings = plan.findings;
   probe_databases(plan.databases, survey, stop);
-  look_at_files(plan, survey);
+  look_at_files(plan, survey, stop);
   check_components(instance, survey);
   check_journals(environment, instance, survey);
   check_quiesce(instance, survey);

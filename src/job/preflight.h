@@ -61,7 +61,8 @@ void apply_acceptances(const model::Instance& instance, const std::vector<Accept
     const model::Manifest& manifest, const std::vector<std::string>& components = {});
 
 // The endpoint of a database with its password resolved.
-[[nodiscard]] model::Endpoint make_endpoint(const model::DatabaseSettings& database);
+[[nodiscard]] model::Endpoint make_endpoint(const model::DatabaseSettings& database,
+                                            const std::stop_token& stop);
 
 // Throws Errc::blocked, naming the codes, if an unaccepted blocker is among them.
 void refuse_blockers(const std::vector<model::Finding>& findings);

@@ -194,7 +194,7 @@ class Planner {
                             "engine \"" + settings->engine + "\" is not in this build",
                             "it would not be restored", "Install a build with this engine."));
     }
-    database.endpoint = make_endpoint(*settings);
+    database.endpoint = make_endpoint(*settings, stop_);
     database.engine->check_endpoint(database.endpoint);
     look_at(database);
     plan.databases.push_back(std::move(database));

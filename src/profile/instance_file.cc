@@ -531,7 +531,7 @@ model::Instance read_instance_file(const std::filesystem::path& file) {
 }
 
 std::shared_ptr<const Secret> resolve_password(const model::PasswordSource& source,
-                                               std::string_view whose) {
+                                               std::string_view whose, std::stop_token stop) {
   const auto trimmed = [](std::string text) {
     const auto space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
     while (!text.empty() && space(text.back())) text.pop_back();
@@ -551,7 +551,7 @@ std::shared_ptr<const Secret> resolve_password(const model::PasswordSource& sour
                   .directory = {},
                   .timeout = std::chrono::seconds(60),
                   .fetches_password = true};
-  ProcessResult result = run_process(command);
+  ProcessResult result = run_process(command, {}, std::move(stop));
   if (result.timed_out || result.exit_code != 0) {
     wipe(result.output.data(), result.output.size());
     throw Error(Errc::failed_child,

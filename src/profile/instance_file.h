@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,9 +26,11 @@ namespace holdfast::profile {
 [[nodiscard]] model::Instance parse_instance(std::string_view toml, std::string_view file_name);
 
 // The password of a source; nullptr if the source is empty. A command that fails is
-// Errc::failed_child, a password file that others can read Errc::denied.
+// Errc::failed_child, a password file that others can read Errc::denied; Errc::cancelled soon after
+// a stop request.
 [[nodiscard]] std::shared_ptr<const Secret> resolve_password(const model::PasswordSource& source,
-                                                             std::string_view whose);
+                                                             std::string_view whose,
+                                                             std::stop_token stop = {});
 
 // The instance as TOML; `comments` maps a component's name to a comment saying where it was read.
 // What equals its default is left out. parse_instance() of it gives the same instance.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 
@@ -230,6 +231,19 @@ TEST(InstanceFile, RunsPasswordCommands) {
   ::setenv("HOLDFASTS_VAULT_TOKEN", "s.123", 1);  // it may need the caller's own
   EXPECT_EQ(resolve_password({"", {"printenv", "HOLDFASTS_VAULT_TOKEN"}}, "d")->reveal(), "s.123");
   ::unsetenv("HOLDFASTS_VAULT_TOKEN");
+}
+
+TEST(InstanceFile, EndsPasswordCommandsAtAStopRequest) {
+  std::stop_source stop;
+  stop.request_stop();
+  const auto begun = std::chrono::steady_clock::now();
+  try {
+    static_cast<void>(resolve_password({"", {"sleep", "60"}}, "d", stop.get_token()));
+    FAIL() << "it was stopped";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::cancelled);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
 }
 
 TEST(InstanceFile, SchemaNamesEveryKey) {

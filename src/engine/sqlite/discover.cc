@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/units.h"
 #include "engine/sqlite/header.h"
@@ -60,11 +61,17 @@ void add(std::vector<Engine::Discovered>& found, const std::filesystem::path& fi
 
 }  // namespace
 
-std::vector<Engine::Discovered> discover_databases(const std::filesystem::path& directory) {
+std::vector<Engine::Discovered> discover_databases(const std::filesystem::path& directory,
+                                                   const std::stop_token& stop) {
   std::error_code unknown;
   const std::filesystem::path start = std::filesystem::weakly_canonical(directory, unknown);
   std::vector<std::pair<std::filesystem::path, Header>> headers;
+  const auto check_stop = [&](const std::filesystem::path& at) {
+    if (stop.stop_requested())
+      throw Error(Errc::cancelled, fmt::format("stopped looking at {}", at.native()));
+  };
   const auto look_at = [&](const std::filesystem::path& file) {
+    check_stop(file);
     if (!is_utf8(file.native())) return;  // an instance file could not name it
     if (std::optional<Header> header = header_of(file)) headers.emplace_back(file, *header);
   };
@@ -76,6 +83,7 @@ std::vector<Engine::Discovered> discover_databases(const std::filesystem::path& 
   while (!folders.empty()) {
     const auto [folder, depth] = std::move(folders.back());
     folders.pop_back();
+    check_stop(folder);
     std::error_code failure;
     std::filesystem::directory_iterator entries(folder, failure);
     for (; !failure && entries != std::filesystem::directory_iterator();

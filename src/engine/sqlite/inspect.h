@@ -19,6 +19,6 @@ void inspect_file_rows(const std::filesystem::path& file, const model::TableName
 // SQLite databases at or below `directory`, in order of their paths; links are not followed, at
 // most 100,000 files and 32 levels are looked at.
 [[nodiscard]] std::vector<Engine::Discovered> discover_databases(
-    const std::filesystem::path& directory);
+    const std::filesystem::path& directory, const std::stop_token& stop = {});
 
 }  // namespace holdfast::engine::sqlite

@@ -102,9 +102,9 @@ class SqliteEngine final : public Engine {
     return load_foreign_file(file, path_of(into), options, stop);
   }
   [[nodiscard]] std::string restore_instructions(const model::DatabaseFacts& facts) const override;
-  [[nodiscard]] std::vector<Discovered> discover(
-      const std::filesystem::path& directory) const override {
-    return discover_databases(directory);
+  [[nodiscard]] std::vector<Discovered> discover(const std::filesystem::path& directory,
+                                                 std::stop_token stop) const override {
+    return discover_databases(directory, stop);
   }
 };
 
