@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <sstream>
@@ -276,28 +277,57 @@ TEST_F(BadInstanceFile, IsMissing) {
   expect_refused({"backup", "-I", (place_ / "none.toml").string()}, 1, {"none.toml"});
 }
 
+// Runs that are interrupted after a second, and would go on for long.
+class Interrupts : public BadInput {
+ protected:
+  void expect_soon_ended(const std::vector<std::string>& words) {
+    Started run = place_.start(words);
+    ::usleep(1'000'000);
+    ASSERT_FALSE(run.has_ended()) << run.wait().text();
+    const auto begun = std::chrono::steady_clock::now();
+    run.kill(SIGINT);
+    const Outcome outcome = run.wait();
+    EXPECT_EQ(outcome.exit_code, 130) << outcome.text();
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(8)) << outcome.text();
+  }
+  [[nodiscard]] std::string instance_path() const { return (place_ / "slow.toml").string(); }
+};
+
 // Ten databases, for each of whose locks it would wait for two seconds.
-TEST_F(BadInput, InterruptEndsLooksAtDatabases) {
+TEST_F(Interrupts, EndLooksAtDatabases) {
   std::string instance = "name = \"shop\"\n";
   std::vector<std::unique_ptr<SqliteFile>> holders;
-  std::vector<std::string> inspect = {"inspect", "--deep"};
   for (int i = 0; i < 10; ++i) {
     const std::string file = (place_ / ("database-" + std::to_string(i))).string();
     holders.push_back(std::make_unique<SqliteFile>(file));
     holders.back()->run("create table t (a); pragma locking_mode = exclusive; begin exclusive");
     instance +=
         "[[database]]\nname = \"d" + std::to_string(i) + "\"\nuri = \"sqlite:" + file + "\"\n";
-    inspect.push_back(file);
   }
-  write_text(place_ / "locked.toml", instance);
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"preflight", "-I", (place_ / "locked.toml").string()}, inspect}) {
-    Started run = place_.start(words);
-    ::usleep(1'000'000);
-    run.kill(SIGINT);
-    const Outcome outcome = run.wait();
-    EXPECT_EQ(outcome.exit_code, 130) << outcome.text();
-  }
+  write_text(instance_path(), instance);
+  expect_soon_ended({"preflight", "-I", instance_path()});
+}
+
+// One file, whose check computes something large for each row of an index, which took no such time
+// to make.
+TEST_F(Interrupts, EndTheDeepLookAtAFile) {
+  const std::string file = (place_ / "slow.db").string();
+  SqliteFile(file).run(
+      "create table t (a); create index i on t (a > 0);"
+      "with recursive n(i) as (values (1) union all select i + 1 from n where i < 10000)"
+      "insert into t select i from n;"
+      "pragma writable_schema = on;"
+      "update sqlite_schema set sql ="
+      " 'create index i on t (length(hex(zeroblob(5000000 + a))) > 0)' where name = 'i'");
+  expect_soon_ended({"inspect", "--deep", file});
+}
+
+TEST_F(Interrupts, EndPasswordCommands) {
+  const std::string file = (place_ / "database").string();
+  SqliteFile(file).run("create table t (a)");
+  write_text(instance_path(), "name = \"shop\"\n[[database]]\nname = \"d\"\nuri = \"sqlite:" +
+                                  file + "\"\npassword_command = [\"sleep\", \"30\"]\n");
+  expect_soon_ended({"preflight", "-I", instance_path()});
 }
 
 TEST_F(BadInput, InterruptLeavesNoSnapshotAndNoLock) {
