@@ -12,12 +12,15 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
+#include <limits>
 
 #include "base/c_handle.h"
+#include "base/crew.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/secret.h"
 #include "format/json_walk.h"
+#include "format/scrypt_mix.h"
 #include "format/tree.h"
 
 namespace holdfast::format {
@@ -93,6 +96,18 @@ void check_cost(const ScryptCost& cost) {
     refuse("it needs more than 1 GiB of memory");
   }
   if (cost.n * r_times_p > scrypt_work_max) refuse("it would take too long");
+}
+
+// The first and the last step of scrypt: PBKDF2 with one round of HMAC-SHA-256.
+void spread(std::string_view password, ByteView salt, std::span<std::byte> into) {
+  // OpenSSL counts in int. check_cost() keeps lanes below 1 GiB.
+  check_openssl(
+      password.size() <= std::numeric_limits<int>::max() &&
+          salt.size() <= std::numeric_limits<int>::max() &&
+          PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), raw(salt.data()),
+                            static_cast<int>(salt.size()), 1, EVP_sha256(),
+                            static_cast<int>(into.size()), raw(into.data())) == 1,
+      "deriving a key by PBKDF2");
 }
 
 // Decodes base64 of exactly into.size() bytes, leaving no copy behind.
@@ -192,14 +207,31 @@ SealKey parse_master_key(std::string_view json) {
   return key;
 }
 
-SealKey derive_key(std::string_view password, ByteView salt, const ScryptCost& cost) {
+std::array<std::byte, 64> scrypt(std::string_view password, ByteView salt, const ScryptCost& cost) {
   check_cost(cost);
-  if (salt.empty()) throw Error(Errc::corrupt, "salt of a key is empty");
+  Bytes lanes(std::size_t{128} * cost.r * cost.p);
+  const WipeAtEnd wipe_lanes{lanes};
+  spread(password, salt, lanes);
+  mix_lanes(lanes, cost.n, cost.r, cores_available());
+  std::array<std::byte, 64> derived;
+  spread(password, lanes, derived);
+  return derived;
+}
+
+std::array<std::byte, 64> scrypt_by_openssl(std::string_view password, ByteView salt,
+                                            const ScryptCost& cost) {
+  check_cost(cost);
   std::array<std::byte, 64> derived;
   const int ok =
       EVP_PBE_scrypt(password.data(), password.size(), raw(salt.data()), salt.size(), cost.n,
                      cost.r, cost.p, 2 * scrypt_memory_max, raw(derived.data()), derived.size());
   check_openssl(ok == 1, "deriving a key by scrypt");
+  return derived;
+}
+
+SealKey derive_key(std::string_view password, ByteView salt, const ScryptCost& cost) {
+  if (salt.empty()) throw Error(Errc::corrupt, "salt of a key is empty");
+  std::array<std::byte, 64> derived = scrypt(password, salt, cost);
   SealKey key;
   fill_key(key.encrypt, key.mac_k, key.mac_r, derived);
   wipe(derived.data(), derived.size());
@@ -215,7 +247,7 @@ ScryptCost calibrate_scrypt() {
   auto fastest = std::chrono::duration<double>::max();
   for (int i = 0; i < 2; ++i) {  // the first run also pays for fresh memory
     const auto start = steady_clock::now();
-    static_cast<void>(derive_key("calibration", salt, cost));
+    static_cast<void>(scrypt_by_openssl("calibration", salt, cost));
     fastest = std::min(fastest, std::chrono::duration<double>(steady_clock::now() - start));
   }
   const double runs = aim.count() / std::max(fastest.count(), 1e-6);

@@ -42,10 +42,18 @@ struct ScryptCost {
 };
 // The most n * r * p that is tried: about a minute of work. restic's own keys are near 2^21.
 inline constexpr std::uint64_t scrypt_work_max = std::uint64_t{1} << 28U;
-// The key a password stands for. Errc::corrupt if the cost is not one scrypt allows, would need
-// more than 1 GiB of memory or scrypt_work_max, or the salt is empty.
+// The 64 bytes scrypt makes of a password, on all cores as far as p and memory allow. Errc::corrupt
+// if the cost is not one scrypt allows, would need
+// more than 1 GiB of memory or scrypt_work_max. The caller wipes them.
+// Source: RFC 7914 section 6.
+[[nodiscard]] std::array<std::byte, 64> scrypt(std::string_view password, ByteView salt,
+                                               const ScryptCost& cost);
+// The same by OpenSSL, which takes one core: what a cost is calibrated with, as others do it so.
+[[nodiscard]] std::array<std::byte, 64> scrypt_by_openssl(std::string_view password, ByteView salt,
+                                                          const ScryptCost& cost);
+// The key a password stands for. Errc::corrupt for a cost as above, or if the salt is empty.
 [[nodiscard]] SealKey derive_key(std::string_view password, ByteView salt, const ScryptCost& cost);
-// A cost that takes about 500 ms and at most 60 MiB here, as restic calibrates it.
+// A cost that takes about 500 ms of one core and at most 60 MiB here, as restic calibrates it.
 [[nodiscard]] ScryptCost calibrate_scrypt();
 
 // Seals and opens with one key. Holds cipher contexts with the key schedule set: one per thread.

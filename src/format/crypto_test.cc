@@ -243,6 +243,40 @@ TEST(Scrypt, DerivesTheKnownKey) {
   EXPECT_EQ(to_hex(key.mac_r), "15279e3c02e87d177f4773ecdf4374ef");
 }
 
+// RFC 7914 section 12; its fourth vector wants more memory than is allowed.
+TEST(Scrypt, MakesTheBytesOfTheRfc) {
+  const auto scrypt_hex = [](std::string_view password, std::string_view salt,
+                             const ScryptCost& cost) {
+    return to_hex(scrypt(password, as_bytes(salt), cost));
+  };
+  EXPECT_EQ(scrypt_hex("", "", {16, 1, 1}),
+            "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"
+            "fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906");
+  EXPECT_EQ(scrypt_hex("password", "NaCl", {1024, 8, 16}),
+            "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162"
+            "2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640");
+  EXPECT_EQ(scrypt_hex("pleaseletmein", "SodiumChloride", {16384, 8, 1}),
+            "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
+            "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887");
+}
+
+TEST(Scrypt, MakesTheSameBytesAsOpenssl) {
+  const auto salt = counting<64>(0);
+  for (const ScryptCost cost :
+       {ScryptCost{2, 1, 1}, ScryptCost{2, 8, 3}, ScryptCost{4, 3, 5}, ScryptCost{16, 1, 64},
+        ScryptCost{128, 1, 1}, ScryptCost{1024, 2, 7}, ScryptCost{8192, 1, 2},
+        ScryptCost{256, 128, 2}, ScryptCost{4096, 8, 9}, ScryptCost{32768, 8, 4}}) {
+    for (const std::string_view password : {"", "geheim", "p\xc3\xa4ss w\xc3\xb6rd"}) {
+      if (cost.n == 32768 && password != "geheim") continue;
+      EXPECT_EQ(scrypt(password, salt, cost), scrypt_by_openssl(password, salt, cost))
+          << "n=" << cost.n << " r=" << cost.r << " p=" << cost.p << ' ' << password;
+    }
+  }
+  // A key that is longer than a block of the hash is hashed first.
+  const std::string longer(200, 'x');
+  EXPECT_EQ(scrypt(longer, salt, {16, 8, 2}), scrypt_by_openssl(longer, salt, {16, 8, 2}));
+}
+
 TEST(Scrypt, TakesTheSmallCostsOfTestRepositories) {
   const auto salt = counting<64>(0);
   EXPECT_FALSE(same(derive_key("geheim", salt, {128, 1, 1}), derive_key("", salt, {128, 1, 1})));
