@@ -210,6 +210,7 @@ pid_t spawn(const Command& command, std::span<const Placement> placements, Child
   keep_exit_codes();
   FileActions actions;
   for (const Placement& placement : placements) actions.add(placement);
+  for (const int number : command.keep_open) actions.add({number, number});
   if (!command.directory.empty()) actions.change_directory(command.directory);
   const Attributes attributes(group);
   const Environment environment(command);

@@ -30,6 +30,9 @@ struct Command {
   // A program that fetches a password may need the caller's own tokens for it: of what is said
   // below, only variables named RESTIC_… and HOLDFAST_… are kept from it.
   bool fetches_password = false;
+  // Descriptors of ours, above the standard streams, that the child gets under their own numbers:
+  // "/proc/self/fd/7" is then a file that nobody else can name.
+  std::vector<int> keep_open = {};
 };
 
 // The environment a child gets never holds these, unless set in Command::environment:

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -425,6 +426,19 @@ TEST(ChildSource, EndsSoonAfterAStopRequest) {
         << script;
     EXPECT_LT(watch.elapsed(), 4s);
   }
+}
+
+TEST(ChildSource, KeepsTheGivenDescriptors) {
+  const Fd file(::memfd_create("test", MFD_CLOEXEC));
+  write_all(file.get(), as_bytes("what only the child sees"), "test");
+  Command command{.argv = {"cat", "/proc/self/fd/" + std::to_string(file.get())}};
+  command.keep_open = {file.get()};
+  ChildSource child(command);
+  Bytes into(64);
+  const std::size_t count = child.read(into);
+  EXPECT_EQ(as_text(ByteView(into).first(count)), "what only the child sees");
+  EXPECT_EQ(child.read(into), 0U);
+  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST(ChildSource, ThrowsIfTheProgramCannotBeStarted) {

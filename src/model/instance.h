@@ -65,6 +65,7 @@ struct DrillQuery {
   std::string component, sql, expect;
 };
 struct DrillSettings {
+  std::string user;  // who scratch servers run as that refuse root
   std::string scratch_dir;
   std::vector<DrillQuery> queries;
 };
@@ -75,6 +76,11 @@ struct AcceptSetting {
 };
 
 enum class RestoreRole : std::uint8_t { unset, clone, replacement };
+
+// New names, by old, of what a copy of a database names; "*" stands for every owner not listed.
+struct NameMappings {
+  std::map<std::string, std::string> owners, schemas, tablespaces;
+};
 
 struct Instance {
   std::string name;
@@ -89,6 +95,7 @@ struct Instance {
   LimitSettings limits;
   DrillSettings drill;
   RestoreRole restore_role = RestoreRole::unset;
+  NameMappings restore_names;
   std::vector<AcceptSetting> accepts;
 };
 

@@ -292,18 +292,24 @@ Manifest parse_manifest(std::string_view json) {
   return in_context("reading the manifest", [&] { return manifest_of(parsed); });
 }
 
+namespace {
+
+// What stands in a file name as it is.
+bool is_plain(char c) noexcept {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '_' || c == '-';
+}
+
+}  // namespace
+
 std::string escape_name(std::string_view name) {
   // Nothing else becomes a lone `%`, so that even this stays reversible through the manifest.
   if (name.empty()) return "%";
-  const auto plain = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
   const bool dots = name == "." || name == "..";
   std::string escaped;
   std::size_t cut = 0;  // the longest front that leaves room for the hash and splits no %XX
   for (const char c : name) {
-    if (plain(c) && !dots) {
+    if (is_plain(c) && !dots) {
       escaped += c;
     } else {
       escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
@@ -313,6 +319,19 @@ std::string escape_name(std::string_view name) {
   if (escaped.size() <= name_bytes_max) return escaped;
   const Sha256Digest hash = sha256(as_bytes(name));
   return escaped.substr(0, cut) + "-" + to_hex(ByteView(hash)).substr(0, hash_digits);
+}
+
+bool is_escaped_name(std::string_view name) noexcept {
+  if (name == "%") return true;
+  if (name.empty() || name.size() > name_bytes_max || name == "." || name == "..") return false;
+  const auto upper_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); };
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (is_plain(name[i])) continue;
+    if (name[i] != '%' || i + 2 >= name.size()) return false;
+    if (!upper_hex(name[i + 1]) || !upper_hex(name[i + 2])) return false;
+    i += 2;
+  }
+  return true;
 }
 
 }  // namespace holdfast::model

@@ -92,5 +92,7 @@ struct Manifest {
 // `..` too; over 200 bytes: cut to 183 at most, plus `-` and 16 hex digits of the name's SHA-256.
 // The empty name is `%`.
 [[nodiscard]] std::string escape_name(std::string_view name);
+// Whether a name is written as escape_name() writes names, so that it stands for itself.
+[[nodiscard]] bool is_escaped_name(std::string_view name) noexcept;
 
 }  // namespace holdfast::model

@@ -146,6 +146,15 @@ TEST(EscapeName, KeepsPlainNamesAndEscapesTheRest) {
   EXPECT_EQ(escape_name(""), "%");
 }
 
+TEST(EscapeName, KnowsItsOwnHandwriting) {
+  for (const char* name : {"", "a", "..", ".", "a/b", "100%", "%41", "%", "ü", "a b"})
+    EXPECT_TRUE(is_escaped_name(escape_name(name))) << name;
+  EXPECT_TRUE(is_escaped_name(escape_name(std::string(300, '/'))));
+  for (const char* name : {"", ".", "..", "a b", "a/b", "100%", "%4", "%4x", "%c3", "ü"})
+    EXPECT_FALSE(is_escaped_name(name)) << name;
+  EXPECT_FALSE(is_escaped_name(std::string(201, 'a')));
+}
+
 TEST(EscapeName, CutsLongNamesAndKeepsThemApart) {
   EXPECT_EQ(escape_name(std::string(200, 'a')), std::string(200, 'a'));
   const std::string one = escape_name(std::string(300, 'a') + "1");

@@ -20,7 +20,8 @@ enum class PartKind : std::uint8_t { stream, tree };
 struct Part {
   PartKind kind = PartKind::stream;
   // Below databases/<component>/, components joined by '/': "data.db". None is empty, `.` or `..`:
-  // an engine whose names may be so escapes them first.
+  // an engine whose names may be so escapes them first (model::escape_name); what is written so
+  // already stays as it is.
   std::string path;
   std::uint64_t bytes_estimate = 0;  // for progress and for the choice of chunk size; 0: unknown
   std::filesystem::path directory;   // trees: what to archive

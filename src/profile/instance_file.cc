@@ -133,6 +133,25 @@ class Table {
     return values;
   }
 
+  // A table of texts by keys of any name.
+  [[nodiscard]] std::map<std::string, std::string> names(std::string_view key) const {
+    const toml::node* node = find(key);
+    if (node == nullptr) return {};
+    const toml::table* table = node->as_table();
+    if (table == nullptr) throw wrong_type(key, "a table: old = \"new\"");
+    std::map<std::string, std::string> values;
+    for (const auto& [name, element] : *table) {
+      const auto* value = element.as_string();
+      if (name.str().empty() || value == nullptr || value->get().empty() ||
+          value->get().find('\0') != std::string::npos) {
+        throw Place(file_, element.source())
+            .error("`" + std::string(key) + "` must hold non-empty texts only");
+      }
+      values.emplace(name.str(), value->get());
+    }
+    return values;
+  }
+
   [[nodiscard]] std::vector<std::vector<std::string>> argvs(std::string_view key) const {
     const toml::node* node = find(key);
     if (node == nullptr) return {};
@@ -306,6 +325,11 @@ model::DatabaseSettings read_database(const Table& table) {
       throw table.place("uri").error("`uri` names no engine; write engine = \"…\" or \"engine:…\"");
     }
     database.engine = database.uri.substr(0, colon);
+    if (database.engine == "postgres") database.engine = "postgresql";  // libpq knows both
+  }
+  for (const char* option : {"bin_dir", "maintenance_database"}) {
+    if (std::string value = table.text(option); !value.empty())
+      database.options.emplace(option, std::move(value));
   }
   database.user = table.text("user");
   database.password = table.password();
@@ -353,6 +377,7 @@ void read_limits(const Table& table, model::LimitSettings& limits) {
 }
 
 void read_drill(const Table& table, model::DrillSettings& drill) {
+  drill.user = table.text("user");
   drill.scratch_dir = table.path("scratch_dir");
   for (const Table& query : table.inner("query", "drill.query", true)) {
     drill.queries.push_back({query.text("component"), query.text("sql"), query.text("expect")});
@@ -360,6 +385,7 @@ void read_drill(const Table& table, model::DrillSettings& drill) {
 }
 
 void read_restore(const Table& table, model::Instance& instance) {
+  instance.restore_names = {table.names("owner"), table.names("schema"), table.names("tablespace")};
   const std::string role = table.text("role");
   if (role == "clone") {
     instance.restore_role = model::RestoreRole::clone;

@@ -76,6 +76,32 @@ std::string refusal(std::string_view toml) {
   return {};
 }
 
+TEST(InstanceFile, ReadsMappingsOfNames) {
+  const model::Instance instance = parse_instance(R"(name = "shop"
+[drill]
+user = "postgres"
+[restore.owner]
+"old \"one\"" = "new"
+"*" = "rest"
+[restore.schema]
+a = "b"
+[restore.tablespace]
+fast = "pg_default"
+)",
+                                                  "f");
+  EXPECT_EQ(instance.drill.user, "postgres");
+  EXPECT_EQ(instance.restore_names.owners.at("old \"one\""), "new");
+  EXPECT_EQ(instance.restore_names.schemas.at("a"), "b");
+  EXPECT_EQ(instance.restore_names.tablespaces.at("fast"), "pg_default");
+  const model::Instance again = parse_instance(to_toml(instance, {}), "again");
+  EXPECT_EQ(again.restore_names.owners, instance.restore_names.owners);
+  EXPECT_EQ(again.drill.user, "postgres");
+  EXPECT_THROW(static_cast<void>(parse_instance("name = \"x\"\n[restore]\nowner = \"a\"", "f")),
+               Error);
+  EXPECT_THROW(static_cast<void>(parse_instance("name = \"x\"\n[restore.owner]\na = 1", "f")),
+               Error);
+}
+
 TEST(InstanceFile, ReadsEveryKey) {
   const model::Instance instance = parse_instance(full, "shop.toml");
   EXPECT_EQ(instance.name, "shop");

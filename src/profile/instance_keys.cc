@@ -40,14 +40,20 @@ constexpr InstanceKey keys[] = {
      "Program that prints the repository's password."},
 
     {"database", "name", KeyType::text, true, "", "Name of the component."},
-    {"database", "engine", KeyType::text, false, "from the uri", "Kind of database: sqlite."},
+    {"database", "engine", KeyType::text, false, "from the uri",
+     "Kind of database: sqlite, postgresql."},
     {"database", "uri", KeyType::text, true, "",
-     "Where it is: \"sqlite:/srv/shop/orders.db\". Never holds a password."},
+     "Where it is: \"sqlite:/srv/shop/orders.db\", \"postgresql://host:5432/shop\", "
+     "\"postgresql:///shop?host=/run/postgresql\". Never holds a password."},
     {"database", "user", KeyType::text, false, "", "Who we are there."},
     {"database", "password_file", KeyType::path, false, "",
      "File with the user's password; not readable by others."},
     {"database", "password_command", KeyType::argv, false, "",
      "Program that prints the user's password."},
+    {"database", "bin_dir", KeyType::path, false, "newest that fits",
+     "postgresql: directory of pg_dump, psql and the like."},
+    {"database", "maintenance_database", KeyType::text, false, "postgres",
+     "postgresql: database from which others are made and renamed."},
     {"database", "after", KeyType::texts, false, "", "Components that are copied before this one."},
 
     {"files", "name", KeyType::text, true, "", "Name of the component."},
@@ -85,6 +91,8 @@ constexpr InstanceKey keys[] = {
      "Distance in milliseconds between unfenced moments above which a finding says so."},
     {"limits", "parallel", KeyType::integer, false, "cores", "Parts copied at once."},
 
+    {"drill", "user", KeyType::text, false, "the engine's own, as postgres",
+     "User of the scratch servers that refuse to run as root."},
     {"drill", "scratch_dir", KeyType::path, false, "TMPDIR, else /var/tmp",
      "Where the rehearsal happens."},
     {"drill.query", "component", KeyType::text, true, "", "Database that is asked."},
@@ -94,6 +102,10 @@ constexpr InstanceKey keys[] = {
     {"restore", "role", KeyType::text, false,
      "clone, or replacement where home and every uri equal the manifest's",
      "\"clone\" or \"replacement\"."},
+    {"restore", "owner", KeyType::names, false, "",
+     "New owner by old: [restore.owner] shop = \"shop_test\"; \"*\" is every other."},
+    {"restore", "schema", KeyType::names, false, "", "New schema by old."},
+    {"restore", "tablespace", KeyType::names, false, "", "New tablespace by old."},
 
     {"accept", "code", KeyType::text, true, "", "Code of the finding."},
     {"accept", "component", KeyType::text, false, "any", "Component it is accepted for."},
@@ -138,6 +150,12 @@ Json type_schema(KeyType type) {
     case KeyType::paths:
       text.set("pattern", "^/");
       return array_of(text);
+    case KeyType::names: {
+      Json schema;
+      schema.set("type", "object");
+      schema.set("additionalProperties", std::move(text));
+      return schema;
+    }
   }
   return {};
 }
@@ -204,6 +222,8 @@ std::string_view key_type_name(KeyType type) noexcept {
       return "list of texts";
     case KeyType::paths:
       return "list of absolute paths";
+    case KeyType::names:
+      return "table of texts";
   }
   return "";
 }

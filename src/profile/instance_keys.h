@@ -18,6 +18,7 @@ enum class KeyType : std::uint8_t {
   argv_list,  // array of argv
   texts,      // array of strings
   paths,      // array of absolute paths
+  names,      // table of strings, by any key
 };
 
 struct InstanceKey {

@@ -71,6 +71,11 @@ class Writer {
   void number(std::string_view key, std::uint64_t value, std::uint64_t otherwise) {
     if (value != otherwise) line(key, std::to_string(value));
   }
+  void names(std::string_view name, const std::map<std::string, std::string>& values) {
+    if (values.empty()) return;
+    table(name, false);
+    for (const auto& [key, value] : values) line(toml_string(key), toml_string(value));
+  }
   void password(const model::PasswordSource& source) {
     text("password_file", source.file);
     texts("password_command", source.command);
@@ -116,8 +121,10 @@ void write_settings(Writer& writer, const model::Instance& instance) {
     writer.number("moments_apart_ms", limits.moments_apart_ms, usual.moments_apart_ms);
     writer.number("parallel", limits.parallel, usual.parallel);
   }
-  if (!instance.drill.scratch_dir.empty() || !instance.drill.queries.empty()) {
+  if (!instance.drill.scratch_dir.empty() || !instance.drill.queries.empty() ||
+      !instance.drill.user.empty()) {
     writer.table("drill", false);
+    writer.text("user", instance.drill.user);
     writer.text("scratch_dir", instance.drill.scratch_dir);
     for (const model::DrillQuery& query : instance.drill.queries) {
       writer.table("drill.query", true);
@@ -131,6 +138,9 @@ void write_settings(Writer& writer, const model::Instance& instance) {
     writer.text("role",
                 instance.restore_role == model::RestoreRole::clone ? "clone" : "replacement");
   }
+  writer.names("restore.owner", instance.restore_names.owners);
+  writer.names("restore.schema", instance.restore_names.schemas);
+  writer.names("restore.tablespace", instance.restore_names.tablespaces);
   for (const model::AcceptSetting& accept : instance.accepts) {
     writer.table("accept", true);
     writer.text("code", accept.code);
