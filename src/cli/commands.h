@@ -18,6 +18,7 @@ extern const Command export_command;
 extern const Command forget_command;
 extern const Command grants_command;
 extern const Command import_command;
+extern const Command migrate_command;
 extern const Command init_command;
 extern const Command inspect_command;
 extern const Command key_add_command;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -113,6 +114,13 @@ class Hold {
   virtual void describe(std::size_t database, model::DatabaseFacts& facts,
                         std::stop_token stop = {}) = 0;
 
+  // What of describe() a load() needs before any part is copied: engine_facts. Quick where an
+  // engine has an own answer.
+  virtual void outline(std::size_t database, model::DatabaseFacts& facts,
+                       std::stop_token stop = {}) {
+    describe(database, facts, std::move(stop));
+  }
+
   // Ends the hold. Errc::not_consistent if the database disowns what was copied; the caller then
   // must not write the snapshot. Every success ends here; the destructor is for failures.
   virtual void release() = 0;
@@ -125,6 +133,11 @@ struct LoadOptions {
   std::vector<model::TableName> tables;  // empty: everything. A table "*" means all of its schema
   bool replace = false;                  // what exists is kept as <name>_before_<UTC time>
   std::string kept_suffix;               // "_before_20261120T105601Z"
+  // The server is a throw-away of ours: what belongs to it and not to the database (roles,
+  // tablespaces) may be made or left out as the copy needs.
+  bool on_scratch = false;
+  // New names of what the copy names, by old name. Errc::unsupported where an engine has none such.
+  std::map<std::string, std::string> owners, schemas, tablespaces;
   std::filesystem::path scratch_directory;
   unsigned parallel = 1;
   // Told before anything that exists outside is changed; job writes it to the journal. Returns once
@@ -148,9 +161,10 @@ class Scratch {
 
 // What a file is, for `inspect`.
 struct Inspection {
-  std::string kind;    // "SQLite database", "PostgreSQL custom dump", …
-  bool whole = false;  // complete and sound as far as was looked
-  bool deep = false;   // content was read, not only headers
+  std::string kind;                // "SQLite database", "PostgreSQL custom dump", …
+  bool whole = false;              // complete and sound as far as was looked
+  bool deep = false;               // content was read, not only headers
+  bool objects_comparable = true;  // they are what describe() would list after an import
   Json facts = Json::object();
   std::vector<model::Finding> findings;
   std::vector<model::TableFacts> tables;
@@ -182,9 +196,21 @@ class Engine {
   virtual LoadReport load(const model::PartSource& parts, const model::DatabaseFacts& facts,
                           const model::Endpoint& into, const LoadOptions& options,
                           std::stop_token stop) const = 0;
+  // What stands in the way of load() with a copy of these facts: what the target lacks, beyond what
+  // probe() says of it. Reads, changes nothing. Nothing unless an engine knows of something.
+  [[nodiscard]] virtual std::vector<model::Finding> check_load(const model::DatabaseFacts& facts,
+                                                               const model::Endpoint& into,
+                                                               const LoadOptions& options,
+                                                               std::stop_token stop = {}) const;
+  // Before a copy's facts are compared with what describe() says after load() with these options:
+  // takes out of both what load() changes by itself, as mapped names, or what another version of
+  // the server words differently. Changes nothing unless an engine knows of such.
+  virtual void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
+                         const LoadOptions& options) const;
   // Puts back what an interrupted load() announced through before_change. No error if nothing is
   // left to do, so that a repetition does no harm; entries are undone last first.
-  virtual void undo(const Json& undo) const = 0;
+  // `into` is the endpoint of that load(), made anew: an undo holds no password.
+  virtual void undo(const Json& undo, const model::Endpoint& into) const = 0;
 
   // Applies the mend of a finding of probe() whose class is safe or writes_source. Returns what was
   // done, a line. Errc::unsupported naming the code if this engine has no such mend.
@@ -203,7 +229,10 @@ class Engine {
   [[nodiscard]] virtual std::string query_one(const model::Endpoint& endpoint,
                                               std::string_view sql) const = 0;
 
-  // Abilities::scratch.
+  // Abilities::scratch. `directory` is empty and ours alone; a server that refuses root runs as its
+  // owner, or if that is root too, as a user of the engine's choice. Should this process die,
+  // undo({"scratch": directory}) removes what is left. Errc::unsupported if nothing is installed
+  // that could be started.
   [[nodiscard]] virtual std::unique_ptr<Scratch> scratch(
       const Probe& probe, const std::filesystem::path& directory) const = 0;
 

@@ -30,6 +30,16 @@ std::span<const std::string_view> known_engine_names() noexcept {
   return names;
 }
 
+std::vector<model::Finding> Engine::check_load(const model::DatabaseFacts& /*facts*/,
+                                               const model::Endpoint& /*into*/,
+                                               const LoadOptions& /*options*/,
+                                               std::stop_token /*stop*/) const {
+  return {};
+}
+
+void Engine::harmonize(model::DatabaseFacts& /*expected*/, model::DatabaseFacts& /*found*/,
+                       const LoadOptions& /*options*/) const {}
+
 std::string Engine::mend(const model::Endpoint& endpoint, std::string_view code) const {
   throw Error(Errc::unsupported,
               fmt::format("{}: the {} engine mends no `{}`", endpoint.component, name(), code));

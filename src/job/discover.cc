@@ -126,7 +126,8 @@ void discover_uri(const std::string& uri, Draft& draft) {
         .set_hint(
             "Others see command lines: leave it out; an instance file names a password_file.");
   }
-  const std::string scheme = uri.substr(0, uri.find(':'));
+  std::string scheme = uri.substr(0, uri.find(':'));
+  if (scheme == "postgres") scheme = "postgresql";  // libpq knows both
   const engine::Engine* engine = engine::find_engine(scheme);
   if (engine == nullptr) {
     const auto known = engine::known_engine_names();
@@ -149,7 +150,17 @@ void discover_uri(const std::string& uri, Draft& draft) {
 
 void discover_file(const fs::path& file, Draft& draft) {
   for (const engine::Engine* engine : engine::all_engines()) {
-    if (!engine->inspect(file, false, draft.stop())) continue;
+    const auto inspection = engine->inspect(file, false, draft.stop());
+    if (!inspection) continue;
+    model::Endpoint endpoint;
+    endpoint.engine = engine->name();
+    endpoint.uri = std::string(engine->name()) + ":" + file.string();
+    try {
+      engine->check_endpoint(endpoint);
+    } catch (const Error&) {
+      throw Error(Errc::usage, file.string() + " is no database, but a " + inspection->kind)
+          .set_hint("`holdfast import` loads it into one.");
+    }
     return discover_uri(std::string(engine->name()) + ":" + file.string(), draft);
   }
   throw Error(Errc::usage, file.string() + " is no database that this build knows")

@@ -2,8 +2,11 @@
 #include "job/drill.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include "archive/stream_saver.h"
@@ -15,6 +18,7 @@
 #include "engine/registry.h"
 #include "job/instance_access.h"
 #include "job/instance_source.h"
+#include "job/journal.h"
 #include "job/preflight.h"
 #include "job/restore_plan.h"
 #include "job/scratch.h"
@@ -48,12 +52,13 @@ bool blames_copy(Errc code) {
 class DrillRun {
  public:
   DrillRun(const Environment& environment, const InstanceSource& source,
-           const model::Instance& instance, const fs::path& scratch, DrillReport& report,
-           model::Observer& observer, std::stop_token stop)
+           const model::Instance& instance, const fs::path& scratch, Journal& journal,
+           DrillReport& report, model::Observer& observer, std::stop_token stop)
       : clock_(*environment.clock),
         source_(source),
         instance_(instance),
         scratch_(scratch),
+        journal_(journal),
         report_(report),
         observer_(observer),
         stop_(std::move(stop)) {}
@@ -124,7 +129,9 @@ class DrillRun {
     for (const model::DatabaseSettings& settings : instance_.databases) {
       if (settings.name != facts.name || settings.engine != facts.engine) continue;
       try {
-        return engine.probe(make_endpoint(settings, stop_), stop_);
+        engine::Probe probed = engine.probe(make_endpoint(settings, stop_), stop_);
+        probed.version = facts.version;  // what the copy was made of, not what runs there today
+        return probed;
       } catch (const Error& error) {
         if (error.code() == Errc::cancelled) throw;
         observer_.warning(
@@ -150,14 +157,36 @@ class DrillRun {
     }
     const fs::path directory = scratch_ / ("database-" + std::to_string(++count_));
     make_directories(directory);
+    hand_over(directory);
+    model::DatabaseSettings of_engine;
+    of_engine.name = facts.name;
+    of_engine.engine = facts.engine;
+    const std::uint64_t entry =
+        journal_.announce("engine", "made a scratch place for database " + facts.name,
+                          engine_undo(of_engine, Json().set("scratch", directory.native())));
     std::unique_ptr<engine::Scratch> scratch;
     try {
       scratch = engine->scratch(probed, directory);
     } catch (const Error& error) {
       if (error.code() != Errc::unsupported && error.code() != Errc::not_found) throw;
+      journal_.settle(entry);
       return read_only(facts, *parts, error.message());
     }
     load_and_compare(*engine, facts, *parts, scratch->endpoint());
+    scratch.reset();
+    journal_.settle(entry);
+  }
+
+  // Engines start servers as the owner of their directory.
+  void hand_over(const fs::path& directory) const {
+    if (instance_.drill.user.empty() || ::geteuid() != 0) return;
+    const struct passwd* user = ::getpwnam(instance_.drill.user.c_str());
+    if (user == nullptr) {
+      throw Error(Errc::usage, "there is no user " + instance_.drill.user)
+          .set_hint("Correct `user` in [drill].");
+    }
+    if (::chown(directory.c_str(), user->pw_uid, user->pw_gid) != 0)
+      throw system_error(errno, "giving " + directory.string() + " to " + instance_.drill.user);
   }
 
   void load_and_compare(const engine::Engine& engine, const model::DatabaseFacts& facts,
@@ -168,6 +197,7 @@ class DrillRun {
     unproven.tables.clear();
     unproven.objects.clear();
     engine::LoadOptions load;
+    load.on_scratch = true;
     load.scratch_directory = scratch_;
     load.parallel = instance_.limits.parallel != 0 ? instance_.limits.parallel : cores_available();
     timed([&] { static_cast<void>(engine.load(parts, unproven, endpoint, load, stop_)); });
@@ -175,7 +205,9 @@ class DrillRun {
     observer_.phase("comparing database " + facts.name);
     model::DatabaseFacts found = unproven;
     engine.describe(endpoint, found, stop_);
-    for (DrillCheck& check : compare_database(facts, found))
+    model::DatabaseFacts expected = facts;
+    engine.harmonize(expected, found, load);
+    for (DrillCheck& check : compare_database(expected, found))
       report_.checks.push_back(std::move(check));
     ask(engine, facts, endpoint);
   }
@@ -251,12 +283,24 @@ class DrillRun {
   const InstanceSource& source_;
   const model::Instance& instance_;
   fs::path scratch_;
+  Journal& journal_;
   DrillReport& report_;
   model::Observer& observer_;
   std::stop_token stop_;
   std::size_t count_ = 0;
   std::vector<std::size_t> asked_;  // numbers of queries
 };
+
+// Whatever of the rehearsal is still there goes.
+void tidy(Journal& journal, model::Observer& observer) {
+  try {
+    journal.undo_all();
+    journal.close();
+  } catch (const Error& error) {
+    observer.warning("not everything of the drill could be removed: " + error.message() +
+                     "; `holdfast resume` tries again");
+  }
+}
 
 // A small snapshot of its own that says which tree was proven.
 format::Id save_proof(const Environment& environment, const RepositoryAccess& access,
@@ -313,10 +357,21 @@ DrillReport drill(const Environment& environment, const RepositoryAccess& access
     const fs::path below =
         instance.drill.scratch_dir.empty() ? scratch_base() : fs::path(instance.drill.scratch_dir);
     const TemporaryDirectory scratch("holdfast-drill", below);
-    DrillRun run(environment, *source, instance, scratch.path(), report, observer,
-                 stop.get_token());
-    run.run();
-    run.check_queries();
+    // Under a name of its own: a backup of the instance may run meanwhile.
+    const std::unique_ptr<Journal> journal = Journal::begin(
+        environment.state_directory, "drill of " + instance.name, "drill", environment.program);
+    static_cast<void>(
+        journal->announce("scratch", "made a directory for a drill", scratch_undo(scratch.path())));
+    try {
+      DrillRun run(environment, *source, instance, scratch.path(), *journal, report, observer,
+                   stop.get_token());
+      run.run();
+      run.check_queries();
+    } catch (const Error&) {
+      tidy(*journal, observer);
+      throw;
+    }
+    tidy(*journal, observer);
   }
   report.total_seconds = std::chrono::duration<double>(environment.clock->steady() - begun).count();
   if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");

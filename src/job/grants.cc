@@ -2,10 +2,26 @@
 #include "job/grants.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/registry.h"
+#include "job/preflight.h"
 #include "profile/registry.h"
 
 namespace holdfast::job {
+
+namespace {
+
+// A password helps to look at what there is; the role that it is for may not exist yet.
+model::Endpoint endpoint_of(const model::DatabaseSettings& database) {
+  try {
+    return make_endpoint(database, {});
+  } catch (const Error& error) {
+    log(LogLevel::info, "going on without the password", {{"why", error.message()}});
+    return {database.name, database.engine, database.uri, database.user, nullptr, database.options};
+  }
+}
+
+}  // namespace
 
 std::vector<ComponentGrants> list_grants(const model::Instance& instance,
                                          std::string_view purpose) {
@@ -22,9 +38,7 @@ std::vector<ComponentGrants> list_grants(const model::Instance& instance,
       throw Error(Errc::unsupported, "engine \"" + database.engine + "\" of database " +
                                          database.name + " is not in this build");
     }
-    // The password is not needed to say what the role needs.
-    const model::Endpoint endpoint{database.name, database.engine, database.uri,
-                                   database.user, nullptr,         database.options};
+    const model::Endpoint endpoint = endpoint_of(database);
     engine->check_endpoint(endpoint);
     all.push_back(
         {database.name, database.engine, database.uri, engine->grants(endpoint, purpose)});

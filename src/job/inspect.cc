@@ -46,7 +46,7 @@ model::Finding failure_of(const Error& error) {
 InspectedFile inspect_file(const fs::path& path, const struct ::stat& status, bool deep,
                            const std::stop_token& stop) {
   InspectedFile file = begin(path, status);
-  if (!S_ISREG(status.st_mode)) return file;
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return file;
   for (const engine::Engine* engine : engine::all_engines()) {
     try {
       auto inspection = engine->inspect(path, deep, stop);
@@ -161,6 +161,9 @@ void inspect_directory(const fs::path& path, const struct ::stat& status, bool d
     return results.push_back(inspect_export(begin(path, status), deep, stop));
   }
   if (is_repository(path)) return results.push_back(inspect_repository(begin(path, status)));
+  // Some engines' dumps are directories.
+  if (InspectedFile file = inspect_file(path, status, deep, stop); file.known)
+    return results.push_back(std::move(file));
   std::error_code failure;
   std::vector<fs::path> entries;
   for (const auto& item : fs::directory_iterator(path, failure)) entries.push_back(item.path());
@@ -176,6 +179,8 @@ void inspect_directory(const fs::path& path, const struct ::stat& status, bool d
         results.push_back(inspect_export(begin(entry, below), deep, stop));
       } else if (is_repository(entry)) {
         results.push_back(inspect_repository(begin(entry, below)));
+      } else if (InspectedFile file = inspect_file(entry, below, deep, stop); file.known) {
+        results.push_back(std::move(file));
       }
       continue;
     }

@@ -18,12 +18,14 @@ namespace {
 constexpr std::size_t manifest_bytes_max = 256U << 20U;
 constexpr std::string_view proves_tag = "proves=";
 
-// "tables/public/orders.copy" with each component escaped.
+// "tables/public/orders.copy" with each component escaped, unless its engine has done so.
 std::string escape_path(std::string_view path) {
   std::string result;
   while (true) {
     const std::size_t slash = path.find('/');
-    result += model::escape_name(path.substr(0, slash));
+    const std::string_view component = path.substr(0, slash);
+    result +=
+        model::is_escaped_name(component) ? std::string(component) : model::escape_name(component);
     if (slash == std::string_view::npos) return result;
     result += '/';
     path.remove_prefix(slash + 1);

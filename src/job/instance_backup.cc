@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "job/export_target.h"
+#include "job/holds.h"
 #include "job/hooks.h"
 #include "job/instance_access.h"
 #include "job/instance_sink.h"
@@ -27,93 +28,11 @@ namespace {
 namespace fs = std::filesystem;
 using Milliseconds = std::chrono::milliseconds;
 
-constexpr unsigned fence_tries = 3;
-
 std::uint64_t milliseconds_between(const Timestamp& from, const Timestamp& to) {
   const std::int64_t apart =
       (to.seconds - from.seconds) * 1000 + (to.nanoseconds - from.nanoseconds) / 1'000'000;
   return apart > 0 ? static_cast<std::uint64_t>(apart) : 0;
 }
-
-// The holds of all databases, one a server, and which of the survey's databases each one has.
-class Holds {
- public:
-  struct Member {
-    std::unique_ptr<engine::Hold> hold;
-    std::vector<std::size_t> databases;  // indices into the survey
-    bool can_fence = true;
-  };
-
-  Holds(const Survey& survey, const engine::HoldOptions& options) {
-    std::map<std::string, std::vector<std::size_t>> servers;
-    for (std::size_t i = 0; i < survey.databases.size(); ++i) {
-      const ProbedDatabase& database = survey.databases[i];
-      if (database.engine == nullptr || !database.probe.exists) continue;  // accepted as missing
-      servers[std::string(database.engine->name()) + " " + database.probe.server].push_back(i);
-      ++count_;
-    }
-    for (const auto& [server, databases] : servers) {
-      std::vector<model::Endpoint> endpoints;
-      Member member;
-      member.databases = databases;
-      for (const std::size_t i : databases) {
-        endpoints.push_back(survey.databases[i].endpoint);
-        member.can_fence = member.can_fence && survey.databases[i].probe.abilities.fence;
-      }
-      member.hold = survey.databases[databases[0]].engine->hold(endpoints, options);
-      members_.push_back(std::move(member));
-    }
-  }
-
-  [[nodiscard]] std::vector<Member>& members() noexcept { return members_; }
-  [[nodiscard]] std::size_t count() const noexcept { return count_; }
-
-  // Makes all moments one: fences all, captures all, lets writers go on. Where writers cannot be
-  // fenced, the moments are as near to each other as they come. A single database has one moment
-  // anyway.
-  void capture(const model::LimitSettings& limits, Clock& clock, model::Manifest& manifest,
-               model::Observer& observer) {
-    const bool all_can = std::all_of(members_.begin(), members_.end(),
-                                     [](const Member& member) { return member.can_fence; });
-    bool fenced = false;
-    std::chrono::steady_clock::time_point begun;
-    for (unsigned attempt = 0; count_ > 1 && all_can && !fenced && attempt < fence_tries;
-         ++attempt) {
-      if (attempt > 0) std::this_thread::sleep_for(Milliseconds(100U << attempt));
-      begun = clock.steady();
-      fenced = fence_all(begun + Milliseconds(limits.fence_ms));
-    }
-    for (Member& member : members_) member.hold->capture();
-    if (fenced) {
-      for (Member& member : members_) member.hold->unfence();
-      manifest.fence_held_ms = static_cast<std::uint64_t>(
-          std::chrono::duration_cast<Milliseconds>(clock.steady() - begun).count());
-    }
-    manifest.fenced = fenced || count_ <= 1;
-    if (!manifest.fenced)
-      observer.warning(
-          "writers could not be fenced: the databases' moments differ; the manifest says by how "
-          "much");
-  }
-
-  [[nodiscard]] bool let_writers_work() const {
-    return std::all_of(members_.begin(), members_.end(),
-                       [](const Member& member) { return member.hold->lets_writers_work(); });
-  }
-
- private:
-  bool fence_all(std::chrono::steady_clock::time_point deadline) {
-    for (std::size_t i = 0; i < members_.size(); ++i) {
-      if (members_[i].hold->fence(deadline)) continue;
-      for (std::size_t j = 0; j < i; ++j) members_[j].hold->unfence();
-      return false;
-    }
-    return true;
-  }
-
-  std::vector<Member> members_;
-  std::size_t count_ = 0;
-};
 
 // One run of a backup or an export, from quiesce to the manifest. Its steps are called in the order
 // in which they stand.

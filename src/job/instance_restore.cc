@@ -18,6 +18,7 @@
 #include "job/journal.h"
 #include "job/path_switch.h"
 #include "job/restore_plan.h"
+#include "job/restore_run.h"
 #include "job/scratch.h"
 
 namespace holdfast::job {
@@ -93,12 +94,15 @@ class RestoreRun {
     journal_ =
         Journal::begin(environment_.state_directory, target_.name, "restore", environment_.program);
     changes_.emplace(*journal_);
+    const std::uint64_t scratch = journal_->announce("scratch", "made a directory for scratch",
+                                                     scratch_undo(scratch_.path()));
     try {
       all_or_nothing(report);
     } catch (const std::exception&) {
       put_back();
       throw;
     }
+    forget(scratch);
   }
 
  private:
@@ -107,6 +111,7 @@ class RestoreRun {
     restore_files(report);
     load_databases(report);
     compare(report);
+    if (source_ != nullptr) source_->release();
     if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
     changes_->settle();
     tidy();
@@ -114,7 +119,17 @@ class RestoreRun {
       observer_.phase("starting the application");
       quiesced_->start();
     }
-    journal_->close();
+  }
+
+  // All is done: what cannot be thrown away now is left to `resume`.
+  void forget(std::uint64_t scratch) {
+    try {
+      journal_->undo(scratch);
+      journal_->close();
+    } catch (const std::exception& error) {
+      observer_.warning("the directory for scratch could not be removed: " +
+                        std::string(error.what()) + "; `holdfast resume` tries again");
+    }
   }
 
   // Whatever fails here stays in the journal.
@@ -206,16 +221,12 @@ class RestoreRun {
       if (const fs::path path = local_path(database.endpoint); !path.empty()) {
         make_directories(path.parent_path(), *changes_);
       }
-      engine::LoadOptions load;
-      load.tables = database.tables;
-      load.replace = options_.replace;
+      engine::LoadOptions load = load_options(target_, options_, database);
       load.kept_suffix = suffix_;
       load.scratch_directory = scratch_.path();
-      load.parallel = target_.limits.parallel != 0 ? target_.limits.parallel : cores_available();
       load.before_change = [&](std::string_view what, const Json& undo) {
-        Json entry;
-        entry.set("engine", database.engine->name()).set("undo", undo);
-        changes_->announce("engine", name + ": " + std::string(what), entry);
+        changes_->announce("engine", name + ": " + std::string(what),
+                           engine_undo(database.settings, undo));
       };
       engine::LoadReport loaded = in_context("loading database " + name, [&] {
         if (!database.file.empty())
@@ -252,6 +263,7 @@ class RestoreRun {
     in_context("looking at " + database.settings.uri,
                [&] { database.engine->describe(database.endpoint, found, stop_); });
     model::DatabaseFacts expected = database.facts;
+    if (source_ != nullptr && database.file.empty()) source_->complete(expected, stop_);
     // A file that was not looked into promises nothing.
     const bool comparable =
         database.file.empty() || !expected.tables.empty() || !expected.objects.empty();
@@ -261,6 +273,7 @@ class RestoreRun {
       keep_tables(database.tables, compared);
     }
     if (comparable) {
+      database.engine->harmonize(expected, compared, load_options(target_, options_, database));
       for (const DrillCheck& check : compare_database(expected, compared)) {
         if (check.passed) continue;
         differences.push_back(fmt::format("{}: {}: {} instead of {}", check.component, check.name,
@@ -345,6 +358,8 @@ class RestoreRun {
   std::vector<fs::path> ours_;   // kept without need: removed in the end
 };
 
+}  // namespace
+
 void run_restore(const Environment& environment, const InstanceSource* source,
                  const model::Instance& target, const RestorePlan& plan,
                  const InstanceRestoreOptions& options, model::Observer& observer,
@@ -359,6 +374,8 @@ void run_restore(const Environment& environment, const InstanceSource* source,
   }
   RestoreRun(environment, source, target, plan, options, observer, stop).run(report);
 }
+
+namespace {
 
 // Everything of a restore but the hooks around it.
 InstanceRestoreReport restore_snapshot(const Environment& environment,
@@ -390,7 +407,8 @@ InstanceRestoreReport import_sources(const Environment& environment,
   resume_first(environment, target, observer, stop.get_token());
   InstanceRestoreReport report;
   std::error_code failure;
-  if (sources.size() == 1 && fs::is_directory(sources[0], failure)) {
+  if (sources.size() == 1 && fs::is_directory(sources[0], failure) &&
+      !is_dump(sources[0], stop.get_token())) {
     const std::unique_ptr<InstanceSource> source = open_instance_source(sources[0]);
     report.manifest = source->manifest();
     const RestorePlan plan =

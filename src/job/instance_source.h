@@ -35,6 +35,12 @@ class InstanceSource {
   [[nodiscard]] virtual std::unique_ptr<model::PartSource> parts(
       const model::DatabaseFacts& facts) const = 0;
 
+  // Fills in what is known only once the parts have been read; nothing for what is stored.
+  virtual void complete(model::DatabaseFacts& /*facts*/, std::stop_token /*stop*/) const {}
+
+  // Nothing is read any more. Errc::not_consistent if what was read cannot be vouched for.
+  virtual void release() const {}
+
   // Compares a set of files with what the manifest says of it, without restoring anything.
   [[nodiscard]] virtual ListingDifference compare_listing(const model::FilesFacts& files,
                                                           std::stop_token stop) const = 0;
@@ -56,6 +62,7 @@ class InstanceSource {
 
  protected:
   explicit InstanceSource(model::Manifest manifest) : manifest_(std::move(manifest)) {}
+  [[nodiscard]] model::Manifest& own_manifest() noexcept { return manifest_; }
 
  private:
   model::Manifest manifest_;

@@ -31,6 +31,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/timestamp.h"
+#include "model/instance.h"
 
 namespace holdfast::job {
 
@@ -136,6 +137,10 @@ enum class UndoPart : std::uint8_t { all, changes, leavings };
 bool guard(int fd, const std::filesystem::path& journal_directory, UndoPart part = UndoPart::all);
 // As it stands on a guardian's command line: "all", "changes", "leavings". Errc::usage.
 [[nodiscard]] UndoPart parse_undo_part(std::string_view text);
+
+// What an entry of kind "engine" holds: the engine's undo, and how to reach the database again. No
+// password: where it comes from.
+[[nodiscard]] Json engine_undo(const model::DatabaseSettings& database, const Json& undo);
 
 // Undoes one entry. Errors say what failed; nothing is recorded.
 void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance);

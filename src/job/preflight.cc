@@ -373,9 +373,14 @@ void apply_acceptances(const model::Instance& instance, const std::vector<Accept
 }
 
 bool leaves_out(const Finding& finding) {
-  static const std::set<std::string_view> codes = {"path-missing",     "path-unobservable",
-                                                   "path-unreadable",  "engine-missing",
-                                                   "database-missing", "probe-unobservable"};
+  static const std::set<std::string_view> codes = {"path-missing",
+                                                   "path-unobservable",
+                                                   "path-unreadable",
+                                                   "engine-missing",
+                                                   "database-missing",
+                                                   "probe-unobservable",
+                                                   "postgresql-subscriptions-left-out",
+                                                   "postgresql-unlogged-left-out"};
   return finding.accepted && codes.contains(finding.code);
 }
 

@@ -13,6 +13,7 @@
 #include <map>
 #include <set>
 
+#include "base/crew.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "engine/registry.h"
@@ -379,6 +380,19 @@ class Planner {
     }
     if (const fs::path path = local_path(database.endpoint); !path.empty())
       check_writable(path, name);
+    try {
+      for (Finding& finding :
+           database.engine->check_load(database.facts, database.endpoint,
+                                       load_options(target_, options_, database), stop_)) {
+        finding.component = name;
+        add(std::move(finding));
+      }
+    } catch (const Error& error) {
+      if (error.code() == Errc::cancelled) throw;
+      add(make("probe-unobservable", Severity::blocker, name, error.message(),
+               "it cannot be told whether the copy can be loaded there",
+               error.hint().empty() ? "Make it reachable." : error.hint()));
+    }
   }
 
   void look_at(const PathTarget& target, const std::string& component) {
@@ -448,14 +462,15 @@ struct ImportedFile {
 ImportedFile look_at_file(const fs::path& path, const std::stop_token& stop) {
   std::error_code failure;
   if (!fs::exists(path, failure)) throw Error(Errc::not_found, path.string() + " does not exist");
-  if (fs::is_directory(path, failure)) {
-    throw Error(Errc::usage,
-                path.string() + " is a directory; it cannot be imported together with other things")
-        .set_hint("Import one directory, or files alone.");
-  }
+  const bool is_directory = fs::is_directory(path, failure);
   for (const engine::Engine* engine : engine::all_engines()) {
     if (auto inspection = engine->inspect(path, true, stop))
       return {path, engine, std::move(*inspection)};
+  }
+  if (is_directory) {
+    throw Error(Errc::usage,
+                path.string() + " is a directory; it cannot be imported together with other things")
+        .set_hint("Import one directory, or files alone.");
   }
   throw Error(Errc::unsupported, path.string() + " is of no kind that this build can import")
       .set_hint("`holdfast inspect` says what it knows of a file.");
@@ -502,14 +517,35 @@ std::vector<const model::DatabaseSettings*> assign_files(const std::vector<Impor
 
 }  // namespace
 
+bool is_dump(const fs::path& directory, const std::stop_token& stop) {
+  const auto engines = engine::all_engines();
+  return std::any_of(engines.begin(), engines.end(), [&](const engine::Engine* engine) {
+    return engine->inspect(directory, false, stop).has_value();
+  });
+}
+
+engine::LoadOptions load_options(const model::Instance& target,
+                                 const InstanceRestoreOptions& options,
+                                 const DatabaseTarget& database) {
+  engine::LoadOptions load;
+  load.tables = database.tables;
+  load.replace = options.replace;
+  load.owners = target.restore_names.owners;
+  load.schemas = target.restore_names.schemas;
+  load.tablespaces = target.restore_names.tablespaces;
+  load.parallel = target.limits.parallel != 0 ? target.limits.parallel : cores_available();
+  return load;
+}
+
 fs::path local_path(const model::Endpoint& endpoint) {
+  // The others are servers, whose URIs may look like paths.
+  if (std::find(file_engines.begin(), file_engines.end(), endpoint.engine) == file_engines.end())
+    return {};
   const std::size_t colon = endpoint.uri.find(':');
   const std::string path =
       colon == std::string::npos ? endpoint.uri : endpoint.uri.substr(colon + 1);
   // Behind two slashes a server is named, or none for the one of this machine.
-  const bool is_file_engine =
-      std::find(file_engines.begin(), file_engines.end(), endpoint.engine) != file_engines.end();
-  if (path.starts_with("//") && !(is_file_engine && path.starts_with("///"))) return {};
+  if (path.starts_with("//") && !path.starts_with("///")) return {};
   return path.starts_with('/') ? fs::path(path).lexically_normal() : fs::path();
 }
 
@@ -577,7 +613,7 @@ RestorePlan plan_import(const Environment& environment, const std::vector<fs::pa
     facts.engine = file.engine->name();
     facts.uri = file.path.string();
     facts.tables = file.inspection.tables;
-    facts.objects = file.inspection.objects;
+    if (file.inspection.objects_comparable) facts.objects = file.inspection.objects;
     std::error_code failure;
     const std::uintmax_t size_bytes = fs::file_size(file.path, failure);
     if (!failure) facts.parts.push_back({file.path.filename().string(), size_bytes});

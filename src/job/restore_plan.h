@@ -63,6 +63,14 @@ struct RestorePlan {
                                       const InstanceRestoreOptions& options,
                                       model::Observer& observer, std::stop_token stop);
 
+// What load() is asked for, but where it may write and whom it tells.
+[[nodiscard]] engine::LoadOptions load_options(const model::Instance& target,
+                                               const InstanceRestoreOptions& options,
+                                               const DatabaseTarget& database);
+
+// Whether some engine knows a directory as a dump of its kind.
+[[nodiscard]] bool is_dump(const std::filesystem::path& directory, const std::stop_token& stop);
+
 // The file or directory of a database that lies in the file system of this machine; else empty.
 [[nodiscard]] std::filesystem::path local_path(const model::Endpoint& endpoint);
 

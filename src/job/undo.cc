@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// perform_undo() of journal.h: what undoes each kind of entry. Records nothing.
+// perform_undo() of journal.h: what undoes each kind of entry, and what an engine needs for that.
+// Records nothing.
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include "engine/registry.h"
 #include "job/hooks.h"
 #include "job/journal.h"
+#include "job/preflight.h"
 #include "job/scratch.h"
 
 namespace holdfast::job {
@@ -46,7 +48,39 @@ void undo_rename(const Json& undo) {
   fsync_directory(before.parent_path());
 }
 
+// Where an engine's undo has to work. The password is fetched again from where it came.
+model::Endpoint endpoint_of(const Json& entry) {
+  model::DatabaseSettings database;
+  database.engine = entry.at("engine").as_string();
+  const Json* endpoint = entry.find("endpoint");
+  if (endpoint == nullptr) return make_endpoint(database, {});  // written by an older version
+  database.name = endpoint->at("name").as_string();
+  database.uri = endpoint->at("uri").as_string();
+  database.user = endpoint->at("user").as_string();
+  database.password.file = endpoint->at("password_file").as_string();
+  for (const Json& word : endpoint->at("password_command").as_array())
+    database.password.command.push_back(word.as_string());
+  for (const auto& [name, value] : endpoint->at("options").as_object())
+    database.options.emplace(name, value.as_string());
+  return make_endpoint(database, {});
+}
+
 }  // namespace
+
+Json engine_undo(const model::DatabaseSettings& database, const Json& undo) {
+  Json endpoint;
+  endpoint.set("name", database.name).set("uri", database.uri).set("user", database.user);
+  endpoint.set("password_file", database.password.file);
+  Json command = Json::array();
+  for (const std::string& word : database.password.command) command.push(word);
+  endpoint.set("password_command", std::move(command));
+  Json options = Json::object();
+  for (const auto& [name, value] : database.options) options.set(name, value);
+  endpoint.set("options", std::move(options));
+  Json entry;
+  entry.set("engine", database.engine).set("undo", undo).set("endpoint", std::move(endpoint));
+  return entry;
+}
 
 void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance) {
   in_context("putting back: " + entry.what, [&] {
@@ -61,7 +95,7 @@ void perform_undo(const JournalEntry& entry, std::string_view run_id, std::strin
       if (engine == nullptr)
         throw Error(Errc::unsupported,
                     "engine " + entry.undo.at("engine").as_string() + " is not in this build");
-      engine->undo(entry.undo.at("undo"));
+      engine->undo(entry.undo.at("undo"), endpoint_of(entry.undo));
     } else if (entry.kind == "rename") {
       undo_rename(entry.undo);
     } else if (entry.kind == "rmdir") {

@@ -136,11 +136,11 @@ TEST_P(EngineContract, LetsGoWhereverItIsDestroyed) {
         MemoryPartSink sink;
         held->copy(0, held->parts(0).front(), sink, {});
       }
-      if (stage >= 5) held->release();
-      if (stage >= 6) {
+      if (stage >= 5) {
         model::DatabaseFacts facts;
         held->describe(0, facts);
       }
+      if (stage >= 6) held->release();
     }
     EXPECT_TRUE(fixture().write_now(endpoint)) << "something is still locked after stage " << stage;
     EXPECT_EQ(fixture().litter(), before) << "something was left after stage " << stage;
@@ -345,7 +345,8 @@ TEST_P(EngineContract, UndoesAnInterruptedLoad) {
       EXPECT_EQ(error.code(), Errc::cancelled);
     }
     for (int repetition = 0; repetition < 2; ++repetition) {
-      for (auto entry = journal.rbegin(); entry != journal.rend(); ++entry) engine().undo(*entry);
+      for (auto entry = journal.rbegin(); entry != journal.rend(); ++entry)
+        engine().undo(*entry, target);
     }
     EXPECT_EQ(content(describe(target)), before) << "interrupted at change " << interrupted_at;
     EXPECT_EQ(fixture().litter(), litter) << "interrupted at change " << interrupted_at;

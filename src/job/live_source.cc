@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "job/live_source.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+#include <utility>
+
+#include "base/channel.h"
+#include "base/error.h"
+
+namespace holdfast::job {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t buffer_bytes = 4U << 20U;
+
+// What a hold writes on one thread is read on another.
+class Pipe final : public ByteSource {
+ public:
+  Pipe(engine::Hold& hold, std::size_t database, const model::Part& part,
+       const std::stop_token& stop)
+      : channel_(buffer_bytes),
+        forward_(stop, [this] { thread_.request_stop(); }),
+        thread_([this, &hold, database, part](const std::stop_token& own) {
+          run(hold, database, part, own);
+        }) {
+    if (stop.stop_requested()) thread_.request_stop();
+  }
+  ~Pipe() override {
+    channel_.abandon();
+    thread_.request_stop();
+  }
+
+  [[nodiscard]] std::size_t read(std::span<std::byte> into) override {
+    if (into.empty()) return 0;
+    while (at_ == piece_.size()) {
+      auto more = channel_.pop();
+      if (!more) return finish();
+      piece_ = std::move(*more);
+      at_ = 0;
+    }
+    const std::size_t count = std::min(into.size(), piece_.size() - at_);
+    std::copy_n(piece_.begin() + static_cast<std::ptrdiff_t>(at_), count, into.begin());
+    at_ += count;
+    return count;
+  }
+
+ private:
+  class Segment final : public model::PartSink::Segment {
+   public:
+    explicit Segment(Pipe& pipe) : pipe_(pipe) {}
+    void write(ByteView bytes) override {
+      while (!bytes.empty()) {
+        const ByteView piece = bytes.first(std::min<std::size_t>(bytes.size(), buffer_bytes / 4));
+        if (!pipe_.channel_.push(Bytes(piece.begin(), piece.end()), piece.size()))
+          throw Error(Errc::cancelled, "nobody reads on");
+        bytes = bytes.subspan(piece.size());
+      }
+    }
+    void finish() override { pipe_.whole_ = true; }
+
+   private:
+    Pipe& pipe_;
+  };
+  // Segments beyond the first would have to wait for each other.
+  class Sink final : public model::PartSink {
+   public:
+    explicit Sink(Pipe& pipe) : pipe_(pipe) {}
+    [[nodiscard]] std::unique_ptr<model::PartSink::Segment> segment(std::uint32_t number) override {
+      if (number != 0)
+        throw Error(Errc::unsupported, "a part of several segments cannot flow straight on");
+      return std::make_unique<Pipe::Segment>(pipe_);
+    }
+
+   private:
+    Pipe& pipe_;
+  };
+
+  void run(engine::Hold& hold, std::size_t database, const model::Part& part,
+           const std::stop_token& own) {
+    try {
+      Sink sink(*this);
+      hold.copy(database, part, sink, own);
+    } catch (const Error&) {  // told to the reader, who is in another thread
+      failure_ = std::current_exception();
+    }
+    channel_.close();
+  }
+
+  std::size_t finish() {
+    if (thread_.joinable()) thread_.join();
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    if (!whole_) throw Error(Errc::cancelled, "a part was not copied to its end");
+    return 0;
+  }
+
+  Channel<Bytes> channel_;
+  Bytes piece_;
+  std::size_t at_ = 0;
+  std::exception_ptr failure_;  // the thread's, to be read once it has ended
+  bool whole_ = false;
+  std::stop_callback<std::function<void()>> forward_;
+  std::jthread thread_;  // last: it uses the others
+};
+
+class LiveParts final : public model::PartSource {
+ public:
+  LiveParts(engine::Hold& hold, std::size_t database, const std::vector<model::Part>& parts,
+            Json facts, std::stop_token stop)
+      : hold_(hold),
+        database_(database),
+        parts_(parts),
+        facts_(std::move(facts)),
+        stop_(std::move(stop)) {}
+
+  [[nodiscard]] std::vector<Entry> list() const override {
+    std::vector<Entry> entries;
+    for (const model::Part& part : parts_)
+      entries.push_back({part.path, part.kind, part.bytes_estimate});
+    return entries;
+  }
+  [[nodiscard]] std::unique_ptr<ByteSource> open(std::string_view path) const override {
+    const auto part = std::find_if(parts_.begin(), parts_.end(),
+                                   [&](const model::Part& one) { return one.path == path; });
+    if (part == parts_.end() || part->kind != model::PartKind::stream)
+      throw Error(Errc::not_found, "the source has no part " + std::string(path));
+    return std::make_unique<Pipe>(hold_, database_, *part, stop_);
+  }
+  [[nodiscard]] std::unique_ptr<model::RandomSource> open_random(
+      std::string_view path) const override {
+    throw Error(Errc::unsupported,
+                "part " + std::string(path) + " cannot be read in any order while it is copied")
+        .set_hint("Make a backup and restore that.");
+  }
+  void restore_tree(std::string_view path, const fs::path& /*directory*/) const override {
+    throw Error(Errc::unsupported, "part " + std::string(path) + " is a directory of a live server")
+        .set_hint("Make a backup and restore that.");
+  }
+  [[nodiscard]] const Json& facts() const override { return facts_; }
+
+ private:
+  engine::Hold& hold_;
+  std::size_t database_;
+  const std::vector<model::Part>& parts_;
+  Json facts_;
+  std::stop_token stop_;
+};
+
+model::Manifest manifest_of(const Environment& environment, const model::Instance& instance) {
+  model::Manifest manifest;
+  manifest.program_version = "holdfast " HOLDFAST_VERSION;
+  manifest.instance = instance.name;
+  manifest.profile = instance.profile;
+  manifest.home = instance.home;
+  manifest.hostname = environment.hostname;
+  manifest.started = environment.clock->now();
+  return manifest;
+}
+
+}  // namespace
+
+LiveSource::LiveSource(const Environment& environment, const model::Instance& instance,
+                       const Survey& survey, const engine::HoldOptions& options,
+                       model::Observer& observer, std::stop_token stop)
+    : InstanceSource(manifest_of(environment, instance)),
+      holds_(std::make_unique<Holds>(survey, options)),
+      stop_(std::move(stop)) {
+  observer.phase("capturing");
+  holds_->capture(instance.limits, *environment.clock, own_manifest(), observer);
+  for (Holds::Member& member : holds_->members()) {
+    for (std::size_t i = 0; i < member.databases.size(); ++i) {
+      const ProbedDatabase& database = survey.databases[member.databases[i]];
+      const std::string& name = database.settings.name;
+      held_.emplace(name, Held{member.hold.get(), i, member.hold->parts(i)});
+      model::DatabaseFacts facts;
+      facts.name = name;
+      facts.directory = "databases/" + model::escape_name(name);
+      facts.engine = database.engine->name();
+      facts.uri = database.settings.uri;
+      facts.version = database.probe.version;
+      facts.moment = member.hold->moment(i);
+      member.hold->outline(i, facts, stop_);
+      for (const model::Part& part : held_.at(name).parts)
+        facts.parts.push_back({part.path, part.bytes_estimate});
+      own_manifest().databases.push_back(std::move(facts));
+    }
+  }
+  for (const model::FilesSettings& files : survey.files) {
+    model::FilesFacts facts;
+    facts.name = files.name;
+    facts.directory = "files/" + model::escape_name(files.name);
+    for (const std::string& path : files.paths)
+      facts.paths.push_back({path, facts.directory + path});
+    own_manifest().files.push_back(std::move(facts));
+  }
+}
+
+const LiveSource::Held& LiveSource::held(const std::string& component) const {
+  const auto found = held_.find(component);
+  if (found == held_.end()) throw Error(Errc::not_found, "the source has no database " + component);
+  return found->second;
+}
+
+std::unique_ptr<model::PartSource> LiveSource::parts(const model::DatabaseFacts& facts) const {
+  const Held& one = held(facts.name);
+  return std::make_unique<LiveParts>(*one.hold, one.database, one.parts, facts.engine_facts, stop_);
+}
+
+void LiveSource::complete(model::DatabaseFacts& facts, std::stop_token stop) const {
+  const Held& one = held(facts.name);
+  one.hold->describe(one.database, facts, std::move(stop));
+}
+
+// Files are read while they live: what they were is what is read.
+ListingDifference LiveSource::compare_listing(const model::FilesFacts& /*files*/,
+                                              std::stop_token /*stop*/) const {
+  return {};
+}
+
+InstanceSource::Place LiveSource::find(const std::string& place) const {
+  for (const model::FilesFacts& files : manifest().files) {
+    for (const model::PathFacts& path : files.paths) {
+      if (path.place != place) continue;
+      const fs::path source(path.source);
+      std::unique_ptr<NodeDirectory> parent = open_node_directory(source.parent_path());
+      for (format::Node& node : parent->entries()) {
+        if (node.name == source.filename().string()) return {std::move(parent), std::move(node)};
+      }
+      throw Error(Errc::not_found, path.source + " does not exist");
+    }
+  }
+  throw Error(Errc::not_found, "the source has no " + place);
+}
+
+std::uint64_t LiveSource::restore(const std::string& place, const fs::path& target, bool /*verify*/,
+                                  model::Observer& observer, std::stop_token stop) const {
+  const Place found = find(place);
+  restore_node(*found.parent, found.node, target, observer, std::move(stop));
+  return 0;
+}
+
+void LiveSource::release() const {
+  for (Holds::Member& member : holds_->members()) member.hold->release();
+}
+
+}  // namespace holdfast::job
