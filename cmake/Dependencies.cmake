@@ -12,8 +12,13 @@ find_package(tomlplusplus REQUIRED)
 find_package(fmt REQUIRED)
 # libarchive-dev: tar (pax, with xattrs) and zip output for `dump`.
 pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive)
+# zlib1g-dev, liblz4-dev: with zstd, the compressions of the files that pg_dump makes.
+find_package(ZLIB REQUIRED)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 # libsqlite3-dev: the sqlite engine.
 pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)
+# libpq-dev: the postgresql engine; the server's own client library, which every version talks to.
+pkg_check_modules(pq REQUIRED IMPORTED_TARGET libpq)
 if(HOLDFAST_TESTS)
   # libgtest-dev: unit and contract tests.
   find_package(GTest REQUIRED)

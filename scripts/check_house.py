@@ -34,7 +34,10 @@ LIBRARIES = {
     "openssl": r"openssl/",
     "zstd": r"zstd(_errors)?\.h",
     "sqlite3": r"sqlite3(ext)?\.h",
+    "libpq": r"libpq(-fe)?[/.]",
     "libarchive": r"archive(_entry)?\.h",
+    "zlib": r"zlib\.h",
+    "lz4": r"lz4(frame|hc)?\.h",
     "simdjson": r"simdjson\.h",
     "toml++": r"toml(\+\+/|\.hpp)",
 }

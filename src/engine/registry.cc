@@ -8,12 +8,13 @@
 #include <array>
 
 #include "base/error.h"
+#include "engine/postgresql/postgresql.h"
 #include "engine/sqlite/sqlite.h"
 
 namespace holdfast::engine {
 
 std::span<const Engine* const> all_engines() noexcept {
-  static const std::array engines{&sqlite::engine()};
+  static const std::array engines{&sqlite::engine(), &postgresql::engine()};
   return engines;
 }
 

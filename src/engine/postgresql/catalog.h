@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a database is made of, as its catalogs say it: settings, tables with columns and sizes,
+// sequences, large objects. Reads within whatever transaction the connection is in.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "engine/postgresql/connection.h"
+#include "engine/postgresql/copy_text.h"
+#include "model/manifest.h"
+#include "model/value.h"
+
+namespace holdfast::engine::postgresql {
+
+// A table whose rows are copied: an ordinary table, a leaf partition, or a configuration table of
+// an extension.
+struct Table {
+  std::uint64_t oid = 0;
+  model::TableName name;
+  std::string owner;
+  std::vector<CopyColumn> columns;  // without generated ones
+  std::string condition;            // "WHERE …" of an extension's configuration table; else empty
+  bool of_extension = false;
+  bool unlogged = false;
+  bool partition = false;
+  bool row_security = false;      // policies may apply to whoever reads it
+  std::uint64_t heap_blocks = 0;  // of 8 KiB
+  std::uint64_t size_bytes = 0;   // heap and TOAST
+};
+// In order of schema and name. Rows of a standby's unlogged tables cannot be read; they are listed
+// all the same. Without sizes no table is touched, so that nothing waits for a lock.
+[[nodiscard]] std::vector<Table> list_tables(Connection& connection, bool with_sizes = true);
+
+struct SequenceValue {
+  model::TableName name;
+  std::int64_t last_value = 0;
+  bool is_called = false;
+};
+// As they are now: sequences do not follow snapshots.
+[[nodiscard]] std::vector<SequenceValue> read_sequences(Connection& connection);
+
+// Large objects: how many there are, and which oids bound them.
+struct LargeObjects {
+  std::uint64_t count = 0;
+};
+[[nodiscard]] LargeObjects count_large_objects(Connection& connection);
+// Rows (oid, offset, bytes) of all large objects, pieces of 256 KiB, an empty object as one empty
+// piece.
+[[nodiscard]] std::string copy_large_objects_statement();
+// Their columns.
+[[nodiscard]] std::vector<CopyColumn> large_object_columns();
+// As this table they are counted in the manifest: pg_catalog.pg_largeobject.
+[[nodiscard]] model::TableName large_objects_table();
+
+// Scripts that pg_dump does not make apart from data, or not for a database of another name.
+// SELECT setval(…) for each sequence.
+[[nodiscard]] std::string sequences_script(const std::vector<SequenceValue>& sequences,
+                                           std::string_view encoding);
+// Creation, owners, grants and comments of large objects.
+[[nodiscard]] std::string large_objects_script(Connection& connection);
+// Settings, grants and comment of the database itself, applied to whichever it is run in.
+[[nodiscard]] std::string database_script(Connection& connection);
+
+// The condition by which catalogs tell the user's schemas, of the alias `n` of pg_namespace.
+inline constexpr std::string_view user_schemas =
+    "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+// The statement that copies rows of a table out: COPY (SELECT …) TO STDOUT, or COPY table TO
+// STDOUT, in `encoding`. With `block_begin`/`block_end` only the rows that lie in these blocks.
+struct BlockRange {
+  std::uint64_t begin = 0;
+  std::uint64_t end = UINT64_MAX;  // UINT64_MAX: to the end, wherever that is
+};
+[[nodiscard]] std::string copy_out_statement(const Table& table, std::string_view encoding,
+                                             const BlockRange* range);
+// The statement that takes them in: COPY "s"."t" ("a", "b") FROM STDIN.
+[[nodiscard]] std::string copy_in_statement(const model::TableName& table,
+                                            const std::vector<std::string>& columns,
+                                            std::string_view encoding);
+
+// What the server and the database say about themselves: the part of engine_facts that does not
+// depend on the copy. docs/manifest.md lists the keys.
+[[nodiscard]] Json database_facts(Connection& connection);
+
+}  // namespace holdfast::engine::postgresql

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/postgresql/fence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "engine/postgresql/quote.h"
+
+namespace holdfast::engine::postgresql {
+namespace {
+
+using namespace std::chrono_literals;
+
+// So many tables a statement: long lists are parsed in no time, and a time-out is noticed between.
+constexpr std::size_t tables_at_once = 200;
+
+std::int64_t milliseconds_until(std::chrono::steady_clock::time_point deadline) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(deadline -
+                                                               std::chrono::steady_clock::now())
+      .count();
+}
+
+}  // namespace
+
+FenceMeans find_fence_means(Connection& connection) {
+  const Rows rows = connection.query(fmt::format(
+      "SELECT pg_catalog.pg_is_in_recovery(),"
+      " NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+      "  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {}"
+      "  AND NOT pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'{})"
+      "  AND NOT EXISTS (SELECT FROM pg_depend d"
+      "   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
+      "   AND d.deptype = 'e')),"
+      " coalesce((SELECT p.prosecdef AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')"
+      "  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+      "  WHERE n.nspname = 'holdfast' AND p.proname = 'fence' AND p.pronargs = 0"
+      "  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')), false)",
+      user_schemas, connection.server_major() >= 17 ? " || ', MAINTAIN'" : ""));
+  if (rows.boolean(0, 0)) return FenceMeans::none;
+  if (rows.boolean(0, 1)) return FenceMeans::tables;
+  return rows.boolean(0, 2) ? FenceMeans::function : FenceMeans::none;
+}
+
+std::string lock_statement(const std::vector<const Table*>& tables, std::string_view mode,
+                           bool wait) {
+  std::string list;
+  for (const Table* table : tables)
+    list += (list.empty() ? "ONLY " : ", ONLY ") + quote_name(table->name);
+  return fmt::format("LOCK TABLE {} IN {} MODE{}", list, mode, wait ? "" : " NOWAIT");
+}
+
+bool lock_writers_out(Connection& connection, FenceMeans means, const std::vector<Table>& tables,
+                      std::chrono::steady_clock::time_point deadline) {
+  const auto attempt = [&](const std::string& sql) {
+    const std::int64_t left_ms = milliseconds_until(deadline);
+    if (left_ms <= 0) return false;
+    std::string message;
+    const std::string state = connection.attempt(
+        fmt::format("SET LOCAL lock_timeout = {0}; SET LOCAL statement_timeout = {0}; {1}", left_ms,
+                    sql),
+        &message);
+    // Lock time-out, statement time-out, deadlock; a table that has just gone is another try's.
+    if (state == "55P03" || state == "57014" || state == "40P01" || state == "42P01" ||
+        state == "3F000")
+      return false;
+    if (!state.empty())
+      throw Error(state == "42501" ? Errc::denied : Errc::unavailable,
+                  fmt::format("{}: fencing: {} (SQLSTATE {})", connection.location().component,
+                              message, state));
+    return true;
+  };
+  connection.run("BEGIN");
+  bool locked = true;
+  if (means == FenceMeans::function) {
+    locked = attempt("SELECT holdfast.fence()");
+  } else {
+    std::vector<const Table*> chunk;
+    for (std::size_t i = 0; i < tables.size() && locked; ++i) {
+      if (!tables[i].of_extension) chunk.push_back(&tables[i]);
+      if (chunk.empty() || (chunk.size() < tables_at_once && i + 1 < tables.size())) continue;
+      locked = attempt(lock_statement(chunk, "SHARE"));
+      chunk.clear();
+    }
+    if (locked && !chunk.empty()) locked = attempt(lock_statement(chunk, "SHARE"));
+  }
+  if (!locked) connection.rollback();
+  return locked;
+}
+
+std::string fence_function(std::string_view role) {
+  return fmt::format(
+      "CREATE SCHEMA IF NOT EXISTS holdfast;\n"
+      "CREATE OR REPLACE FUNCTION holdfast.fence() RETURNS void LANGUAGE plpgsql\n"
+      "  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $holdfast$\n"
+      "DECLARE\n"
+      "  one record;\n"
+      "BEGIN\n"
+      "  -- Takes locks that keep writers out until the caller's transaction ends; nothing else.\n"
+      "  FOR one IN SELECT n.nspname, c.relname FROM pg_class c\n"
+      "      JOIN pg_namespace n ON n.oid = c.relnamespace\n"
+      "      WHERE c.relkind = 'r' AND c.relpersistence <> 't'\n"
+      "        AND {} ORDER BY 1, 2 LOOP\n"
+      "    EXECUTE format('LOCK TABLE ONLY %I.%I IN SHARE MODE', one.nspname, one.relname);\n"
+      "  END LOOP;\n"
+      "END\n"
+      "$holdfast$;\n"
+      "REVOKE ALL ON FUNCTION holdfast.fence() FROM PUBLIC;\n"
+      "GRANT USAGE ON SCHEMA holdfast TO {};\n"
+      "GRANT EXECUTE ON FUNCTION holdfast.fence() TO {};\n",
+      user_schemas, role, role);
+}
+
+}  // namespace holdfast::engine::postgresql

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/postgresql/fill.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "base/crew.h"
+#include "base/error.h"
+#include "engine/postgresql/plain_dump.h"
+#include "engine/postgresql/sql.h"
+
+namespace holdfast::engine::postgresql {
+namespace {
+
+constexpr std::size_t copy_bytes = 256U << 10U;
+constexpr std::size_t shown_bytes = 120;
+constexpr int lock_tries = 8;
+
+std::string shown(std::string_view statement) {
+  std::string text(statement.substr(0, shown_bytes));
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return statement.size() > shown_bytes ? text + " …" : text;
+}
+
+// The SQLSTATE of a refusal, or nothing if all went well; settings of other versions are passed
+// over.
+std::string try_statement(Connection& connection, std::string_view text, std::string& message) {
+  const std::string state = connection.attempt(text, &message);
+  if (state == "42704" && message.find("unrecognized configuration parameter") != std::string::npos)
+    return "";
+  return state;
+}
+
+Errc code_of(std::string_view state) {
+  if (state == "42501") return Errc::denied;
+  if (state == "53100") return Errc::no_space;
+  if (state.starts_with("57") || state.starts_with("08")) return Errc::unavailable;
+  // What the server lacks: extensions, their files, features.
+  if (state.starts_with("0A") || state == "58P01") return Errc::unsupported;
+  return Errc::not_consistent;
+}
+
+[[noreturn]] void refuse(const Connection& connection, std::string_view text,
+                         std::string_view state, std::string_view message) {
+  Error error(code_of(state),
+              fmt::format("{}: {} (SQLSTATE {}) in: {}", connection.location().component, message,
+                          state, shown(text)));
+  if (state == "42501")
+    error.set_hint(
+        "`holdfast grants restore` prints what the role needs; [restore.owner] maps "
+        "owners to others.");
+  throw error;
+}
+
+// Large tables are cut into as many runs of pieces as may be copied at once; small ones stay whole,
+// so that their rows lie as they lay.
+struct CopyTask {
+  const TableLoad* table;
+  std::size_t begin, end;  // pieces
+  std::uint64_t size_bytes;
+};
+
+std::vector<CopyTask> cut_tasks(const std::vector<TableLoad>& tables, unsigned parallel) {
+  std::uint64_t total = 0;
+  for (const TableLoad& table : tables) {
+    for (const TableLoad::Piece& piece : table.pieces) total += piece.size_bytes;
+  }
+  const std::uint64_t share = std::max<std::uint64_t>(total / std::max(parallel, 1U), 1);
+  std::vector<CopyTask> tasks;
+  for (const TableLoad& table : tables) {
+    std::uint64_t size_bytes = 0;
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < table.pieces.size(); ++i) {
+      size_bytes += table.pieces[i].size_bytes;
+      if (size_bytes < share && i + 1 < table.pieces.size()) continue;
+      tasks.push_back({&table, begin, i + 1, size_bytes});
+      begin = i + 1;
+      size_bytes = 0;
+    }
+  }
+  std::stable_sort(tasks.begin(), tasks.end(), [](const CopyTask& a, const CopyTask& b) {
+    return a.size_bytes > b.size_bytes;
+  });
+  return tasks;
+}
+
+// A crew in which every thread has a connection of its own.
+class Workers {
+ public:
+  Workers(const Location& place, unsigned count, const std::vector<SchemaStatement>& settings,
+          const std::stop_token& stop)
+      : forward_(stop, [this] { crew_.request_stop(); }),
+        place_(place),
+        count_(count),
+        settings_(settings),
+        stop_(stop) {}
+
+  // Runs `work` on each thread until it returns; at most `needed` threads.
+  void run(std::size_t needed,
+           const std::function<void(Connection&, const std::stop_token&)>& work) {
+    const std::size_t threads = std::min<std::size_t>(needed, std::max(count_, 1U));
+    for (std::size_t i = 0; i < threads; ++i) {
+      crew_.start([&](const std::stop_token& crew_stop) {
+        Connection connection(place_, crew_stop);
+        for (const SchemaStatement& setting : settings_) run_statement(connection, setting);
+        work(connection, crew_stop);
+      });
+    }
+    crew_.join();
+    if (stop_.stop_requested())
+      throw Error(Errc::cancelled, fmt::format("{}: stopped", place_.component));
+  }
+
+ private:
+  Crew crew_;
+  std::stop_callback<std::function<void()>> forward_;
+  const Location& place_;
+  unsigned count_;
+  const std::vector<SchemaStatement>& settings_;
+  std::stop_token stop_;
+};
+
+std::uint64_t copy_tables(const Location& place, const std::vector<TableLoad>& tables,
+                          unsigned parallel, const std::stop_token& stop) {
+  const std::vector<CopyTask> tasks = cut_tasks(tables, parallel);
+  std::mutex mutex;  // guards the next two
+  std::size_t next = 0;
+  std::uint64_t rows = 0;
+  const std::vector<SchemaStatement> no_settings;
+  Workers workers(place, parallel, no_settings, stop);
+  workers.run(tasks.size(), [&](Connection& connection, const std::stop_token& crew_stop) {
+    while (!crew_stop.stop_requested()) {
+      std::unique_lock lock(mutex);
+      if (next == tasks.size()) return;
+      const CopyTask& task = tasks[next++];
+      lock.unlock();
+      std::uint64_t count = 0;
+      in_context("loading rows of " + task.table->name, [&] {
+        for (std::size_t i = task.begin; i < task.end; ++i) {
+          const std::unique_ptr<ByteSource> source = task.table->pieces[i].open();
+          if (source) count += copy_in(connection, task.table->statement, *source);
+        }
+      });
+      lock.lock();
+      rows += count;
+    }
+  });
+  return rows;
+}
+
+// Statements that may run side by side, each on its tables alone.
+class Schedule {
+ public:
+  explicit Schedule(std::vector<const SchemaStatement*> statements, bool exclusive)
+      : waiting_(std::move(statements)), exclusive_(exclusive) {}
+
+  // The next whose tables are free; nothing when all have been handed out.
+  const SchemaStatement* take(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (!waiting_.empty() && !stop.stop_requested()) {
+      const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const auto* one) {
+        return !exclusive_ || std::none_of(one->tables.begin(), one->tables.end(),
+                                           [&](const auto& name) { return busy_.contains(name); });
+      });
+      if (found != waiting_.end()) {
+        const SchemaStatement* taken = *found;
+        waiting_.erase(found);
+        if (exclusive_) busy_.insert(taken->tables.begin(), taken->tables.end());
+        return taken;
+      }
+      changed_.wait_for(lock, std::chrono::milliseconds(50));
+    }
+    return nullptr;
+  }
+  void done(const SchemaStatement& statement) {
+    const std::lock_guard lock(mutex_);
+    for (const model::TableName& name : statement.tables) busy_.erase(name);
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;  // guards all below
+  std::condition_variable changed_;
+  std::vector<const SchemaStatement*> waiting_;
+  std::set<model::TableName> busy_;
+  bool exclusive_;
+};
+
+class PostData {
+ public:
+  PostData(const Location& place, const std::vector<SchemaStatement>& statements, unsigned parallel,
+           const std::stop_token& stop)
+      : place_(place), statements_(statements), parallel_(parallel), stop_(stop) {
+    for (const SchemaStatement& statement : statements) {
+      if (statement.kind == StatementKind::setting && statement.tablespace.empty())
+        settings_.push_back(statement);
+    }
+  }
+
+  // Indexes, then foreign keys, then the rest as it stands in the script; event triggers last, so
+  // that they see nothing of all this.
+  void run(Connection& main) {
+    for (const SchemaStatement& setting : settings_) run_statement(main, setting);
+    run_parallel(StatementKind::index);
+    run_in_order(main,
+                 [](const SchemaStatement& one) { return one.kind == StatementKind::attach; });
+    run_parallel(StatementKind::foreign_key);
+    run_in_order(main, [&](const SchemaStatement& one) {
+      return one.kind == StatementKind::other ||
+             (one.kind != StatementKind::setting && late_.contains(&one));
+    });
+    run_in_order(
+        main, [](const SchemaStatement& one) { return one.kind == StatementKind::event_trigger; });
+  }
+
+ private:
+  // What failed for want of something that comes later in the script is left for its turn.
+  static bool may_wait(std::string_view state) {
+    return state == "42P01" || state == "42704" || state == "42883" || state == "42830" ||
+           state == "55000";
+  }
+
+  void set_tablespace(Connection& connection, const SchemaStatement& statement,
+                      std::string& in_force) const {
+    if (statement.tablespace == in_force || statement.tablespace.empty()) return;
+    connection.run(statement.tablespace);
+    in_force = statement.tablespace;
+  }
+
+  void run_parallel(StatementKind kind) {
+    std::vector<const SchemaStatement*> chosen;
+    for (const SchemaStatement& one : statements_) {
+      if (one.kind == kind) chosen.push_back(&one);
+    }
+    if (chosen.empty()) return;
+    const std::size_t count = chosen.size();
+    Schedule schedule(std::move(chosen), kind == StatementKind::foreign_key);
+    Workers workers(place_, parallel_, settings_, stop_);
+    workers.run(count, [&](Connection& connection, const std::stop_token& crew_stop) {
+      std::string tablespace;
+      while (const SchemaStatement* statement = schedule.take(crew_stop)) {
+        set_tablespace(connection, *statement, tablespace);
+        run_one(connection, *statement);
+        schedule.done(*statement);
+      }
+    });
+  }
+
+  void run_one(Connection& connection, const SchemaStatement& statement) {
+    std::string message, state;
+    for (int attempt = 0; attempt < lock_tries; ++attempt) {
+      state = try_statement(connection, statement.text, message);
+      if (state != "40P01") break;  // a deadlock with another of ours
+    }
+    if (state.empty()) return;
+    if (!may_wait(state)) refuse(connection, statement.text, state, message);
+    const std::lock_guard lock(mutex_);
+    late_.insert(&statement);
+  }
+
+  template <typename Wanted>
+  void run_in_order(Connection& main, Wanted wanted) {
+    std::string tablespace;
+    for (const SchemaStatement& statement : statements_) {
+      if (statement.kind == StatementKind::setting || !wanted(statement)) continue;
+      set_tablespace(main, statement, tablespace);
+      run_statement(main, statement);
+    }
+  }
+
+  const Location& place_;
+  const std::vector<SchemaStatement>& statements_;
+  unsigned parallel_;
+  std::stop_token stop_;
+  std::vector<SchemaStatement> settings_;
+  std::mutex mutex_;  // guards the next
+  std::set<const SchemaStatement*> late_;
+};
+
+}  // namespace
+
+void run_statement(Connection& connection, const SchemaStatement& statement) {
+  std::string message;
+  const std::string state = try_statement(connection, statement.text, message);
+  if (!state.empty()) refuse(connection, statement.text, state, message);
+}
+
+std::uint64_t copy_in(Connection& connection, const std::string& statement, ByteSource& source) {
+  Connection::CopyIn copy(connection, statement);
+  Bytes buffer(copy_bytes);
+  while (const std::size_t count = source.read(buffer)) copy.write(ByteView(buffer).first(count));
+  return copy.end();
+}
+
+std::uint64_t run_script(Connection& connection, ByteSource& script, const NameMapping& mapping,
+                         const std::function<bool(std::string_view)>& skip) {
+  ScriptReader reader(script);
+  std::uint64_t rows = 0;
+  while (auto piece = reader.next()) {
+    if (piece->kind == ScriptPiece::Kind::command) continue;
+    if (!piece->is_terminated) {
+      throw Error(Errc::corrupt, fmt::format("the script ends within the statement that begins at "
+                                             "byte {}",
+                                             piece->offset));
+    }
+    if (skip && skip(piece->text)) continue;
+    if (piece->kind == ScriptPiece::Kind::statement) {
+      run_statement(connection, classify(rewrite(piece->text, mapping)));
+      continue;
+    }
+    in_context(fmt::format("loading rows of {}", parse_copy(piece->text).table.display()), [&] {
+      Connection::CopyIn copy(connection, piece->text);
+      Bytes buffer;
+      while (const auto line = reader.copy_line()) {
+        append(buffer, *line);
+        append(buffer, "\n");
+        if (buffer.size() < copy_bytes) continue;
+        copy.write(buffer);
+        buffer.clear();
+      }
+      if (!reader.copy_is_whole())
+        throw Error(Errc::corrupt, "the data end without their end mark");
+      if (!buffer.empty()) copy.write(buffer);
+      rows += copy.end();
+    });
+  }
+  return rows;
+}
+
+std::uint64_t fill_database(const Location& place, const Filling& filling,
+                            const NameMapping& mapping, unsigned parallel,
+                            const std::stop_token& stop) {
+  Connection main(place, stop);
+  in_context("making tables and the like", [&] {
+    for (const SchemaStatement& statement : filling.pre_data) run_statement(main, statement);
+  });
+  const std::uint64_t rows = copy_tables(place, filling.tables, parallel, stop);
+  // What a script sets for its session must not reach the next.
+  const auto afresh = [&] { main = Connection(place, stop); };
+  for (const OpenStream& open : filling.scripts) {
+    afresh();
+    run_script(main, *open(), mapping);
+  }
+  if (filling.large_objects) {
+    afresh();
+    in_context("loading large objects", [&] { filling.large_objects(main); });
+  }
+  afresh();
+  in_context("making indexes, keys and the like",
+             [&] { PostData(place, filling.post_data, parallel, stop).run(main); });
+  afresh();
+  main.run("ANALYZE");
+  if (filling.database_script) run_script(main, *filling.database_script(), mapping);
+  return rows;
+}
+
+}  // namespace holdfast::engine::postgresql

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Filling an empty database: definitions, rows in parallel, then indexes, keys and the rest. What
+// is filled in comes from a copy's parts or from an archive of pg_dump's; here they are the same.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/stream.h"
+#include "engine/postgresql/connection.h"
+#include "engine/postgresql/location.h"
+#include "engine/postgresql/script_rewrite.h"
+
+namespace holdfast::engine::postgresql {
+
+using OpenStream = std::function<std::unique_ptr<ByteSource>()>;
+
+// The rows of one table, in one or several streams of COPY text.
+struct TableLoad {
+  std::string name;       // for messages
+  std::string statement;  // COPY … FROM STDIN
+  struct Piece {
+    OpenStream open;
+    std::uint64_t size_bytes = 0;
+  };
+  std::vector<Piece> pieces;
+};
+
+struct Filling {
+  std::vector<SchemaStatement> pre_data, post_data;
+  std::vector<TableLoad> tables;
+  // Scripts that are run as they stand between rows and post-data: sequences, definitions of large
+  // objects.
+  std::vector<OpenStream> scripts;
+  // Contents of large objects, after the scripts; none: empty.
+  std::function<void(Connection&)> large_objects;
+  OpenStream database_script;  // what belongs to the database as such; may be empty
+};
+
+// Runs a script of statements; with COPY data in it, those are copied. `skip` says which are left
+// out. Returns the rows that were copied. Settings that a server does not know are passed over.
+std::uint64_t run_script(Connection& connection, ByteSource& script, const NameMapping& mapping,
+                         const std::function<bool(std::string_view)>& skip = {});
+
+// Runs one statement; the Error says which.
+void run_statement(Connection& connection, const SchemaStatement& statement);
+
+// With up to `parallel` connections. Returns the rows that were copied.
+std::uint64_t fill_database(const Location& place, const Filling& filling,
+                            const NameMapping& mapping, unsigned parallel,
+                            const std::stop_token& stop);
+
+// Copies a stream into a table; returns the rows.
+std::uint64_t copy_in(Connection& connection, const std::string& statement, ByteSource& source);
+
+}  // namespace holdfast::engine::postgresql

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/postgresql/grants.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "base/error.h"
+#include "engine/postgresql/catalog.h"
+#include "engine/postgresql/connection.h"
+#include "engine/postgresql/fence.h"
+#include "engine/postgresql/privileges.h"
+#include "engine/postgresql/quote.h"
+
+namespace holdfast::engine::postgresql {
+namespace {
+
+// The connection, or why there is none.
+std::optional<Connection> try_connect(const Location& location, std::string& why_not) {
+  try {
+    return std::make_optional<Connection>(location);
+  } catch (const Error& error) {
+    why_not = error.message();
+    return std::nullopt;
+  }
+}
+
+class Statements {
+ public:
+  Statements(const Location& location, std::string_view purpose)
+      : location_(location),
+        role_(location.user.empty() ? fmt::format("holdfast_{}", purpose) : location.user),
+        quoted_(quote_name(role_)) {
+    add("-- Run as a superuser in {}: psql --no-psqlrc --dbname={}", location.display(),
+        quote_text(location.database));
+    add("-- CREATE ROLE {} LOGIN;  -- if it is not there yet; then \\password {}", quoted_,
+        quoted_);
+    add("GRANT CONNECT ON DATABASE {} TO {};", quote_name(location.database), quoted_);
+  }
+
+  void backup(Connection& connection) {
+    for (const std::string& statement : reading_grants(connection, role_)) add("{}", statement);
+    if (has_policies(connection)) add("ALTER ROLE {} BYPASSRLS;", quoted_);
+    if (connection.server_major() >= 14) {
+      add("-- Instead of each GRANT of USAGE and SELECT on schemas, tables and sequences above, "
+          "and "
+          "for");
+      add("-- those to come: GRANT pg_read_all_data TO {};", quoted_);
+    }
+    fence();
+  }
+
+  void backup_unseen() {
+    add("DO $holdfast$\n"
+        "DECLARE\n"
+        "  one record;\n"
+        "BEGIN\n"
+        "  FOR one IN SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {0} LOOP\n"
+        "    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I', one.nspname, {1});\n"
+        "    EXECUTE pg_catalog.format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO %I', "
+        "one.nspname, {1});\n"
+        "    EXECUTE pg_catalog.format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %I TO %I', "
+        "one.nspname, {1});\n"
+        "  END LOOP;\n"
+        "  FOR one IN SELECT m.oid FROM pg_catalog.pg_largeobject_metadata m LOOP\n"
+        "    EXECUTE pg_catalog.format('GRANT SELECT ON LARGE OBJECT %s TO %I', one.oid, {1});\n"
+        "  END LOOP;\n"
+        "  IF EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relrowsecurity) THEN\n"
+        "    EXECUTE pg_catalog.format('ALTER ROLE %I BYPASSRLS', {1});\n"
+        "  END IF;\n"
+        "END\n"
+        "$holdfast$;",
+        user_schemas, quote_text(role_));
+    fence();
+  }
+
+  void restore(Connection* connection) {
+    add("ALTER ROLE {} CREATEDB;", quoted_);
+    if (connection != nullptr) {
+      const Json facts = database_facts(*connection);
+      for (const Json& owner : facts.at("owners").as_array()) {
+        if (owner.as_string() != role_)
+          add("GRANT {} TO {};", quote_name(owner.as_string()), quoted_);
+      }
+      for (const Json& tablespace : facts.at("tablespaces").as_array())
+        add("GRANT CREATE ON TABLESPACE {} TO {};", quote_name(tablespace.as_string()), quoted_);
+    } else {
+      add("-- GRANT each role that owns something in the copy TO {};", quoted_);
+    }
+    add("-- Roles that are missing are made with CREATEROLE. Event triggers, subscriptions, large "
+        "objects of");
+    add("-- other owners, languages and extensions that are not trusted take a superuser.");
+  }
+
+  void application() {
+    add("DO $holdfast$\n"
+        "DECLARE\n"
+        "  one record;\n"
+        "BEGIN\n"
+        "  FOR one IN SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {0}\n"
+        "      AND n.nspname <> 'holdfast' LOOP\n"
+        "    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I', one.nspname, {1});\n"
+        "    EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
+        "SCHEMA "
+        "%I TO %I',\n"
+        "      one.nspname, {1});\n"
+        "    EXECUTE pg_catalog.format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO %I', "
+        "one.nspname, {1});\n"
+        "  END LOOP;\n"
+        "END\n"
+        "$holdfast$;",
+        user_schemas, quote_text(role_));
+  }
+
+  void note(std::string_view text) { add("-- {}", text); }
+  [[nodiscard]] std::string text() && { return std::move(text_); }
+
+ private:
+  template <typename... Args>
+  void add(fmt::format_string<Args...> form, Args&&... args) {
+    text_ += fmt::format(form, std::forward<Args>(args)...) + "\n";
+  }
+
+  void fence() {
+    add("-- For one moment of several databases: lends the lock that keeps writers out, and "
+        "nothing "
+        "else.");
+    add("{}", fence_function(quoted_));
+  }
+
+  static bool has_policies(Connection& connection) {
+    return connection.value(fmt::format(
+               "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+               " WHERE c.relrowsecurity AND {})",
+               user_schemas)) == "t";
+  }
+
+  const Location& location_;
+  std::string role_, quoted_, text_;
+};
+
+}  // namespace
+
+std::string grants_for(const Location& location, std::string_view purpose) {
+  if (purpose != "backup" && purpose != "restore" && purpose != "application") {
+    throw Error(Errc::usage, fmt::format("there are no grants for `{}`", purpose))
+        .set_hint("Purposes are backup, restore and application.");
+  }
+  Statements statements(location, purpose);
+  std::string why_not;
+  std::optional<Connection> connection = try_connect(location, why_not);
+  if (!connection) statements.note("Not looked at: " + why_not);
+  if (purpose == "application") {
+    statements.application();
+  } else if (purpose == "restore") {
+    statements.restore(connection ? &*connection : nullptr);
+  } else if (connection) {
+    statements.backup(*connection);
+  } else {
+    statements.backup_unseen();
+  }
+  return std::move(statements).text();
+}
+
+}  // namespace holdfast::engine::postgresql

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// One database at one moment: a session that keeps an exported snapshot and a lock on every table,
+// and workers that read by the same snapshot.
+//
+// TRUNCATE and rewriting ALTER TABLE do not follow snapshots: a table they touched looks empty to
+// an older one. So tables are locked (ACCESS SHARE, which stops only those) before the snapshot is
+// taken, and what was not locked then is proven not to have been rewritten since.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/postgresql/catalog.h"
+#include "engine/postgresql/connection.h"
+#include "engine/postgresql/fence.h"
+#include "engine/postgresql/location.h"
+#include "model/moment.h"
+
+namespace holdfast::engine::postgresql {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// Rows of a table that are copied by themselves.
+struct TableRange {
+  std::size_t table = 0;             // in HeldDatabase::tables()
+  std::optional<BlockRange> blocks;  // none: the whole table
+  std::string part;                  // its path
+  std::uint64_t bytes_estimate = 0;
+};
+
+class HeldDatabase {
+ public:
+  // Connects. Errc::not_found if the database is not there. `stop` ends everything up to secure().
+  explicit HeldDatabase(const Location& location, std::stop_token stop = {});
+  ~HeldDatabase() { end(); }
+  HeldDatabase(const HeldDatabase&) = delete;
+  HeldDatabase& operator=(const HeldDatabase&) = delete;
+
+  [[nodiscard]] const Location& location() const noexcept { return location_; }
+  [[nodiscard]] FenceMeans fence_means();
+
+  // Stops writers until unfence(), waiting for locks until the deadline at most. False with nothing
+  // held if they were not to be had.
+  [[nodiscard]] bool fence(SteadyTime deadline);
+  void unfence() noexcept;
+  [[nodiscard]] bool fenced() const noexcept { return fenced_; }
+  // Opens the session that fences, so that no time is lost while others wait behind a fence.
+  void prepare_fence();
+
+  // Takes the snapshot: the moment is fixed. `lock_wait`: how long locks on tables are waited for.
+  void take_snapshot(std::chrono::milliseconds lock_wait);
+  // Makes sure of the tables, and reads what does not follow snapshots.
+  void secure(std::chrono::milliseconds lock_wait);
+
+  // From here on: after secure().
+  [[nodiscard]] model::Moment& moment() noexcept { return moment_; }
+  [[nodiscard]] const std::string& snapshot() const noexcept { return snapshot_; }
+  [[nodiscard]] const std::vector<Table>& tables() const noexcept { return tables_; }
+  [[nodiscard]] const std::vector<TableRange>& ranges() const noexcept { return ranges_; }
+  [[nodiscard]] const std::vector<SequenceValue>& sequences() const noexcept { return sequences_; }
+  [[nodiscard]] const LargeObjects& large_objects() const noexcept { return large_objects_; }
+  [[nodiscard]] const std::string& encoding() const noexcept { return encoding_; }
+  [[nodiscard]] int server_version() const noexcept { return server_version_; }
+  [[nodiscard]] bool standby() const noexcept { return standby_; }
+
+  // Runs `work` on a session of the snapshot: a worker's, or the holding one. Safe from several
+  // threads.
+  void with_worker(const std::stop_token& stop, const std::function<void(Connection&)>& work);
+  void with_control(const std::stop_token& stop, const std::function<void(Connection&)>& work);
+
+  // Reads rows as COPY text; how many. Safe from several threads.
+  std::uint64_t read_range(const TableRange& range, const std::function<void(ByteView)>& line,
+                           const std::stop_token& stop);
+  std::uint64_t read_large_objects(const std::function<void(ByteView)>& line,
+                                   const std::stop_token& stop);
+
+  // Ends the hold. Errc::not_consistent if the holding session is gone, and with it the locks.
+  void release();
+  void let_go() noexcept;  // of locks and snapshot; sessions stay
+  void end() noexcept;     // of everything
+
+ private:
+  void begin();
+  [[nodiscard]] bool begin_locked(std::chrono::milliseconds wait);
+  [[noreturn]] void refuse_haste() const;
+  void lock(const std::vector<const Table*>& tables, std::chrono::milliseconds wait);
+  [[nodiscard]] bool lock_new_tables(std::chrono::milliseconds wait);
+  void read_settings();
+  void cut_ranges();
+  [[nodiscard]] std::unique_ptr<Connection> take_worker(const std::stop_token& stop);
+
+  const Location location_;
+  const std::stop_token stop_;
+  std::mutex control_mutex_;  // guards control_ once workers work
+  Connection control_;
+  std::optional<Connection> fence_;
+  bool fenced_ = false;
+  std::optional<FenceMeans> fence_means_;
+  bool begun_ = false;
+  std::set<std::uint64_t> locked_;  // oids
+  std::string snapshot_;
+  std::string encoding_;
+  int server_version_ = 0;
+  bool standby_ = false;
+  model::Moment moment_;
+  std::vector<Table> tables_;
+  std::vector<TableRange> ranges_;
+  std::vector<SequenceValue> sequences_;
+  LargeObjects large_objects_;
+  std::mutex workers_mutex_;  // guards the next
+  std::vector<std::unique_ptr<Connection>> idle_;
+};
+
+}  // namespace holdfast::engine::postgresql

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/postgresql/load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/error.h"
+#include "engine/postgresql/catalog.h"
+#include "engine/postgresql/describe.h"
+#include "engine/postgresql/dump_import.h"
+#include "engine/postgresql/fill.h"
+#include "engine/postgresql/large_objects.h"
+#include "engine/postgresql/load_checks.h"
+#include "engine/postgresql/load_tables.h"
+#include "engine/postgresql/quote.h"
+#include "engine/postgresql/scratch_server.h"
+#include "engine/postgresql/sql.h"
+#include "engine/postgresql/target.h"
+#include "engine/postgresql/target_checks.h"
+
+namespace holdfast::engine::postgresql {
+namespace {
+
+bool has_part(const std::vector<model::PartSource::Entry>& entries, std::string_view path) {
+  return std::any_of(entries.begin(), entries.end(),
+                     [&](const auto& entry) { return entry.path == path; });
+}
+
+void load_large_objects(Connection& connection, ByteSource& source) {
+  LargeObjectWriter writer(connection);
+  LineCutter lines([&](ByteView line) { writer.line(line); });
+  Bytes buffer(256U << 10U);
+  while (const std::size_t count = source.read(buffer)) lines.write(ByteView(buffer).first(count));
+  lines.finish();
+  writer.finish();
+}
+
+// The parts of a copy as what fills a database.
+Filling filling_of(const model::PartSource& parts, const Json& facts, const NameMapping& mapping) {
+  const std::vector<model::PartSource::Entry> entries = parts.list();
+  std::map<std::string, std::uint64_t> sizes;
+  for (const auto& entry : entries) sizes[entry.path] = entry.size_bytes;
+  Filling filling;
+  const auto opener = [&](std::string path) {
+    return [&parts, path = std::move(path)] { return parts.open(path); };
+  };
+  filling.pre_data = in_context("reading " + std::string(pre_data_part), [&] {
+    return read_schema_script(*parts.open(pre_data_part), mapping);
+  });
+  filling.post_data = in_context("reading " + std::string(post_data_part), [&] {
+    return read_schema_script(*parts.open(post_data_part), mapping);
+  });
+  const std::string encoding = facts.string_or("encoding", "UTF8");
+  for (const Json& one : facts.at("tables").as_array()) {
+    const model::TableName name{one.at("schema").as_string(), one.at("table").as_string()};
+    std::vector<std::string> columns;
+    for (const Json& column : one.at("columns").as_array()) columns.push_back(column.as_string());
+    TableLoad table;
+    table.name = name.display();
+    table.statement = copy_in_statement(name, columns, encoding);
+    for (const Json& part : one.at("parts").as_array()) {
+      const std::string& path = part.as_string();
+      const auto size = sizes.find(path);
+      table.pieces.push_back({opener(path), size == sizes.end() ? 0 : size->second});
+    }
+    filling.tables.push_back(std::move(table));
+  }
+  if (has_part(entries, large_objects_part))
+    filling.scripts.push_back(opener(std::string(large_objects_part)));
+  if (has_part(entries, sequences_part))
+    filling.scripts.push_back(opener(std::string(sequences_part)));
+  if (has_part(entries, large_objects_data_part)) {
+    filling.large_objects = [&parts](Connection& connection) {
+      load_large_objects(connection, *parts.open(large_objects_data_part));
+    };
+  }
+  if (has_part(entries, database_part))
+    filling.database_script = opener(std::string(database_part));
+  return filling;
+}
+
+// The roles of the copy, on a server that is thrown away. What is there already stays as it is.
+void make_roles(Connection& admin, ByteSource& globals) {
+  ScriptReader reader(globals);
+  while (const auto piece = reader.next()) {
+    if (piece->kind != ScriptPiece::Kind::statement) continue;
+    const std::vector<Token> tokens = tokens_of(piece->text, 8);
+    const bool of_tablespace = std::any_of(
+        tokens.begin(), tokens.end(), [](const Token& token) { return token.is("TABLESPACE"); });
+    if (!of_tablespace) static_cast<void>(admin.attempt(piece->text));
+  }
+}
+
+void rename_schemas(const Location& place, const LoadOptions& options) {
+  if (options.schemas.empty()) return;
+  Connection connection(place);
+  for (const auto& [old, name] : options.schemas) {
+    const bool there =
+        !connection.query("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", {old})
+             .empty();
+    if (!there) continue;
+    // The schema `public` is in every new database, and is in the way if something becomes it.
+    if (name == "public") static_cast<void>(connection.attempt("DROP SCHEMA public"));
+    connection.run(fmt::format("ALTER SCHEMA {} RENAME TO {}", quote_name(old), quote_name(name)));
+  }
+}
+
+void prove(const Location& place, const model::DatabaseFacts& expected, const LoadOptions& options,
+           const std::stop_token& stop) {
+  if (expected.tables.empty() && expected.objects.empty()) return;
+  in_context("proving what was restored", [&] {
+    model::DatabaseFacts found;
+    describe_database(place, found, options.parallel, stop);
+    const std::vector<std::string> lines = differences(expected, found, options);
+    if (lines.empty()) return;
+    throw Error(Errc::differs, fmt::format("{} differs from its manifest: {}", expected.name,
+                                           fmt::join(lines, "; ")))
+        .set_hint("Run `holdfast check --read-data` on the repository.");
+  });
+}
+
+// Runs `fill` on a place, proves it and puts it where it belongs; whatever fails leaves things as
+// they were.
+template <typename Fill>
+LoadReport load_whole(const model::DatabaseFacts& facts, Target& target,
+                      const DatabaseProperties* properties, const LoadOptions& options,
+                      const std::stop_token& stop, Fill fill) {
+  LoadReport report;
+  try {
+    target.prepare(properties);
+    report.rows = fill(target.place());
+    rename_schemas(target.place(), options);
+    prove(target.place(), facts, options, stop);
+    if (stop.stop_requested())
+      throw Error(Errc::cancelled, fmt::format("{}: stopped", target.place().component));
+    if (const auto kept = target.switch_in()) {
+      report.kept.push_back(
+          fmt::format("database {0}; drop it with: DROP DATABASE {0};", quote_name(*kept)));
+    }
+  } catch (const Error&) {
+    target.give_up();
+    throw;
+  }
+  return report;
+}
+
+}  // namespace
+
+LoadReport load_parts(const model::PartSource& parts, const model::DatabaseFacts& facts,
+                      const Location& into, const LoadOptions& options,
+                      const std::stop_token& stop) {
+  const NameMapping mapping = mapping_of(options);
+  if (!options.tables.empty()) return load_tables(parts, facts, into, options, stop);
+  Target target(into, options, stop);
+  refuse_problems(find_server_problems(target.admin(), facts.engine_facts, options));
+  const Filling filling = filling_of(parts, facts.engine_facts, mapping);
+  if (options.on_scratch && has_part(parts.list(), globals_part))
+    make_roles(target.admin(), *parts.open(globals_part));
+  const DatabaseProperties properties = properties_of(facts.engine_facts, mapping);
+  return load_whole(facts, target, &properties, options, stop, [&](const Location& place) {
+    return fill_database(place, filling, mapping, options.parallel, stop);
+  });
+}
+
+void undo_load(const Json& undo, const model::Endpoint& into) {
+  if (const Json* scratch = undo.find("scratch"))
+    return remove_private_server(scratch->as_string());
+  undo_change(undo, location_of(into));
+}
+
+LoadReport load_dump(const std::filesystem::path& file, const Location& into,
+                     const LoadOptions& options, const std::stop_token& stop) {
+  if (!options.tables.empty()) {
+    throw Error(Errc::unsupported, "single tables of a dump cannot be imported")
+        .set_hint("Import the whole dump into a scratch database, or use pg_restore --table.");
+  }
+  Target target(into, options, stop);
+  const NameMapping mapping = mapping_of(options);
+  const DumpImport import(file, into, options, stop);
+  return load_whole(import.expected(), target, import.properties(), options, stop,
+                    [&](const Location& place) { return import.fill(place, mapping, stop); });
+}
+
+std::vector<model::Finding> find_load_problems(const model::DatabaseFacts& facts,
+                                               const Location& into, const LoadOptions& options,
+                                               const std::stop_token& stop) {
+  Connection admin = connect_admin(into, stop);
+  std::vector<model::Finding> findings = find_server_problems(admin, facts.engine_facts, options);
+  for (model::Finding& finding :
+       find_target_problems(admin, into, facts, mapping_of(options), options))
+    findings.push_back(std::move(finding));
+  return findings;
+}
+
+}  // namespace holdfast::engine::postgresql

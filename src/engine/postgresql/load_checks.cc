@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/postgresql/load_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "engine/postgresql/quote.h"
+
+namespace holdfast::engine::postgresql {
+namespace {
+
+using model::Severity;
+
+constexpr std::size_t differences_max = 10;
+
+model::Finding blocker(std::string code, std::string seen, std::string why, std::string mend) {
+  model::Finding finding;
+  finding.code = std::move(code);
+  finding.severity = Severity::blocker;
+  finding.seen = std::move(seen);
+  finding.why = std::move(why);
+  finding.mend = std::move(mend);
+  finding.mend_class = model::MendClass::manual;
+  return finding;
+}
+
+std::set<std::string> names(Connection& connection, std::string_view sql) {
+  const Rows rows = connection.query(sql);
+  std::set<std::string> found;
+  for (std::size_t i = 0; i < rows.size(); ++i) found.insert(rows.text(i, 0));
+  return found;
+}
+
+std::vector<std::string> texts(const Json& facts, std::string_view key) {
+  std::vector<std::string> found;
+  const Json* list = facts.find(key);
+  if (list == nullptr || !list->is_array()) return found;
+  for (const Json& one : list->as_array()) found.push_back(one.as_string());
+  return found;
+}
+
+void find_roles(Connection& admin, const Json& facts, const NameMapping& mapping,
+                std::vector<model::Finding>& findings) {
+  const std::set<std::string> there = names(admin, "SELECT rolname FROM pg_catalog.pg_roles");
+  std::set<std::string> missing;
+  for (const std::string& role : texts(facts, "roles")) {
+    const std::string name = mapping.owner(role);
+    if (!there.contains(name)) missing.insert(name);
+  }
+  for (const std::string& name : missing) {
+    findings.push_back(blocker(
+        "postgresql-target-role", fmt::format("the server has no role {}", quote_name(name)),
+        "objects of the copy belong to it, or something is granted to it",
+        fmt::format("CREATE ROLE {}; (with its attributes: see globals.sql of the copy), or map it "
+                    "in [restore.owner].",
+                    quote_name(name))));
+  }
+}
+
+void find_tablespaces(Connection& admin, const Json& facts, const NameMapping& mapping,
+                      std::vector<model::Finding>& findings) {
+  const std::set<std::string> there = names(admin, "SELECT spcname FROM pg_catalog.pg_tablespace");
+  for (const std::string& tablespace : texts(facts, "tablespaces")) {
+    const std::string name = mapping.tablespace(tablespace);
+    if (name.empty() || there.contains(name)) continue;
+    findings.push_back(
+        blocker("postgresql-target-tablespace",
+                fmt::format("the server has no tablespace {}", quote_name(name)),
+                "tables or indexes of the copy lie in it",
+                fmt::format("CREATE TABLESPACE {} LOCATION '…'; or map it in [restore.tablespace], "
+                            "to pg_default for example.",
+                            quote_name(name))));
+  }
+}
+
+void find_extensions(Connection& admin, const Json& facts, std::vector<model::Finding>& findings) {
+  const Json* extensions = facts.find("extensions");
+  if (extensions == nullptr || !extensions->is_array()) return;
+  const std::set<std::string> there =
+      names(admin, "SELECT name FROM pg_catalog.pg_available_extensions");
+  for (const Json& extension : extensions->as_array()) {
+    const std::string& name = extension.at("name").as_string();
+    if (there.contains(name)) continue;
+    findings.push_back(
+        blocker("postgresql-target-extension",
+                fmt::format("extension {} {} is not installed on the server", name,
+                            extension.string_or("version", "")),
+                "the copy needs it",
+                "Install its package on the server's machine, such as postgresql-contrib."));
+  }
+}
+
+void find_version(Connection& admin, const Json& facts, std::vector<model::Finding>& findings) {
+  const std::int64_t copied = facts.int_or("server_version_num", 0) / 10000;
+  if (admin.server_major() >= copied) return;
+  findings.push_back(
+      blocker("postgresql-target-older",
+              fmt::format("the server is of version {}, the copy of version {}",
+                          admin.server_version_text(), facts.string_or("server_version", "")),
+              "definitions of a newer version may not be understood",
+              "Restore into a server of the same version or a newer one."));
+}
+
+model::TableName mapped(model::TableName name, const LoadOptions& options) {
+  const auto found = options.schemas.find(name.schema);
+  if (found != options.schemas.end()) name.schema = found->second;
+  return name;
+}
+
+bool names_roles(std::string_view kind) {
+  return kind.starts_with("grants") || kind.starts_with("default grants") ||
+         kind == "user mapping" || kind == "policy";
+}
+
+std::int64_t major_of(const model::DatabaseFacts& facts) {
+  return facts.engine_facts.is_object() ? facts.engine_facts.int_or("server_version_num", 0) / 10000
+                                        : 0;
+}
+
+// Whether definitions of these name tablespaces.
+bool names_tablespaces(std::string_view kind) {
+  return kind == "index" || kind == "table" || kind == "partitioned table" ||
+         kind == "materialized view";
+}
+
+}  // namespace
+
+NameMapping mapping_of(const LoadOptions& options) {
+  NameMapping mapping;
+  mapping.owners = options.owners;
+  mapping.tablespaces = options.tablespaces;
+  mapping.no_tablespaces = options.on_scratch;
+  return mapping;
+}
+
+std::vector<model::Finding> find_server_problems(Connection& admin, const Json& facts,
+                                                 const LoadOptions& options) {
+  std::vector<model::Finding> findings;
+  if (!facts.is_object()) return findings;
+  const NameMapping mapping = mapping_of(options);
+  find_version(admin, facts, findings);
+  find_extensions(admin, facts, findings);
+  if (options.on_scratch) return findings;  // these are made, or not needed
+  find_roles(admin, facts, mapping, findings);
+  find_tablespaces(admin, facts, mapping, findings);
+  return findings;
+}
+
+void refuse_problems(const std::vector<model::Finding>& findings) {
+  for (const model::Finding& finding : findings) {
+    if (finding.severity != Severity::blocker) continue;
+    throw Error(Errc::unsupported, fmt::format("{}: {}", finding.seen, finding.why))
+        .set_hint(finding.mend);
+  }
+}
+
+void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
+               const LoadOptions& options) {
+  if (major_of(expected) == 0) {  // a dump, which says less than a copy
+    found.objects.clear();
+    std::erase_if(found.tables, [](const auto& table) { return table.schema == "pg_catalog"; });
+  }
+  // Of what a standby has no content of, the definition was restored.
+  if (const Json* const tables =
+          expected.engine_facts.is_object() ? expected.engine_facts.find("tables") : nullptr) {
+    for (const Json& one : tables->as_array()) {
+      if (!one.at("parts").as_array().empty()) continue;
+      const model::TableName bare =
+          mapped({one.at("schema").as_string(), one.at("table").as_string()}, options);
+      std::erase_if(found.tables, [&](const model::TableFacts& table) {
+        return table.schema == bare.schema && table.table == bare.table && table.rows == 0;
+      });
+    }
+  }
+  for (model::TableFacts& table : expected.tables)
+    table.schema = mapped({table.schema, table.table}, options).schema;
+  if (!options.schemas.empty()) {  // names and definitions are full of them
+    expected.objects.clear();
+    found.objects.clear();
+    return;
+  }
+  const bool other_version = major_of(expected) != major_of(found);
+  const bool other_tablespaces =
+      !options.tablespaces.empty() ||
+      (options.on_scratch && !texts(expected.engine_facts, "tablespaces").empty());
+  for (model::DatabaseFacts* facts : {&expected, &found}) {
+    if (!options.owners.empty())
+      std::erase_if(facts->objects, [](const auto& object) { return names_roles(object.kind); });
+    for (model::ObjectFacts& object : facts->objects) {
+      if (other_version || (other_tablespaces && names_tablespaces(object.kind)))
+        object.definition_sha256.clear();
+    }
+  }
+  if (!other_version) return;
+  // Another version may bring objects of its own, or name them differently.
+  const auto key = [](const model::ObjectFacts& object) { return object.kind + " " + object.name; };
+  std::set<std::string> wanted;
+  for (const model::ObjectFacts& object : expected.objects) wanted.insert(key(object));
+  std::erase_if(found.objects,
+                [&](const model::ObjectFacts& object) { return !wanted.contains(key(object)); });
+}
+
+std::vector<std::string> differences(const model::DatabaseFacts& expected_facts,
+                                     const model::DatabaseFacts& found_facts,
+                                     const LoadOptions& options) {
+  model::DatabaseFacts expected = expected_facts;
+  model::DatabaseFacts found = found_facts;
+  harmonize(expected, found, options);
+  std::vector<std::string> lines;
+  const auto differ = [&](std::string line) {
+    if (lines.size() < differences_max) lines.push_back(std::move(line));
+  };
+  std::map<model::TableName, const model::TableFacts*> tables;
+  for (const model::TableFacts& table : found.tables) tables[{table.schema, table.table}] = &table;
+  for (const model::TableFacts& table : expected.tables) {
+    const model::TableName name{table.schema, table.table};
+    const auto other = tables.find(name);
+    if (other == tables.end()) {
+      differ(fmt::format("table {} is missing", name.display()));
+    } else if (other->second->rows != table.rows) {
+      differ(fmt::format("table {} has {} rows instead of {}", name.display(), other->second->rows,
+                         table.rows));
+    } else if (!table.digest.empty() && other->second->digest != table.digest) {
+      differ(fmt::format("the rows of table {} differ", name.display()));
+    }
+    tables.erase(name);
+  }
+  if (!expected.tables.empty()) {
+    for (const auto& [name, table] : tables)
+      differ(fmt::format("table {} is one too many", name.display()));
+  }
+  std::map<std::pair<std::string, std::string>, std::string> objects;
+  for (const model::ObjectFacts& object : found.objects)
+    objects[{object.kind, object.name}] = object.definition_sha256;
+  for (const model::ObjectFacts& object : expected.objects) {
+    const auto other = objects.find({object.kind, object.name});
+    if (other == objects.end()) {
+      differ(fmt::format("{} {} is missing", object.kind, object.name));
+    } else if (other->second != object.definition_sha256) {
+      differ(fmt::format("{} {} is defined differently", object.kind, object.name));
+    }
+  }
+  return lines;
+}
+
+}  // namespace holdfast::engine::postgresql

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/postgresql/load_tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "engine/postgresql/catalog.h"
+#include "engine/postgresql/fill.h"
+#include "engine/postgresql/load_checks.h"
+#include "engine/postgresql/quote.h"
+#include "engine/postgresql/sql.h"
+#include "engine/postgresql/target.h"
+
+namespace holdfast::engine::postgresql {
+namespace {
+
+struct ChosenTable {
+  model::TableName name;
+  std::vector<std::string> columns, parts;
+};
+
+class TablesLoad {
+ public:
+  TablesLoad(const model::PartSource& parts, const model::DatabaseFacts& facts,
+             const LoadOptions& options)
+      : parts_(parts), facts_(facts), options_(options), mapping_(mapping_of(options)) {
+    choose();
+    pre_ = read_schema_script(*parts.open(pre_data_part), mapping_);
+    post_ = read_schema_script(*parts.open(post_data_part), mapping_);
+    find_sequences();
+  }
+
+  // Everything within the transaction that is open.
+  void run(Connection& connection, bool is_new, LoadReport& report) {
+    for (const SchemaStatement& one : pre_) {
+      if (one.kind == StatementKind::setting) run_statement(connection, one);
+    }
+    if (is_new) make_surroundings(connection);
+    for (const ChosenTable& table : tables_) make_room(connection, table.name, report);
+    for (const SchemaStatement& one : pre_) {
+      if (one.kind != StatementKind::setting && wants(subject_of(one.text)))
+        run_statement(connection, one);
+    }
+    const std::string encoding = facts_.engine_facts.string_or("encoding", "UTF8");
+    for (const ChosenTable& table : tables_) {
+      in_context("loading rows of " + table.name.display(), [&] {
+        for (const std::string& part : table.parts) {
+          report.rows += copy_in(connection, copy_in_statement(table.name, table.columns, encoding),
+                                 *parts_.open(part));
+        }
+      });
+    }
+    set_sequences(connection);
+    run_post(connection, report);
+    for (const ChosenTable& table : tables_) connection.run("ANALYZE " + quote_name(table.name));
+  }
+
+  // How to take it all back once it is committed: the tables that were made, by their oids, and the
+  // statements that give back their names to those that were kept.
+  [[nodiscard]] Json undo(Connection& connection, const std::string& database) const {
+    Json made = Json::array();
+    for (const ChosenTable& table : tables_) {
+      Json one;
+      one.set("table", quote_name(table.name));
+      one.set("oid", connection.value(fmt::format("SELECT {}::pg_catalog.regclass::pg_catalog.oid",
+                                                  quote_text(quote_name(table.name)))));
+      made.push(std::move(one));
+    }
+    Json back = Json::array();
+    for (const std::string& statement : back_) back.push(statement);
+    Json undo;
+    undo.set("kind", "tables").set("database", database);
+    undo.set("made", std::move(made)).set("back", std::move(back));
+    return undo;
+  }
+
+  [[nodiscard]] bool is_chosen(const model::TableName& name) const {
+    return std::any_of(tables_.begin(), tables_.end(),
+                       [&](const ChosenTable& table) { return table.name == name; });
+  }
+
+  // Row counts and digests of the chosen tables.
+  void compare(const model::DatabaseFacts& found) const {
+    for (const ChosenTable& table : tables_) {
+      const auto is_it = [&](const model::TableFacts& one) {
+        return one.schema == table.name.schema && one.table == table.name.table;
+      };
+      const auto expected = std::find_if(facts_.tables.begin(), facts_.tables.end(), is_it);
+      if (expected == facts_.tables.end()) continue;
+      const auto other = std::find_if(found.tables.begin(), found.tables.end(), is_it);
+      if (other == found.tables.end() || other->rows != expected->rows ||
+          other->digest != expected->digest) {
+        throw Error(Errc::differs, fmt::format("the rows of table {} are not those of the copy",
+                                               table.name.display()));
+      }
+    }
+  }
+
+ private:
+  void choose() {
+    for (const model::TableName& given : options_.tables) {
+      // What is named without a schema is meant as it is most often found.
+      const model::TableName wanted{given.schema.empty() ? "public" : given.schema, given.table};
+      bool found = false;
+      for (const Json& one : facts_.engine_facts.at("tables").as_array()) {
+        const model::TableName name{one.at("schema").as_string(), one.at("table").as_string()};
+        const bool meant = name == wanted || (wanted.table == "*" && name.schema == wanted.schema);
+        if (!meant) continue;
+        found = true;
+        if (is_chosen(name)) continue;
+        ChosenTable table{name, {}, {}};
+        for (const Json& column : one.at("columns").as_array())
+          table.columns.push_back(column.as_string());
+        for (const Json& part : one.at("parts").as_array()) table.parts.push_back(part.as_string());
+        tables_.push_back(std::move(table));
+      }
+      if (!found)
+        throw Error(Errc::not_found, fmt::format("the copy has no table {}", wanted.display()));
+    }
+  }
+
+  // ALTER SEQUENCE s OWNED BY t.c: they go with their table. Identity columns have them within.
+  void find_sequences() {
+    for (const SchemaStatement& one : pre_) {
+      const Subject subject = subject_of(one.text);
+      if (subject.kind != "sequence") continue;
+      const std::vector<Token> tokens = tokens_of(one.text, 100);
+      for (std::size_t i = 0; i + 4 < tokens.size(); ++i) {
+        if (tokens[i].is("OWNED") && tokens[i + 1].is("BY") && tokens[i + 3].is_symbol('.') &&
+            is_chosen({tokens[i + 2].name(), tokens[i + 4].name()}))
+          sequences_.insert(subject.name);
+      }
+    }
+    // A default that takes from a sequence needs it, even if the table does not own it.
+  }
+
+  [[nodiscard]] bool wants(const Subject& subject) const {
+    return is_chosen(subject.name) || sequences_.contains(subject.name) ||
+           objects_.contains(subject.name);
+  }
+
+  // Schemas, extensions, types and functions of the copy, as far as they can be made without its
+  // other tables.
+  void make_surroundings(Connection& connection) {
+    for (const SchemaStatement& one : pre_) {
+      if (one.kind == StatementKind::setting || !subject_of(one.text).kind.empty()) continue;
+      connection.run("SAVEPOINT holdfast");
+      if (!connection.attempt(one.text).empty()) connection.run("ROLLBACK TO SAVEPOINT holdfast");
+      connection.run("RELEASE SAVEPOINT holdfast");
+    }
+  }
+
+  // A table of that name that is there goes out of the way, or is an error.
+  void make_room(Connection& connection, const model::TableName& name, LoadReport& report) {
+    const bool schema =
+        !connection.query("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", {name.schema})
+             .empty();
+    if (!schema) connection.run("CREATE SCHEMA " + quote_name(name.schema));
+    const Rows there = connection.query(
+        "SELECT c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+        {name.schema, name.table});
+    if (there.empty()) return;
+    if (!options_.replace) {
+      throw Error(Errc::exists, fmt::format("table {} is there already", name.display()))
+          .set_hint("Give --replace: it is then kept under a new name.");
+    }
+    if (there.view(0, 0) != "r" && there.view(0, 0) != "p")
+      throw Error(Errc::unsupported, fmt::format("{} is there and is no table", name.display()));
+    const model::TableName kept = keep(connection, name);
+    std::string line = fmt::format("table {0}; drop it with: DROP TABLE {0};", quote_name(kept));
+    if (const std::string dependents = dependents_of(connection, kept); !dependents.empty())
+      line += " These went with it and do not come back by themselves: " + dependents;
+    report.kept.push_back(std::move(line));
+  }
+
+  // What refers to a table goes with it to its new name.
+  static std::string dependents_of(Connection& connection, const model::TableName& kept) {
+    const Rows dependents = connection.query(
+        "SELECT 'foreign key ' || pg_catalog.quote_ident(f.conname) || ' of ' ||"
+        "  f.conrelid::pg_catalog.regclass::text"
+        " FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.conrelid <> f.confrelid"
+        "  AND f.confrelid = $1::pg_catalog.regclass"
+        " UNION SELECT 'view ' || r.ev_class::pg_catalog.regclass::text"
+        " FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid"
+        " WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass"
+        "  AND d.refobjid = $1::pg_catalog.regclass AND r.ev_class <> d.refobjid ORDER BY 1",
+        {quote_name(kept)});
+    std::string list;
+    for (std::size_t i = 0; i < dependents.size(); ++i)
+      list += (i > 0 ? ", " : "") + dependents.text(i, 0);
+    return list;
+  }
+
+  // The table and what shares its schema's names with it (indexes, sequences, statistics) get new
+  // names; the table's is returned.
+  model::TableName keep(Connection& connection, const model::TableName& name) {
+    const Rows parts = connection.query(
+        "SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'INDEX' END, c.relname"
+        " FROM pg_catalog.pg_class c WHERE c.relkind IN ('i', 'I', 'S') AND (c.oid IN"
+        "  (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid = $1::regclass)"
+        "  OR c.oid IN (SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.refobjid = $1::regclass"
+        "   AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')))"
+        " UNION ALL SELECT 'STATISTICS', s.stxname FROM pg_catalog.pg_statistic_ext s"
+        "  WHERE s.stxrelid = $1::regclass",
+        {quote_name(name)});
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      rename(connection, parts.view(i, 0), {name.schema, parts.text(i, 1)},
+             free_name(connection, {name.schema, parts.text(i, 1)}));
+    }
+    const model::TableName kept{name.schema, free_name(connection, name)};
+    rename(connection, "TABLE", name, kept.table);
+    return kept;
+  }
+
+  void rename(Connection& connection, std::string_view kind, const model::TableName& name,
+              const std::string& other) {
+    connection.run(
+        fmt::format("ALTER {} {} RENAME TO {}", kind, quote_name(name), quote_name(other)));
+    const model::TableName renamed{name.schema, other};
+    back_.push_back(
+        fmt::format("ALTER {} {} RENAME TO {}", kind, quote_name(renamed), quote_name(name.table)));
+  }
+
+  // The name with the suffix; names that had to be cut may be one.
+  [[nodiscard]] std::string free_name(Connection& connection, const model::TableName& name) const {
+    for (int count = 1;; ++count) {
+      const std::string suffix =
+          count == 1 ? options_.kept_suffix : fmt::format("_{}{}", count, options_.kept_suffix);
+      std::string candidate = with_suffix(name.table, suffix);
+      const Rows taken = connection.query(
+          "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+          " ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2"
+          " UNION ALL SELECT 1 FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n"
+          " ON n.oid = s.stxnamespace WHERE n.nspname = $1 AND s.stxname = $2"
+          " UNION ALL SELECT 1 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n"
+          " ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typname = $2",
+          {name.schema, candidate});
+      if (taken.empty()) return candidate;
+    }
+  }
+
+  void set_sequences(Connection& connection) {
+    const std::unique_ptr<ByteSource> script = parts_.open(sequences_part);
+    ScriptReader reader(*script);
+    while (const auto piece = reader.next()) {
+      if (piece->kind != ScriptPiece::Kind::statement) continue;
+      // SELECT pg_catalog.setval('"s"."q"', …): of sequences that came along.
+      const std::vector<Token> tokens = tokens_of(piece->text, 50);
+      const bool sets = std::any_of(tokens.begin(), tokens.end(),
+                                    [](const Token& token) { return token.is("SETVAL"); });
+      if (!sets) continue;
+      connection.run("SAVEPOINT holdfast");
+      const bool known = names_known_sequence(connection, tokens);
+      if (known) connection.run(piece->text);
+      connection.run("RELEASE SAVEPOINT holdfast");
+    }
+  }
+
+  // Whether the sequence belongs to one of our tables, asked of the database that now has them.
+  bool names_known_sequence(Connection& connection, const std::vector<Token>& tokens) const {
+    const auto text = std::find_if(tokens.begin(), tokens.end(), [](const Token& token) {
+      return token.kind == TokenKind::string;
+    });
+    if (text == tokens.end()) return false;
+    const Rows owner = connection.query(
+        fmt::format("SELECT n.nspname, t.relname FROM pg_catalog.pg_depend d"
+                    " JOIN pg_catalog.pg_class t ON t.oid = d.refobjid"
+                    " JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace"
+                    " WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+                    " AND d.objid = pg_catalog.to_regclass({}::text) AND d.deptype IN ('a', 'i')"
+                    " AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass",
+                    text->text));
+    return !owner.empty() && is_chosen({owner.text(0, 0), owner.text(0, 1)});
+  }
+
+  void run_post(Connection& connection, LoadReport& report) {
+    for (const SchemaStatement& one : post_) {
+      if (one.kind == StatementKind::setting) {
+        run_statement(connection, one);
+        continue;
+      }
+      const Subject subject = subject_of(one.text);
+      if (!wants(subject)) continue;
+      if (!subject.object.table.empty()) objects_.insert(subject.object);
+      if (one.kind != StatementKind::foreign_key) {
+        run_statement(connection, one);
+        continue;
+      }
+      // What it refers to may not be there, or lack the rows.
+      connection.run("SAVEPOINT holdfast");
+      std::string message;
+      if (!connection.attempt(one.text, &message).empty()) {
+        connection.run("ROLLBACK TO SAVEPOINT holdfast");
+        report.kept.push_back(fmt::format("a foreign key of {} was left out ({}): {};",
+                                          subject.name.display(), message, one.text));
+      }
+      connection.run("RELEASE SAVEPOINT holdfast");
+    }
+  }
+
+  const model::PartSource& parts_;
+  const model::DatabaseFacts& facts_;
+  const LoadOptions& options_;
+  NameMapping mapping_;
+  std::vector<ChosenTable> tables_;
+  std::set<model::TableName> sequences_;
+  std::set<model::TableName> objects_;  // indexes and statistics of the chosen tables
+  std::vector<SchemaStatement> pre_, post_;
+  std::vector<std::string> back_;  // what undoes the renames
+};
+
+// Digests of the tables as the transaction sees them.
+model::DatabaseFacts look_back(Connection& connection, const TablesLoad& load) {
+  model::DatabaseFacts found;
+  for (const Table& table : list_tables(connection, false)) {
+    if (!load.is_chosen(table.name)) continue;
+    RowReader reader(table.columns);
+    model::TableDigest digest;
+    model::Row row;
+    connection.copy_out(copy_out_statement(table, connection.encoding(), nullptr),
+                        [&](ByteView line) {
+                          reader.read(line, row);
+                          digest.add(row);
+                        });
+    found.tables.push_back({table.name.schema, table.name.table, digest.rows(), digest.hex()});
+  }
+  return found;
+}
+
+}  // namespace
+
+LoadReport load_tables(const model::PartSource& parts, const model::DatabaseFacts& facts,
+                       const Location& into, const LoadOptions& options,
+                       const std::stop_token& stop) {
+  if (!options.schemas.empty()) {
+    throw Error(Errc::unsupported, "single tables cannot be restored into schemas of other names")
+        .set_hint("Leave [restore.schema] out, or restore the whole database.");
+  }
+  TablesLoad load(parts, facts, options);
+  LoadReport report;
+  LoadOptions whole = options;
+  whole.replace = false;
+  std::optional<Target> target;
+  {
+    Connection admin = connect_admin(into, stop);
+    const bool exists =
+        !admin.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", {into.database})
+             .empty();
+    if (!exists) target.emplace(into, whole, stop);
+  }
+  try {
+    if (target) {
+      const DatabaseProperties properties = properties_of(facts.engine_facts, mapping_of(options));
+      target->prepare(&properties);
+    }
+    {
+      Connection connection(target ? target->place() : into, stop);
+      connection.run("BEGIN");
+      load.run(connection, target.has_value(), report);
+      load.compare(look_back(connection, load));
+      if (stop.stop_requested())
+        throw Error(Errc::cancelled, fmt::format("{}: stopped", into.component));
+      // One transaction is all or nothing; after it, what else is restored may still fail.
+      if (!target && options.before_change)
+        options.before_change("restored tables of " + into.database,
+                              load.undo(connection, into.database));
+      connection.run("COMMIT");
+    }
+    if (target) static_cast<void>(target->switch_in());
+  } catch (const Error&) {
+    if (target) target->give_up();
+    throw;
+  }
+  return report;
+}
+
+}  // namespace holdfast::engine::postgresql

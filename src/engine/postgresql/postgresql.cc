@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/postgresql/postgresql.h"
+
+#include "engine/postgresql/describe.h"
+#include "engine/postgresql/grants.h"
+#include "engine/postgresql/hold.h"
+#include "engine/postgresql/inspect.h"
+#include "engine/postgresql/load.h"
+#include "engine/postgresql/load_checks.h"
+#include "engine/postgresql/location.h"
+#include "engine/postgresql/probe.h"
+#include "engine/postgresql/restore_text.h"
+#include "engine/postgresql/scratch.h"
+
+namespace holdfast::engine::postgresql {
+namespace {
+
+class PostgresqlEngine final : public Engine {
+ public:
+  [[nodiscard]] std::string_view name() const noexcept override { return "postgresql"; }
+  void check_endpoint(const model::Endpoint& endpoint) const override {
+    static_cast<void>(location_of(endpoint));
+  }
+  [[nodiscard]] Probe probe(const model::Endpoint& endpoint, std::stop_token stop) const override {
+    return probe_database(location_of(endpoint), stop);
+  }
+  [[nodiscard]] std::unique_ptr<Hold> hold(std::span<const model::Endpoint> endpoints,
+                                           const HoldOptions& options) const override {
+    return make_hold(endpoints, options);
+  }
+
+  LoadReport load(const model::PartSource& parts, const model::DatabaseFacts& facts,
+                  const model::Endpoint& into, const LoadOptions& options,
+                  std::stop_token stop) const override {
+    return load_parts(parts, facts, location_of(into), options, stop);
+  }
+  [[nodiscard]] std::vector<model::Finding> check_load(const model::DatabaseFacts& facts,
+                                                       const model::Endpoint& into,
+                                                       const LoadOptions& options,
+                                                       std::stop_token stop) const override {
+    return find_load_problems(facts, location_of(into), options, stop);
+  }
+  void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
+                 const LoadOptions& options) const override {
+    postgresql::harmonize(expected, found, options);
+  }
+  void undo(const Json& undo, const model::Endpoint& into) const override { undo_load(undo, into); }
+
+  void describe(const model::Endpoint& endpoint, model::DatabaseFacts& facts,
+                std::stop_token stop) const override {
+    describe_database(location_of(endpoint), facts, 0, stop);
+  }
+  void rows(const model::Endpoint& endpoint, const model::TableName& table, model::RowSink& into,
+            std::stop_token stop) const override {
+    read_rows(location_of(endpoint), table, into, stop);
+  }
+  [[nodiscard]] std::string query_one(const model::Endpoint& endpoint,
+                                      std::string_view sql) const override {
+    return query_value(location_of(endpoint), sql);
+  }
+
+  [[nodiscard]] std::unique_ptr<Scratch> scratch(
+      const Probe& probe, const std::filesystem::path& directory) const override {
+    return make_scratch(probe, directory);
+  }
+  [[nodiscard]] std::string grants(const model::Endpoint& endpoint,
+                                   std::string_view purpose) const override {
+    return grants_for(location_of(endpoint), purpose);
+  }
+
+  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file, bool deep,
+                                                  std::stop_token stop) const override {
+    return inspect_file(file, deep, stop);
+  }
+  void inspect_rows(const std::filesystem::path& file, const model::TableName& table,
+                    model::RowSink& into, std::stop_token stop) const override {
+    inspect_file_rows(file, table, into, stop);
+  }
+  LoadReport import_file(const std::filesystem::path& file, const model::Endpoint& into,
+                         const LoadOptions& options, std::stop_token stop) const override {
+    return load_dump(file, location_of(into), options, stop);
+  }
+  [[nodiscard]] std::string restore_instructions(const model::DatabaseFacts& facts) const override {
+    return restore_paragraphs(facts);
+  }
+  // A server's data directory is not what is copied: databases are found by their URIs.
+  [[nodiscard]] std::vector<Discovered> discover(const std::filesystem::path& /*directory*/,
+                                                 std::stop_token /*stop*/) const override {
+    return {};
+  }
+};
+
+}  // namespace
+
+const Engine& engine() noexcept {
+  static const PostgresqlEngine the_engine;
+  return the_engine;
+}
+
+}  // namespace holdfast::engine::postgresql

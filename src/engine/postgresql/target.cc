@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/postgresql/target.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "engine/postgresql/quote.h"
+
+namespace holdfast::engine::postgresql {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto leave_wait = 15s;
+constexpr std::size_t name_bytes_max = 63;
+
+// The oid of a database; nothing if it is not there.
+std::optional<std::int64_t> oid_of(Connection& admin, const std::string& name) {
+  const Rows rows =
+      admin.query("SELECT oid FROM pg_catalog.pg_database WHERE datname = $1", {name});
+  if (rows.empty()) return std::nullopt;
+  return rows.integer(0, 0);
+}
+
+// Ends other sessions of a database and waits until they are gone.
+void empty_of_sessions(Connection& admin, const std::string& name) {
+  const auto deadline = std::chrono::steady_clock::now() + leave_wait;
+  while (true) {
+    const Rows left = admin.query(
+        "SELECT pg_catalog.pg_terminate_backend(pid), usename, application_name"
+        " FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND pid <>"
+        " pg_catalog.pg_backend_pid()",
+        {name});
+    if (left.empty()) return;
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw Error(Errc::unavailable,
+                  fmt::format("database {} still has {} sessions, one of user {} ({})", name,
+                              left.size(), left.text(0, 1), left.text(0, 2)))
+          .set_hint("Stop the application, then try again.");
+    }
+    std::this_thread::sleep_for(20ms);
+  }
+}
+
+// A statement of a process that was killed goes on in its server. Ends those that name `name`, a
+// name that only we use, and waits until they are over.
+void end_statements_on(Connection& admin, const std::string& name) {
+  const auto deadline = std::chrono::steady_clock::now() + leave_wait;
+  while (true) {
+    const Rows left = admin.query(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+        " WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid()"
+        " AND pg_catalog.strpos(query, $1) > 0",
+        {quote_name(name)});
+    if (left.empty()) return;
+    if (std::chrono::steady_clock::now() > deadline)
+      throw Error(Errc::unavailable, fmt::format("a statement on database {} does not end", name));
+    std::this_thread::sleep_for(20ms);
+  }
+}
+
+void drop_database(Connection& admin, const std::string& name) {
+  if (!oid_of(admin, name)) return;
+  admin.run(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", quote_name(name)));
+  // Subscriptions would keep it from being dropped. They are made without a slot, so they are
+  // taken off without asking the other side; which needs a session.
+  empty_of_sessions(admin, name);
+  std::string message;
+  std::string state = admin.attempt(fmt::format("DROP DATABASE {}", quote_name(name)), &message);
+  if (state == "55006") {  // in use
+    empty_of_sessions(admin, name);
+    state = admin.attempt(fmt::format("DROP DATABASE {}", quote_name(name)), &message);
+  }
+  if (!state.empty() && state != "3D000")
+    throw Error(Errc::io, fmt::format("database {} could not be dropped: {}", name, message));
+}
+
+// Subscriptions hold a database; they were made by a load and are not connected.
+void drop_subscriptions(const Location& database) {
+  Connection connection(database);
+  const Rows names = connection.query(
+      "SELECT s.subname FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d"
+      " ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string name = quote_name(names.view(i, 0));
+    connection.run(fmt::format("ALTER SUBSCRIPTION {0} DISABLE", name));
+    connection.run(fmt::format("ALTER SUBSCRIPTION {0} SET (slot_name = NONE)", name));
+    connection.run(fmt::format("DROP SUBSCRIPTION {0}", name));
+  }
+}
+
+void drop_with_subscriptions(Connection& admin, const Location& into, const std::string& name) {
+  if (!oid_of(admin, name)) return;
+  // An interrupted undo may have closed it already.
+  static_cast<void>(admin.attempt(
+      fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", quote_name(name))));
+  const Rows held = admin.query(
+      "SELECT pg_catalog.count(*) FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d"
+      " ON d.oid = s.subdbid WHERE d.datname = $1",
+      {name});
+  if (held.integer(0, 0) > 0) drop_subscriptions(into.with_database(name));
+  drop_database(admin, name);
+}
+
+// Takes everything of a user's out of a database that was empty before.
+void clear_database(const Location& place) {
+  drop_subscriptions(place);
+  Connection connection(place);
+  connection.run(
+      "DO $clear$\n"
+      "DECLARE one record;\n"
+      "BEGIN\n"
+      "  FOR one IN SELECT pg_catalog.quote_ident(evtname) AS name"
+      " FROM pg_catalog.pg_event_trigger WHERE oid >= 16384 LOOP\n"
+      "    EXECUTE 'DROP EVENT TRIGGER ' || one.name;\n  END LOOP;\n"
+      "  FOR one IN SELECT pg_catalog.quote_ident(pubname) AS name"
+      " FROM pg_catalog.pg_publication WHERE oid >= 16384 LOOP\n"
+      "    EXECUTE 'DROP PUBLICATION ' || one.name;\n  END LOOP;\n"
+      "  FOR one IN SELECT pg_catalog.quote_ident(extname) AS name"
+      " FROM pg_catalog.pg_extension WHERE oid >= 16384 LOOP\n"
+      "    EXECUTE 'DROP EXTENSION IF EXISTS ' || one.name || ' CASCADE';\n  END LOOP;\n"
+      "  FOR one IN SELECT pg_catalog.quote_ident(fdwname) AS name"
+      " FROM pg_catalog.pg_foreign_data_wrapper WHERE oid >= 16384 LOOP\n"
+      "    EXECUTE 'DROP FOREIGN DATA WRAPPER IF EXISTS ' || one.name || ' CASCADE';\n"
+      "  END LOOP;\n"
+      "  FOR one IN SELECT pg_catalog.quote_ident(nspname) AS name, nspname = 'public' AS public"
+      " FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_'"
+      " AND nspname <> 'information_schema' LOOP\n"
+      "    EXECUTE 'DROP SCHEMA ' || one.name || ' CASCADE';\n"
+      "  END LOOP;\n"
+      "  FOR one IN SELECT pg_catalog.quote_ident(lanname) AS name"
+      " FROM pg_catalog.pg_language WHERE oid >= 16384 LOOP\n"
+      "    EXECUTE 'DROP LANGUAGE IF EXISTS ' || one.name || ' CASCADE';\n  END LOOP;\n"
+      "  FOR one IN SELECT castsource::pg_catalog.regtype AS source,"
+      " casttarget::pg_catalog.regtype AS target FROM pg_catalog.pg_cast WHERE oid >= 16384 LOOP\n"
+      "    EXECUTE pg_catalog.format('DROP CAST IF EXISTS (%s AS %s)', one.source, one.target);\n"
+      "  END LOOP;\n"
+      "  PERFORM pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata;\n"
+      "  CREATE SCHEMA public;\n"
+      "END\n$clear$;\n");
+  // As a new database has it.
+  const bool owned = connection.server_major() >= 15;
+  if (owned)
+    static_cast<void>(connection.attempt("ALTER SCHEMA public OWNER TO pg_database_owner"));
+  connection.run(owned ? "GRANT USAGE ON SCHEMA public TO PUBLIC"
+                       : "GRANT ALL ON SCHEMA public TO PUBLIC");
+  connection.run("COMMENT ON SCHEMA public IS 'standard public schema'");
+}
+
+std::string random_suffix() {
+  std::array<std::byte, 4> bytes{};
+  fill_random(bytes);
+  return "_holdfast_" + to_hex(bytes);
+}
+
+Json undo_of(std::string_view kind) {
+  Json undo;
+  undo.set("kind", kind);
+  return undo;
+}
+
+// Puts an announced switch back: whatever of it was done.
+void undo_switch(Connection& admin, const Json& undo) {
+  const std::string& name = undo.at("name").as_string();
+  const std::string& beside = undo.at("beside").as_string();
+  const std::string kept = undo.string_or("kept", "");
+  const std::int64_t fresh = undo.at("oid").as_int();
+  const bool switched = oid_of(admin, name) == fresh;
+  if (switched) {
+    const bool restores = !kept.empty() && oid_of(admin, kept);
+    // Applications come back at once; not to these.
+    const auto close = [&](const std::string& database) {
+      admin.run(
+          fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", quote_name(database)));
+      empty_of_sessions(admin, database);
+    };
+    close(name);
+    if (restores) close(kept);
+    std::string sql =
+        fmt::format("BEGIN; ALTER DATABASE {} RENAME TO {};", quote_name(name), quote_name(beside));
+    if (restores)
+      sql += fmt::format("ALTER DATABASE {} RENAME TO {};", quote_name(kept), quote_name(name));
+    admin.run(sql + "COMMIT");
+  }
+  if (!kept.empty() && undo.bool_or("connectable", true) && oid_of(admin, name)) {
+    admin.run(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", quote_name(name)));
+  }
+}
+
+// Drops tables that single-table restores made, if they are still those, and gives their names back
+// to those that were kept.
+void undo_tables(const Json& undo, const Location& database) {
+  Connection connection(database);
+  std::string made;
+  for (const Json& one : undo.at("made").as_array()) {
+    const std::string& table = one.at("table").as_string();
+    const Rows rows = connection.query(
+        "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.text", {table});
+    if (rows.view(0, 0) == one.at("oid").as_string()) made += (made.empty() ? "" : ", ") + table;
+  }
+  if (made.empty()) return;  // never committed, or undone already
+  connection.run("BEGIN");
+  connection.run("DROP TABLE " + made);
+  for (const Json& statement : undo.at("back").as_array()) connection.run(statement.as_string());
+  connection.run("COMMIT");
+}
+
+}  // namespace
+
+Connection connect_admin(const Location& into, const std::stop_token& stop) {
+  try {
+    return Connection(into.with_database(into.maintenance_database), stop);
+  } catch (const Error& error) {
+    if (error.code() != Errc::not_found) throw;
+    return Connection(into.with_database("template1"), stop);
+  }
+}
+
+std::string with_suffix(std::string_view name, std::string_view suffix) {
+  std::size_t room = suffix.size() < name_bytes_max ? name_bytes_max - suffix.size() : 0;
+  if (name.size() > room) {
+    // Not within a character: bytes that go on have the form 10xxxxxx.
+    while (room > 0 && (static_cast<unsigned char>(name[room]) & 0xC0U) == 0x80U) --room;
+    name = name.substr(0, room);
+  }
+  return std::string(name) + std::string(suffix);
+}
+
+DatabaseProperties properties_of(const Json& facts, const NameMapping& mapping) {
+  DatabaseProperties properties;
+  properties.owner = facts.string_or("owner", "");
+  if (!properties.owner.empty()) properties.owner = mapping.owner(properties.owner);
+  properties.encoding = facts.string_or("encoding", "UTF8");
+  properties.collate = facts.string_or("collate", "");
+  properties.ctype = facts.string_or("ctype", "");
+  properties.provider = facts.string_or("locale_provider", "c");
+  properties.icu_locale = facts.string_or("icu_locale", "");
+  properties.icu_rules = facts.string_or("icu_rules", "");
+  const std::string tablespace = facts.string_or("tablespace", "");
+  if (!tablespace.empty() && tablespace != "pg_default")
+    properties.tablespace = mapping.tablespace(tablespace);
+  properties.connection_limit = facts.int_or("connection_limit", -1);
+  return properties;
+}
+
+bool is_empty(Connection& connection) {
+  return connection.value(
+             "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+             "  ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND c.oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc WHERE oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n"
+             "  ON n.oid = t.typnamespace WHERE n.nspname !~ '^pg_' AND t.oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE oid >= 16384"
+             "  AND nspname !~ '^pg_' AND nspname <> 'public')"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_data_wrapper WHERE oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_ts_config WHERE oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_ts_dict WHERE oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator WHERE oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast WHERE oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_language WHERE oid >= 16384)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_default_acl)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription s"
+             "  JOIN pg_catalog.pg_database d ON d.oid = s.subdbid"
+             "  WHERE d.datname = pg_catalog.current_database())"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger)"
+             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)") == "t";
+}
+
+Target::Target(const Location& into, const LoadOptions& options, const std::stop_token& stop)
+    : into_(into), options_(options), admin_(connect_admin(into, stop)), place_(into) {
+  check_rule(!options.replace || !options.kept_suffix.empty(),
+             "what is replaced is kept under another name");
+  exists_ = oid_of(admin_, into.database).has_value();
+  if (!exists_ || options.replace) return;
+  Connection look(into, stop);
+  if (is_empty(look)) return;
+  throw Error(Errc::exists, fmt::format("{} exists and is not empty", into.display()))
+      .set_hint("Give --replace: it is then kept under a new name.");
+}
+
+void Target::announce(std::string_view what, const Json& undo) const {
+  if (options_.before_change) options_.before_change(what, undo);
+}
+
+void Target::prepare(const DatabaseProperties* properties) {
+  if (exists_ && options_.replace) {
+    // An empty one is not worth keeping another for.
+    Connection look(into_);
+    if (is_empty(look)) {
+      is_new_ = false;
+    } else {
+      is_new_ = true;
+    }
+  } else {
+    is_new_ = !exists_;
+  }
+  if (!is_new_) {
+    made_ = undo_of("filled").set("database", into_.database);
+    announce("filled the empty database " + into_.database, made_);
+    return;
+  }
+  place_ = into_.with_database(with_suffix(into_.database, random_suffix()));
+  std::string sql =
+      fmt::format("CREATE DATABASE {} TEMPLATE template0", quote_name(place_.database));
+  if (properties != nullptr) {
+    const DatabaseProperties& wanted = *properties;
+    if (!wanted.owner.empty()) sql += " OWNER " + quote_name(wanted.owner);
+    sql += " ENCODING " + quote_text(wanted.encoding);
+    if (!wanted.collate.empty()) sql += " LC_COLLATE " + quote_text(wanted.collate);
+    if (!wanted.ctype.empty()) sql += " LC_CTYPE " + quote_text(wanted.ctype);
+    const int major = admin_.server_major();
+    if (wanted.provider == "i" && major >= 15) {
+      sql += " LOCALE_PROVIDER icu ICU_LOCALE " + quote_text(wanted.icu_locale);
+      if (!wanted.icu_rules.empty() && major >= 16)
+        sql += " ICU_RULES " + quote_text(wanted.icu_rules);
+    } else if (wanted.provider == "b" && major >= 17) {
+      sql += " LOCALE_PROVIDER builtin BUILTIN_LOCALE " + quote_text(wanted.icu_locale);
+    } else if (major >= 15) {
+      sql += " LOCALE_PROVIDER libc";
+    }
+    if (!wanted.tablespace.empty()) sql += " TABLESPACE " + quote_name(wanted.tablespace);
+    connection_limit_ = wanted.connection_limit;
+  }
+  made_ = undo_of("created").set("database", place_.database);
+  announce("made the database " + place_.database, made_);
+  in_context("making database " + place_.database, [&] { admin_.run(sql); });
+}
+
+std::optional<std::string> Target::switch_in() {
+  if (connection_limit_ >= 0) {
+    admin_.run(fmt::format("ALTER DATABASE {} CONNECTION LIMIT {}", quote_name(place_.database),
+                           connection_limit_));
+  }
+  if (!is_new_) return std::nullopt;
+  const auto fresh = oid_of(admin_, place_.database);
+  check_rule(fresh.has_value(), "the database that was filled is there");
+  Json undo = undo_of("switched")
+                  .set("name", into_.database)
+                  .set("beside", place_.database)
+                  .set("oid", *fresh);
+  const std::string name = quote_name(into_.database);
+  const std::string beside = quote_name(place_.database);
+  if (!exists_) {
+    announce("named the new database " + into_.database, undo);
+    empty_of_sessions(admin_, place_.database);
+    admin_.run(fmt::format("ALTER DATABASE {} RENAME TO {}", beside, name));
+    return std::nullopt;
+  }
+  const std::string kept = with_suffix(into_.database, options_.kept_suffix);
+  if (oid_of(admin_, kept)) {
+    throw Error(Errc::exists, fmt::format("there is a database {} already", kept))
+        .set_hint("Rename or drop it first.");
+  }
+  const bool connectable =
+      admin_
+          .query("SELECT datallowconn FROM pg_catalog.pg_database WHERE datname = $1",
+                 {into_.database})
+          .boolean(0, 0);
+  undo.set("kept", kept).set("connectable", connectable);
+  announce(fmt::format("put the new database in the place of {}", into_.database), undo);
+  const std::string old = quote_name(kept);
+  // Nobody new may come while those who are there leave.
+  admin_.run(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", name));
+  try {
+    empty_of_sessions(admin_, into_.database);
+    empty_of_sessions(admin_, place_.database);
+    std::string sql =
+        fmt::format("BEGIN; ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {2} RENAME TO {0};",
+                    name, old, beside);
+    if (connectable) sql += fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;", old);
+    admin_.run(sql + "COMMIT");
+  } catch (const Error&) {
+    admin_.rollback();
+    if (connectable)
+      static_cast<void>(
+          admin_.attempt(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", name)));
+    throw;
+  }
+  return kept;
+}
+
+void Target::give_up() noexcept {
+  if (made_.is_null()) return;
+  try {
+    admin_.stop_with({});
+    undo_change(made_, into_);
+  } catch (const std::exception& error) {
+    log(LogLevel::warn, "what a restore made could not be removed",
+        {{"database", place_.database}, {"reason", error.what()}});
+  }
+}
+
+void undo_change(const Json& undo, const Location& into) {
+  const std::string& kind = undo.at("kind").as_string();
+  Connection admin = connect_admin(into, {});
+  if (kind == "created") {
+    end_statements_on(admin, undo.at("database").as_string());
+    drop_with_subscriptions(admin, into, undo.at("database").as_string());
+  } else if (kind == "filled") {
+    const std::string& name = undo.at("database").as_string();
+    if (oid_of(admin, name)) {
+      empty_of_sessions(admin, name);
+      clear_database(into.with_database(name));
+    }
+  } else if (kind == "tables") {
+    const std::string& name = undo.at("database").as_string();
+    if (oid_of(admin, name)) undo_tables(undo, into.with_database(name));
+  } else if (kind == "switched") {
+    end_statements_on(admin, undo.at("beside").as_string());
+    undo_switch(admin, undo);
+  } else {
+    throw Error(Errc::unsupported, "an undo of unknown kind \"" + kind + "\"");
+  }
+}
+
+}  // namespace holdfast::engine::postgresql
