@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "contract/engine/postgresql_fixture.h"
 #include "contract/engine/sqlite_fixture.h"
 #include "engine/registry.h"
 
@@ -17,6 +18,7 @@ std::vector<EngineCase> all_cases() {
       {"sqlite_delete", [] { return make_sqlite_fixture("delete"); }},
       {"sqlite_truncate", [] { return make_sqlite_fixture("truncate"); }},
       {"sqlite_persist", [] { return make_sqlite_fixture("persist"); }},
+      {"postgresql", [] { return make_postgresql_fixture(); }},
   };
 }
 

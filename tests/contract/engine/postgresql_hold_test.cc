@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/postgresql/hold.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "engine/postgresql/describe.h"
+#include "engine/postgresql/grants.h"
+#include "engine/postgresql/location.h"
+#include "engine/registry.h"
+#include "harness/memory_parts.h"
+#include "harness/postgres_server.h"
+
+namespace holdfast::test {
+namespace {
+
+namespace fs = std::filesystem;
+using engine::Hold;
+using engine::HoldOptions;
+using engine::postgresql::describe_database;
+using engine::postgresql::location_of;
+using engine::postgresql::make_hold;
+
+class PostgresqlHold : public testing::Test {
+ protected:
+  void TearDown() override { server_.clean(); }
+
+  [[nodiscard]] HoldOptions options() const {
+    HoldOptions options;
+    options.scratch_directory = scratch_.path();
+    return options;
+  }
+  [[nodiscard]] std::unique_ptr<Hold> captured(const model::Endpoint& endpoint) const {
+    std::unique_ptr<Hold> hold = make_hold({&endpoint, 1}, options());
+    hold->capture();
+    return hold;
+  }
+  [[nodiscard]] static std::string text_of(Hold& hold, const std::string& path) {
+    model::Part part;
+    part.path = path;
+    MemoryPartSink sink;
+    hold.copy(0, part, sink, {});
+    return std::string(as_text(sink.content()));
+  }
+  [[nodiscard]] static std::string content(const model::DatabaseFacts& facts) {
+    std::string text;
+    for (const auto& table : facts.tables) {
+      text += table.schema + "." + table.table + " " + std::to_string(table.rows) + " " +
+              table.digest + "\n";
+    }
+    for (const auto& object : facts.objects)
+      text += object.kind + " " + object.name + " " + object.definition_sha256 + "\n";
+    return text;
+  }
+  template <typename Body>
+  [[nodiscard]] static Errc code_of(Body&& body) {
+    try {
+      body();
+    } catch (const Error& error) {
+      return error.code();
+    }
+    ADD_FAILURE() << "nothing was thrown";
+    return Errc::bug;
+  }
+  // Locks on user tables that sessions named holdfast hold in any database.
+  [[nodiscard]] std::string sessions() const {
+    return server_.psql(
+        "postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holdfast'");
+  }
+  void expect_no_sessions() const {
+    for (int i = 0; i < 100 && sessions() != "0\n"; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_EQ(sessions(), "0\n");
+  }
+
+  PostgresServer& server_ = PostgresServer::shared();
+  TemporaryDirectory scratch_{"holdfast-pg-hold"};
+};
+
+constexpr std::string_view some_tables = R"(
+CREATE TABLE plain (id int PRIMARY KEY, name text);
+INSERT INTO plain SELECT i, 'row ' || i FROM generate_series(1, 1000) i;
+CREATE SCHEMA "My ""odd"" schema";
+CREATE TABLE "My ""odd"" schema"."a/b
+c" ("select" int, "ü" text, twice int GENERATED ALWAYS AS ("select" * 2) STORED);
+INSERT INTO "My ""odd"" schema"."a/b
+c" VALUES (1, E'tab\there'), (NULL, NULL), (3, '');
+CREATE SCHEMA "two
+lines";
+CREATE TABLE "two
+lines"."of
+table" ("c
+d" int, plain int);
+INSERT INTO "two
+lines"."of
+table" VALUES (1, 2);
+CREATE TABLE nothing ();
+INSERT INTO nothing SELECT FROM generate_series(1, 3);
+CREATE TABLE parts (k int, v text) PARTITION BY RANGE (k);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
+INSERT INTO parts SELECT i, 'v' FROM generate_series(0, 19) i;
+CREATE SEQUENCE counter START 5;
+SELECT nextval('counter');
+CREATE VIEW seen AS SELECT * FROM plain;
+SELECT lo_from_bytea(4711, '\x00ff');
+SELECT lo_from_bytea(4712, '');
+SELECT lo_from_bytea(4713, decode(repeat('ab', 600000), 'hex'));
+)";
+
+// As far as the server's version knows it.
+std::string tables_for(PostgresServer& server) {
+  std::string script(some_tables);
+  constexpr std::string_view generated = R"(, twice int GENERATED ALWAYS AS ("select" * 2) STORED)";
+  if (server.server().binaries().major < 12) script.erase(script.find(generated), generated.size());
+  return script;
+}
+
+TEST_F(PostgresqlHold, CopiesEveryTableAsTheMomentHadIt) {
+  const model::Endpoint endpoint = server_.make_database("shop", tables_for(server_));
+  model::DatabaseFacts live;
+  describe_database(location_of(endpoint), live, 2, {});
+  auto hold = captured(endpoint);
+  server_.psql("shop",
+               "UPDATE plain SET name = 'changed'; INSERT INTO plain VALUES (0, 'new');"
+               " SELECT nextval('counter'); DELETE FROM parts;");
+  std::map<std::string, std::string> copied;
+  for (const model::Part& part : hold->parts(0)) copied[part.path] = text_of(*hold, part.path);
+  model::DatabaseFacts facts;
+  hold->describe(0, facts);
+  hold->release();
+  EXPECT_EQ(content(facts), content(live));
+  EXPECT_EQ(copied.at("tables/My%20%22odd%22%20schema/a%2Fb%0Ac/00000.copy"),
+            "1\ttab\\there\n\\N\t\\N\n3\t\n");
+  EXPECT_EQ(copied.at("tables/public/nothing/00000.copy"), "\n\n\n");
+  EXPECT_EQ(std::count(copied.at("tables/public/parts_1/00000.copy").begin(),
+                       copied.at("tables/public/parts_1/00000.copy").end(), '\n'),
+            10);
+  EXPECT_FALSE(copied.contains("tables/public/parts/00000.copy"));
+  EXPECT_NE(copied.at("sequences.sql").find("'\"public\".\"counter\"', 5, true"), std::string::npos)
+      << copied.at("sequences.sql");
+  EXPECT_NE(copied.at("schema-pre-data.sql").find("CREATE TABLE \"public\".\"plain\""),
+            std::string::npos);
+  EXPECT_NE(copied.at("schema-post-data.sql").find("PRIMARY KEY"), std::string::npos);
+  EXPECT_NE(copied.at("globals.sql").find("CREATE ROLE"), std::string::npos);
+  EXPECT_EQ(copied.at("large-objects/00000.copy").substr(0, 28),
+            "4711\t0\t\\\\x00ff\n4712\t0\t\\\\x\n47");
+  hold.reset();
+  expect_no_sessions();
+}
+
+TEST_F(PostgresqlHold, RestoresByPsqlAlone) {
+  const model::Endpoint endpoint = server_.make_database("shop", tables_for(server_));
+  server_.psql("shop",
+               "ALTER DATABASE shop SET search_path = \"My \"\"odd\"\" schema\", public;"
+               "ALTER DATABASE shop SET work_mem = '5MB';"
+               "COMMENT ON DATABASE shop IS '100% it''s';"
+               "CREATE ROLE reader; GRANT TEMPORARY ON DATABASE shop TO reader;"
+               "GRANT SELECT ON plain TO reader; ALTER LARGE OBJECT 4711 OWNER TO reader;"
+               "GRANT SELECT ON LARGE OBJECT 4712 TO reader WITH GRANT OPTION;"
+               "COMMENT ON LARGE OBJECT 4713 IS 'wide'");
+  const auto hold = captured(endpoint);
+  const std::filesystem::path directory = scratch_.path() / "copy";
+  for (const model::Part& part : hold->parts(0)) {
+    const std::filesystem::path place = directory / part.path;
+    std::filesystem::create_directories(place.parent_path());
+    write_file_durably(place, as_bytes(text_of(*hold, part.path)), 0644);
+  }
+  model::DatabaseFacts facts;
+  hold->describe(0, facts);
+  hold->release();
+  const model::Endpoint again = server_.make_database("again");
+  server_.psql("again", "\\cd " + directory.string() + "\n\\i restore.sql\n");
+  model::DatabaseFacts found;
+  describe_database(location_of(again), found, 2, {});
+  EXPECT_EQ(content(found), content(facts));
+  EXPECT_EQ(server_.psql("again",
+                         "SHOW work_mem; SHOW search_path;"
+                         "SELECT shobj_description(oid, 'pg_database') FROM pg_database"
+                         " WHERE datname = 'again'"),
+            "5MB\n\"My \"\"odd\"\" schema\", public\n100% it's\n");
+}
+
+TEST_F(PostgresqlHold, CutsLargeTablesWhereTheyStayCut) {
+  // Nearly empty pages make a large table of few rows.
+  const model::Endpoint endpoint =
+      server_.make_database("large",
+                            "CREATE TABLE big (id int) WITH (fillfactor = 10);"
+                            "INSERT INTO big SELECT generate_series(1, 900000)");
+  const auto hold = captured(endpoint);
+  std::string all;
+  std::size_t ranges = 0;
+  for (const model::Part& part : hold->parts(0)) {
+    if (part.path.starts_with("tables/public/big/")) ++ranges;
+  }
+  for (std::size_t i = 0; i < ranges; ++i) {
+    const std::string rows = text_of(*hold, fmt::format("tables/public/big/{:05}.copy", i));
+    EXPECT_FALSE(rows.empty()) << i;
+    all += rows;
+  }
+  // Before 14 the server finds a range only by reading the whole table.
+  EXPECT_GE(ranges, server_.server().binaries().major >= 14 ? 2U : 1U);
+  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 900'000);
+  model::DatabaseFacts facts;
+  hold->describe(0, facts);
+  EXPECT_EQ(facts.tables.at(0).rows, 900'000U);
+  hold->release();
+}
+
+TEST_F(PostgresqlHold, WritersGoOnAndSchemaChangesWait) {
+  const model::Endpoint endpoint = server_.make_database("shop", tables_for(server_));
+  const auto hold = captured(endpoint);
+  server_.psql("shop", "INSERT INTO plain VALUES (-1, 'x')");
+  EXPECT_THROW(server_.psql("shop", "SET lock_timeout = '100ms'; TRUNCATE plain"), Error);
+  // Somebody waits for the lock that we have: new readers wait behind him, and we read on.
+  std::thread waiting([&] { server_.psql("shop", "ALTER TABLE plain ADD COLUMN more int"); });
+  for (int i = 0; i < 200; ++i) {
+    if (server_.psql("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted") != "0\n") break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  const std::string rows = text_of(*hold, "tables/public/plain/00000.copy");
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 1000);
+  model::DatabaseFacts facts;
+  hold->describe(0, facts);
+  hold->release();
+  waiting.join();
+}
+
+TEST_F(PostgresqlHold, FencesThroughTheLentFunctionWhoMayOnlyRead) {
+  const model::Endpoint endpoint = server_.make_database("shop", tables_for(server_));
+  server_.psql("shop", "CREATE ROLE saver LOGIN");
+  const model::Endpoint saver = server_.endpoint("shop", "saver");
+  const auto soon = [] {
+    return std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  };
+  EXPECT_EQ(code_of([&] {
+              static_cast<void>(make_hold({&saver, 1}, options())->fence(soon()));
+            }),
+            Errc::unsupported);
+  server_.psql("shop", engine::postgresql::grants_for(location_of(saver), "backup"));
+  const auto hold = make_hold({&saver, 1}, options());
+  ASSERT_TRUE(hold->fence(soon()));
+  EXPECT_THROW(server_.psql("shop", "SET lock_timeout = '50ms'; INSERT INTO plain VALUES (-1)"),
+               Error);
+  hold->capture();
+  hold->unfence();
+  server_.psql("shop", "INSERT INTO plain VALUES (-1)");
+  model::DatabaseFacts facts;
+  hold->describe(0, facts);
+  EXPECT_FALSE(facts.engine_facts.bool_or("role_passwords", true));
+  hold->release();
+}
+
+// What a drill must notice: each of these changes what describe() says.
+TEST_F(PostgresqlHold, EveryLossIsSeen) {
+  const bool can_extend =
+      server_.psql("postgres", "SELECT 1 FROM pg_available_extensions WHERE name = 'citext'") != "";
+  const model::Endpoint endpoint = server_.make_database(
+      "shop",
+      tables_for(server_) + (can_extend ? "CREATE EXTENSION citext;" : "") +
+          "CREATE INDEX by_name ON plain (name); CREATE ROLE reader;"
+          "GRANT SELECT ON plain TO reader; GRANT UPDATE (name) ON plain TO reader;"
+          "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';"
+          "CREATE TRIGGER t BEFORE INSERT ON plain FOR EACH ROW EXECUTE FUNCTION f();"
+          "COMMENT ON TABLE plain IS 'x'; ALTER TABLE plain ADD CHECK (id > 0);"
+          "CREATE POLICY p ON plain USING (true); CREATE TYPE mood AS ENUM ('a', 'b');"
+          "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader;"
+          "CREATE PUBLICATION some_rows FOR TABLE plain; CREATE STATISTICS s ON id, name FROM "
+          "plain;CREATE FUNCTION seen_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+          "CREATE EVENT TRIGGER watch ON sql_drop EXECUTE FUNCTION seen_ddl()");
+  const auto described = [&] {
+    model::DatabaseFacts facts;
+    describe_database(location_of(endpoint), facts, 1, {});
+    return content(facts);
+  };
+  std::string before = described();
+  for (const char* loss : {"UPDATE plain SET name = name || '.' WHERE id = 1",
+                           "DROP TABLE nothing",
+                           "DROP INDEX by_name",
+                           "REVOKE SELECT ON plain FROM reader",
+                           "REVOKE UPDATE (name) ON plain FROM reader",
+                           "SELECT setval('counter', 99)",
+                           "SELECT setval('counter', 99, false)",
+                           "CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+                           "'BEGIN RETURN old; END'",
+                           "COMMENT ON TABLE plain IS 'y'",
+                           "ALTER TABLE plain DROP CONSTRAINT plain_id_check",
+                           "DROP POLICY p ON plain",
+                           "ALTER TYPE mood ADD VALUE 'c'",
+                           "DROP VIEW seen",
+                           "CREATE VIEW seen AS SELECT id FROM plain",
+                           "ALTER TABLE plain ALTER name SET DEFAULT 'z'",
+                           "ALTER TABLE plain ADD COLUMN more int",
+                           "ALTER TABLE plain OWNER TO reader",
+                           "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM reader",
+                           "DROP PUBLICATION some_rows",
+                           "DROP STATISTICS s",
+                           "SELECT lo_put(4711, 0, 'y')",
+                           "SELECT lo_unlink(4712)",
+                           "ALTER SEQUENCE counter INCREMENT 2",
+                           "ALTER DATABASE shop SET work_mem = '5MB'",
+                           "ALTER TABLE parts DETACH PARTITION parts_2",
+                           "ALTER EVENT TRIGGER watch DISABLE",
+                           "DROP EXTENSION IF EXISTS citext"}) {
+    if (!can_extend && std::string_view(loss).find("EXTENSION") != std::string_view::npos) continue;
+    server_.psql("shop", loss);
+    std::string after = described();
+    EXPECT_NE(after, before) << loss;
+    before = std::move(after);
+  }
+}
+
+TEST_F(PostgresqlHold, NoticesThatItsSessionHasBeenEnded) {
+  const model::Endpoint endpoint = server_.make_database("shop", tables_for(server_));
+  auto hold = captured(endpoint);
+  static_cast<void>(hold->parts(0));
+  server_.psql("postgres",
+               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+               " WHERE application_name = 'holdfast'");
+  try {
+    hold->release();
+    ADD_FAILURE() << "the hold vouches for what it no longer holds";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::not_consistent) << error.what();
+  }
+  hold.reset();
+  expect_no_sessions();
+}
+
+// Between a client and the server, as a pooler is: the key that it hands out is its own.
+class Proxy {
+ public:
+  Proxy(const fs::path& directory, const fs::path& server)
+      : listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)), server_(server) {
+    const struct sockaddr_un address = address_of(directory / ".s.PGSQL.5432");
+    EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              0);
+    EXPECT_EQ(::listen(listener_.get(), 4), 0);
+    thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
+  }
+
+ private:
+  static struct sockaddr_un address_of(const fs::path& path) {
+    struct sockaddr_un address {};
+    address.sun_family = AF_UNIX;
+    path.native().copy(address.sun_path, sizeof address.sun_path - 1);
+    return address;
+  }
+  void serve(const std::stop_token& stop) const {
+    while (!stop.stop_requested()) {
+      struct pollfd waiting {
+        listener_.get(), POLLIN, 0
+      };
+      if (::poll(&waiting, 1, 20) <= 0) continue;
+      const Fd client(::accept(listener_.get(), nullptr, nullptr));
+      const Fd server(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const struct sockaddr_un address = address_of(server_ / ".s.PGSQL.5432");
+      if (::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        pass(client, server, stop);
+    }
+  }
+  static void pass(const Fd& client, const Fd& server, const std::stop_token& stop) {
+    bool changed = false;
+    std::string answer;
+    std::array<char, 65536> buffer{};
+    while (!stop.stop_requested()) {
+      std::array<struct pollfd, 2> both{{{client.get(), POLLIN, 0}, {server.get(), POLLIN, 0}}};
+      if (::poll(both.data(), both.size(), 20) < 0) return;
+      for (const int from : {0, 1}) {
+        if (both.at(static_cast<std::size_t>(from)).revents == 0) continue;
+        const ssize_t count =
+            ::read(both.at(static_cast<std::size_t>(from)).fd, buffer.data(), buffer.size());
+        if (count <= 0) return;
+        std::string text(buffer.data(), static_cast<std::size_t>(count));
+        // BackendKeyData: 'K', length 12, pid, secret.
+        const std::size_t at = text.find(std::string("K\0\0\0\x0c", 5));
+        if (from == 1 && !changed && at != std::string::npos && at + 13 <= text.size()) {
+          text[at + 8] = static_cast<char>(text[at + 8] ^ 1);
+          changed = true;
+        }
+        write_all(both.at(static_cast<std::size_t>(1 - from)).fd, as_bytes(text), "the proxy");
+      }
+    }
+  }
+
+  Fd listener_;
+  fs::path server_;
+  std::jthread thread_;
+};
+
+TEST_F(PostgresqlHold, RefusesProxiesThatHandConnectionsOutByTurns) {
+  server_.make_database("shop", "CREATE TABLE t (a int)");
+  const TemporaryDirectory directory("hf-proxy", "/tmp");
+  const Proxy proxy(directory.path(), server_.server().socket_directory());
+  model::Endpoint endpoint = server_.endpoint("shop");
+  endpoint.uri = "postgresql:///shop?host=" + directory.path().native() + "&port=5432";
+  EXPECT_EQ(code_of([&] {
+              static_cast<void>(make_hold({&endpoint, 1}, options()));
+            }),
+            Errc::unsupported);
+  const engine::Probe probe = engine::find_engine("postgresql")->probe(endpoint);
+  ASSERT_EQ(probe.findings.size(), 1U);
+  EXPECT_EQ(probe.findings[0].code, "postgresql-unsupported");
+  EXPECT_NE(probe.findings[0].mend.find("name the server itself"), std::string::npos);
+}
+
+// Tables come and go while locks are taken.
+TEST_F(PostgresqlHold, BearsTablesThatGoWhileItBegins) {
+  const model::Endpoint endpoint = server_.make_database("shop", tables_for(server_));
+  std::jthread busy([&](const std::stop_token& stop) {
+    while (!stop.stop_requested())
+      server_.psql("shop",
+                   "SELECT format('DROP TABLE IF EXISTS busy_%1$s; CREATE TABLE busy_%1$s (a int)',"
+                   " i) FROM generate_series(1, 20) i\n\\gexec\n");
+  });
+  int held = 0;
+  for (int i = 0; i < 10; ++i) {
+    try {
+      captured(endpoint)->release();
+      ++held;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("faster than they can be held"), std::string::npos)
+          << error.what();
+    }
+  }
+  EXPECT_GT(held, 0);
+}
+
+TEST_F(PostgresqlHold, StopsSoonAfterARequest) {
+  const model::Endpoint endpoint = server_.make_database(
+      "slow",
+      "CREATE FUNCTION slow(int) RETURNS int LANGUAGE sql AS 'SELECT $1 FROM pg_sleep(30)';"
+      "CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 3000);");
+  const auto hold = captured(endpoint);
+  std::stop_source stop;
+  stop.request_stop();
+  model::Part part;
+  part.path = "tables/public/t/00000.copy";
+  MemoryPartSink sink;
+  try {
+    hold->copy(0, part, sink, stop.get_token());
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::cancelled) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::test

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+// A PostgreSQL database with every kind of object, ugly names and ugly data comes back as it was:
+// through Holdfast, and by hand with restic and psql. The referee is pg_dump. Roles with exactly
+// the printed grants can do it, and no password is seen on the way.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "harness/postgres_server.h"
+#include "harness/program.h"
+#include "harness/shop.h"
+
+namespace holdfast::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+class PostgresqlWhole : public testing::Test {
+ protected:
+  PostgresqlWhole() {
+    const Outcome made = place_.holdfast({"init"});
+    EXPECT_EQ(made.exit_code, 0) << made.text();
+  }
+  ~PostgresqlWhole() override {
+    // A database with a subscription is not dropped.
+    for (const std::string& database : server_.databases()) {
+      server_.psql(database,
+                   "SELECT format('DROP SUBSCRIPTION %I', subname) FROM pg_subscription s JOIN"
+                   " pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"
+                   "\n\\gexec\n");
+    }
+    server_.clean();
+  }
+
+  void make_everything(const std::string& name) {
+    server_.psql("postgres", read_text(fs::path(HOLDFAST_TEST_DATA) / "postgresql_roles.sql"));
+    server_.make_database(name,
+                          read_text(fs::path(HOLDFAST_TEST_DATA) / "postgresql_everything.sql"));
+  }
+
+  std::string write_instance(const std::string& database, const std::string& user = "postgres",
+                             std::string_view more = {}) {
+    const std::string path = (place_ / (database + ".toml")).string();
+    write_text(path, fmt::format("name = \"whole\"\n[[database]]\nname = \"data\"\n"
+                                 "uri = \"{}\"\nuser = \"{}\"\n{}",
+                                 server_.endpoint(database).uri, user, more));
+    return path;
+  }
+
+  // Everything pg_dump says of a database, as lines; what differs by chance is left out.
+  std::vector<std::string> dumped(const std::string& database) {
+    std::vector<std::string> lines;
+    for (std::string& line : lines_of(server_.program({"pg_dump", database}))) {
+      if (line.starts_with("\\restrict") || line.starts_with("\\unrestrict")) continue;
+      lines.push_back(std::move(line));
+    }
+    // And what it says of a database only where it makes one.
+    const std::string own = server_.psql(
+        database,
+        "SELECT coalesce(r.rolname, ''), s.setconfig FROM pg_db_role_setting s"
+        " JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole"
+        " WHERE d.datname = current_database() ORDER BY 1;"
+        " SELECT shobj_description(d.oid, 'pg_database'), d.encoding, d.datcollate, d.datctype,"
+        " (SELECT array_agg(a ORDER BY a::text) FROM unnest(d.datacl) a)"
+        " FROM pg_database d WHERE d.datname = current_database()");
+    for (std::string& line : lines_of(own)) lines.push_back(std::move(line));
+    return lines;
+  }
+  static void expect_equal(const std::vector<std::string>& expected,
+                           const std::vector<std::string>& found) {
+    std::size_t shown = 0;
+    for (std::size_t i = 0; i < std::max(expected.size(), found.size()) && shown < 5; ++i) {
+      const std::string left = i < expected.size() ? expected[i] : "(nothing)";
+      const std::string right = i < found.size() ? found[i] : "(nothing)";
+      if (left == right) continue;
+      ++shown;
+      ADD_FAILURE() << "line " << i << "\n  was: " << left.substr(0, 300)
+                    << "\n  is:  " << right.substr(0, 300);
+    }
+  }
+
+  PostgresServer& server_ = PostgresServer::shared();
+  Place place_;
+};
+
+TEST_F(PostgresqlWhole, EverythingComesBackThroughHoldfast) {
+  make_everything("everything");
+  const std::vector<std::string> before = dumped("everything");
+  ASSERT_GT(before.size(), 1000U);
+  const Outcome saved = place_.holdfast({"backup", "-I", write_instance("everything")});
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  const Outcome restored = place_.holdfast({"restore", "latest", "-I", write_instance("again")});
+  ASSERT_EQ(restored.exit_code, 0) << restored.text();
+  expect_equal(before, dumped("again"));
+}
+
+TEST_F(PostgresqlWhole, EverythingComesBackByHand) {
+  make_everything("everything");
+  const std::vector<std::string> before = dumped("everything");
+  const Outcome saved = place_.holdfast({"backup", "-I", write_instance("everything")});
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  const fs::path target = place_ / "files";
+  const Outcome unpacked =
+      place_.run({"restic", "--repo", place_.repository().string(), "--password-file",
+                  place_.password_file().string(), "--no-cache", "restore", "latest", "--target",
+                  target.string()});
+  ASSERT_EQ(unpacked.exit_code, 0) << unpacked.text();
+  EXPECT_NE(read_text(target / "whole" / "RESTORE.md").find("--file=restore.sql"),
+            std::string::npos);
+  server_.make_database("byhand");
+  server_.psql("byhand", "\\cd " + (target / "whole/databases/data").string() +
+                             "\n\\set globals 1\n\\i restore.sql\n");
+  expect_equal(before, dumped("byhand"));
+}
+
+// libpq's programs take such names for more than names.
+TEST_F(PostgresqlWhole, ANameThatLooksLikeAConnectionIsAName) {
+  server_.make_database("plain", "CREATE TABLE t (a int); INSERT INTO t VALUES (7)");
+  const std::string odd = "dbname=template1 user='nobody'";
+  server_.psql("postgres", "ALTER DATABASE plain RENAME TO " + sql_name(odd));
+  const std::string source = write_instance("odd");
+  std::string text = read_text(source);
+  const std::string uri = server_.endpoint("odd").uri;
+  text.replace(text.find(uri), uri.size(), server_.endpoint(odd).uri);
+  write_text(source, text);
+  const Outcome saved = place_.holdfast({"backup", "-I", source});
+  server_.psql("postgres", "ALTER DATABASE " + sql_name(odd) + " RENAME TO plain");
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  const Outcome restored = place_.holdfast({"restore", "latest", "-I", write_instance("again")});
+  ASSERT_EQ(restored.exit_code, 0) << restored.text();
+  EXPECT_EQ(server_.psql("again", "SELECT a FROM t"), "7\n");
+}
+
+TEST_F(PostgresqlWhole, ADrillFindsWhatIsMissing) {
+  make_everything("everything");
+  const std::string instance = write_instance("everything");
+  const Outcome saved = place_.holdfast({"backup", "-I", instance});
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  const Outcome drilled = place_.holdfast({"drill", "latest", "-I", instance});
+  EXPECT_EQ(drilled.exit_code, 0) << drilled.text();
+}
+
+// The printed statements, and what takes each one back.
+struct Grant {
+  std::string give, take;
+};
+std::vector<Grant> grants_in(const std::string& text) {
+  std::vector<Grant> grants;
+  for (const std::string& line : lines_of(text)) {
+    if (line.starts_with("GRANT ") && line.find(" holdfast") == std::string::npos) {
+      std::string take = "REVOKE" + line.substr(5);
+      take.replace(take.rfind(" TO "), 4, " FROM ");
+      grants.push_back({line, take});
+    } else if (line.ends_with(" BYPASSRLS;")) {
+      std::string take = line;
+      take.replace(take.rfind("BYPASSRLS"), 9, "NOBYPASSRLS");
+      grants.push_back({line, take});
+    }
+  }
+  return grants;
+}
+
+TEST_F(PostgresqlWhole, ExactlyThePrintedGrantsAreEnoughAndEachOneIsMissed) {
+  server_.make_database(
+      "shop",
+      "CREATE TABLE orders (id serial PRIMARY KEY, what text); INSERT INTO orders (what) VALUES"
+      " ('x'); CREATE SCHEMA \"Odd \"\"one\"\"\"; CREATE TABLE \"Odd \"\"one\"\"\".\"T\" (a int);"
+      "CREATE TABLE hidden (a int); ALTER TABLE hidden ENABLE ROW LEVEL SECURITY;"
+      "CREATE TABLE parts (k int) PARTITION BY LIST (k); CREATE TABLE part PARTITION OF parts"
+      " DEFAULT; SELECT lo_from_bytea(77, 'x'); CREATE EXTENSION citext;"
+      "CREATE VIEW seen AS SELECT 1; REVOKE CONNECT ON DATABASE shop FROM PUBLIC;"
+      "REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE ROLE saver LOGIN;");
+  const Outcome printed =
+      place_.holdfast({"grants", "backup", "-I", write_instance("shop", "postgres")});
+  ASSERT_EQ(printed.exit_code, 0) << printed.text();
+  // Printed for whom the instance file names, which at first is who may look.
+  std::string script = printed.output;
+  for (std::size_t at = 0; (at = script.find("\"postgres\"", at)) != std::string::npos;)
+    script.replace(at, 10, "\"saver\"");
+  server_.psql("shop", script);
+  const std::string instance = write_instance("shop", "saver");
+  const Outcome checked = place_.holdfast({"preflight", "-I", instance});
+  EXPECT_EQ(checked.exit_code, 0) << checked.text();
+  const Outcome saved = place_.holdfast({"backup", "-I", instance});
+  EXPECT_EQ(saved.exit_code, 0) << saved.text();
+  EXPECT_FALSE(saved.says("postgresql-no-fence")) << saved.text();
+  const std::vector<Grant> grants = grants_in(script);
+  EXPECT_GE(grants.size(), 9U) << script;
+  for (const Grant& grant : grants) {
+    server_.psql("shop", grant.take);
+    const Outcome missed = place_.holdfast({"preflight", "-I", instance});
+    EXPECT_EQ(missed.exit_code, 20) << "without " << grant.give << "\n" << missed.text();
+    const bool connect = grant.give.starts_with("GRANT CONNECT");
+    EXPECT_TRUE(missed.says(connect ? "permission denied for database" : grant.give))
+        << "without " << grant.give << "\n"
+        << missed.text();
+    server_.psql("shop", grant.give);
+  }
+  const Outcome again = place_.holdfast({"preflight", "-I", instance});
+  EXPECT_EQ(again.exit_code, 0) << again.text();
+}
+
+TEST_F(PostgresqlWhole, ARestoreTakesThePrintedGrantsAndMissesEachOne) {
+  server_.psql("postgres",
+               "SET allow_in_place_tablespaces = on; CREATE TABLESPACE fast LOCATION '';"
+               "CREATE ROLE app; CREATE ROLE reader; CREATE ROLE restorer LOGIN;"
+               "CREATE DATABASE shop OWNER app");
+  server_.psql(
+      "shop",
+      "SET ROLE app; CREATE EXTENSION citext; CREATE TABLE orders (id serial PRIMARY KEY,"
+      " what citext); INSERT INTO orders (what) VALUES ('x'); GRANT SELECT ON orders TO"
+      " reader; CREATE SCHEMA more; CREATE TABLE more.t (a int); SELECT lo_from_bytea(7, 'x');"
+      "RESET ROLE; CREATE INDEX there ON orders (what) TABLESPACE fast");
+  const std::vector<std::string> before = dumped("shop");
+  const Outcome saved = place_.holdfast({"backup", "-I", write_instance("shop")});
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  const Outcome printed =
+      place_.holdfast({"grants", "restore", "-I", write_instance("shop", "restorer")});
+  ASSERT_EQ(printed.exit_code, 0) << printed.text();
+  server_.psql("shop", printed.output);
+  const std::string target = write_instance("again", "restorer");
+  std::vector<Grant> grants = grants_in(printed.output);
+  grants.push_back({"ALTER ROLE \"restorer\" CREATEDB;", "ALTER ROLE \"restorer\" NOCREATEDB;"});
+  EXPECT_EQ(grants.size(), 4U) << printed.output;
+  for (const Grant& grant : grants) {
+    EXPECT_NE(printed.output.find(grant.give), std::string::npos) << printed.output;
+    if (grant.give.starts_with("GRANT CONNECT")) continue;  // everybody may
+    server_.psql("shop", grant.take);
+    const Outcome missed = place_.holdfast({"restore", "latest", "-I", target});
+    EXPECT_EQ(missed.exit_code, 20) << "without " << grant.give << "\n" << missed.text();
+    EXPECT_TRUE(missed.says(grant.give)) << "without " << grant.give << "\n" << missed.text();
+    server_.psql("shop", grant.give);
+  }
+  const Outcome restored = place_.holdfast({"restore", "latest", "-I", target});
+  EXPECT_EQ(restored.exit_code, 0) << restored.text();
+  expect_equal(before, dumped("again"));
+  for (const char* name : {"shop", "again"}) server_.drop_database(name);
+  server_.psql("postgres", "DROP TABLESPACE fast");
+}
+
+// Looks at the arguments and environments of all processes but our own, and into files in the
+// scratch directory, again and again.
+class Watcher {
+ public:
+  Watcher(std::string secret, fs::path scratch)
+      : secret_(std::move(secret)),
+        scratch_(std::move(scratch)),
+        thread_([this](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+            look_at_processes();
+            look_at_files();
+          }
+        }) {}
+  [[nodiscard]] std::set<std::string> found() {
+    const std::lock_guard lock(mutex_);
+    return found_;
+  }
+
+ private:
+  void look_at_processes() {
+    std::error_code ignored;
+    for (const auto& process : fs::directory_iterator("/proc", ignored)) {
+      const std::string pid = process.path().filename();
+      if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+      for (const char* what : {"cmdline", "environ"}) {
+        if (read_text(process.path() / what).find(secret_) == std::string::npos) continue;
+        const std::lock_guard lock(mutex_);
+        found_.insert(what + (" of " + read_text(process.path() / "comm")));
+      }
+    }
+  }
+  void look_at_files() {
+    std::error_code ignored;
+    for (fs::recursive_directory_iterator entry(scratch_, ignored), end; entry != end;
+         entry.increment(ignored)) {
+      struct ::stat status {};
+      if (::lstat(entry->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+      if (read_text(entry->path()).find(secret_) == std::string::npos) continue;
+      const std::lock_guard lock(mutex_);
+      found_.insert("file " + entry->path().filename().native());
+    }
+  }
+
+  std::string secret_;
+  fs::path scratch_;
+  std::mutex mutex_;  // guards the next
+  std::set<std::string> found_;
+  std::jthread thread_;
+};
+
+TEST_F(PostgresqlWhole, NobodySeesThePassword) {
+  const std::string secret = "Zt7-server-secret-q9";
+  server_.make_database("shop",
+                        "CREATE TABLE t (a int); INSERT INTO t VALUES (1);"
+                        "CREATE ROLE locked SUPERUSER LOGIN");
+  server_.psql("shop", "SET log_statement = 'none'; ALTER ROLE locked PASSWORD '" + secret + "'");
+  const fs::path rules = lines_of(server_.psql("shop", "SHOW hba_file")).at(0);
+  const std::string before = read_text(rules);
+  write_text(rules, "local all locked scram-sha-256\n" + before);
+  server_.psql("shop", "SELECT pg_reload_conf()");
+  write_text(place_ / "server-password", secret + "\n");
+  fs::permissions(place_ / "server-password", fs::perms(0600));
+  const std::string keys =
+      fmt::format("password_file = \"{}\"\n", (place_ / "server-password").string());
+  {
+    Watcher seeing("decoy-", place_.scratch());
+    static_cast<void>(place_.run({"sh", "-c", "sleep 0.5; : decoy-argument"}));
+    EXPECT_FALSE(seeing.found().empty()) << "the watcher sees nothing";
+  }
+  {
+    Watcher watcher(secret, place_.scratch());
+    const std::string instance = write_instance("shop", "locked", keys);
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"preflight", "-I", instance},
+          std::vector<std::string>{"backup", "-I", instance},
+          std::vector<std::string>{"restore", "latest", "-I",
+                                   write_instance("again", "locked", keys)}}) {
+      const Outcome outcome = place_.holdfast(words);
+      EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
+      EXPECT_FALSE(outcome.says(secret));
+    }
+    EXPECT_TRUE(watcher.found().empty()) << *watcher.found().begin();
+  }
+  // A wrong one is denied, by name, and not printed either.
+  write_text(place_ / "server-password", "Zt7-wrong-secret-q9\n");
+  const Outcome denied = place_.holdfast({"backup", "-I", write_instance("shop", "locked", keys)});
+  EXPECT_NE(denied.exit_code, 0);
+  EXPECT_TRUE(denied.says("authentication failed")) << denied.text();
+  EXPECT_FALSE(denied.says("Zt7-wrong-secret-q9"));
+  for (const auto& entry : fs::recursive_directory_iterator(place_.root())) {
+    if (!entry.is_regular_file() || entry.path() == place_ / "server-password") continue;
+    EXPECT_EQ(read_text(entry.path()).find("-secret-q9"), std::string::npos) << entry.path();
+  }
+  EXPECT_EQ(read_text(server_.server().log_file()).find(secret), std::string::npos);
+  write_text(rules, before);
+  server_.psql("shop", "SELECT pg_reload_conf()");
+}
+
+}  // namespace
+}  // namespace holdfast::test
