@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "engine/postgresql/quote.h"
+#include "engine/postgresql/sessions.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -28,26 +29,6 @@ std::optional<std::int64_t> oid_of(Connection& admin, const std::string& name) {
       admin.query("SELECT oid FROM pg_catalog.pg_database WHERE datname = $1", {name});
   if (rows.empty()) return std::nullopt;
   return rows.integer(0, 0);
-}
-
-// Ends other sessions of a database and waits until they are gone.
-void empty_of_sessions(Connection& admin, const std::string& name) {
-  const auto deadline = std::chrono::steady_clock::now() + leave_wait;
-  while (true) {
-    const Rows left = admin.query(
-        "SELECT pg_catalog.pg_terminate_backend(pid), usename, application_name"
-        " FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND pid <>"
-        " pg_catalog.pg_backend_pid()",
-        {name});
-    if (left.empty()) return;
-    if (std::chrono::steady_clock::now() > deadline) {
-      throw Error(Errc::unavailable,
-                  fmt::format("database {} still has {} sessions, one of user {} ({})", name,
-                              left.size(), left.text(0, 1), left.text(0, 2)))
-          .set_hint("Stop the application, then try again.");
-    }
-    std::this_thread::sleep_for(20ms);
-  }
 }
 
 // A statement of a process that was killed goes on in its server. Ends those that name `name`, a
@@ -72,11 +53,11 @@ void drop_database(Connection& admin, const std::string& name) {
   admin.run(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", quote_name(name)));
   // Subscriptions would keep it from being dropped. They are made without a slot, so they are
   // taken off without asking the other side; which needs a session.
-  empty_of_sessions(admin, name);
+  end_sessions(admin, name);
   std::string message;
   std::string state = admin.attempt(fmt::format("DROP DATABASE {}", quote_name(name)), &message);
   if (state == "55006") {  // in use
-    empty_of_sessions(admin, name);
+    end_sessions(admin, name);
     state = admin.attempt(fmt::format("DROP DATABASE {}", quote_name(name)), &message);
   }
   if (!state.empty() && state != "3D000")
@@ -168,7 +149,7 @@ Json undo_of(std::string_view kind) {
 }
 
 // Puts an announced switch back: whatever of it was done.
-void undo_switch(Connection& admin, const Json& undo) {
+void undo_switch(Connection& admin, const Location& into, const Json& undo) {
   const std::string& name = undo.at("name").as_string();
   const std::string& beside = undo.at("beside").as_string();
   const std::string kept = undo.string_or("kept", "");
@@ -176,22 +157,9 @@ void undo_switch(Connection& admin, const Json& undo) {
   const bool switched = oid_of(admin, name) == fresh;
   if (switched) {
     const bool restores = !kept.empty() && oid_of(admin, kept);
-    // Applications come back at once; not to these.
-    const auto close = [&](const std::string& database) {
-      admin.run(
-          fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", quote_name(database)));
-      empty_of_sessions(admin, database);
-    };
-    close(name);
-    if (restores) close(kept);
-    std::string sql =
-        fmt::format("BEGIN; ALTER DATABASE {} RENAME TO {};", quote_name(name), quote_name(beside));
-    if (restores)
-      sql += fmt::format("ALTER DATABASE {} RENAME TO {};", quote_name(kept), quote_name(name));
-    admin.run(sql + "COMMIT");
-  }
-  if (!kept.empty() && undo.bool_or("connectable", true) && oid_of(admin, name)) {
-    admin.run(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", quote_name(name)));
+    std::vector<DatabaseRename> renames{{name, beside}};
+    if (restores) renames.push_back({kept, name});
+    rename_databases(admin, into, renames);
   }
 }
 
@@ -349,12 +317,9 @@ std::optional<std::string> Target::switch_in() {
                   .set("name", into_.database)
                   .set("beside", place_.database)
                   .set("oid", *fresh);
-  const std::string name = quote_name(into_.database);
-  const std::string beside = quote_name(place_.database);
   if (!exists_) {
     announce("named the new database " + into_.database, undo);
-    empty_of_sessions(admin_, place_.database);
-    admin_.run(fmt::format("ALTER DATABASE {} RENAME TO {}", beside, name));
+    rename_databases(admin_, into_, std::array{DatabaseRename{place_.database, into_.database}});
     return std::nullopt;
   }
   const std::string kept = with_suffix(into_.database, options_.kept_suffix);
@@ -362,31 +327,11 @@ std::optional<std::string> Target::switch_in() {
     throw Error(Errc::exists, fmt::format("there is a database {} already", kept))
         .set_hint("Rename or drop it first.");
   }
-  const bool connectable =
-      admin_
-          .query("SELECT datallowconn FROM pg_catalog.pg_database WHERE datname = $1",
-                 {into_.database})
-          .boolean(0, 0);
-  undo.set("kept", kept).set("connectable", connectable);
+  undo.set("kept", kept);
   announce(fmt::format("put the new database in the place of {}", into_.database), undo);
-  const std::string old = quote_name(kept);
-  // Nobody new may come while those who are there leave.
-  admin_.run(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", name));
-  try {
-    empty_of_sessions(admin_, into_.database);
-    empty_of_sessions(admin_, place_.database);
-    std::string sql =
-        fmt::format("BEGIN; ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {2} RENAME TO {0};",
-                    name, old, beside);
-    if (connectable) sql += fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;", old);
-    admin_.run(sql + "COMMIT");
-  } catch (const Error&) {
-    admin_.rollback();
-    if (connectable)
-      static_cast<void>(
-          admin_.attempt(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", name)));
-    throw;
-  }
+  rename_databases(admin_, into_,
+                   std::array{DatabaseRename{into_.database, kept},
+                              DatabaseRename{place_.database, into_.database}});
   return kept;
 }
 
@@ -410,7 +355,7 @@ void undo_change(const Json& undo, const Location& into) {
   } else if (kind == "filled") {
     const std::string& name = undo.at("database").as_string();
     if (oid_of(admin, name)) {
-      empty_of_sessions(admin, name);
+      end_sessions(admin, name);
       clear_database(into.with_database(name));
     }
   } else if (kind == "tables") {
@@ -418,7 +363,7 @@ void undo_change(const Json& undo, const Location& into) {
     if (oid_of(admin, name)) undo_tables(undo, into.with_database(name));
   } else if (kind == "switched") {
     end_statements_on(admin, undo.at("beside").as_string());
-    undo_switch(admin, undo);
+    undo_switch(admin, into, undo);
   } else {
     throw Error(Errc::unsupported, "an undo of unknown kind \"" + kind + "\"");
   }

@@ -13,6 +13,7 @@
 
 #include "base/units.h"
 #include "engine/postgresql/quote.h"
+#include "engine/postgresql/sessions.h"
 #include "engine/postgresql/target.h"
 
 namespace holdfast::engine::postgresql {
@@ -33,8 +34,8 @@ struct Existing {
 class TargetChecks {
  public:
   TargetChecks(Connection& admin, const Location& into, const model::DatabaseFacts& facts,
-               const NameMapping& mapping)
-      : admin_(admin), into_(into), facts_(facts), mapping_(mapping) {}
+               const NameMapping& mapping, bool replace)
+      : admin_(admin), into_(into), facts_(facts), mapping_(mapping), replace_(replace) {}
 
   std::vector<model::Finding> run() {
     if (!facts_.engine_facts.is_object()) return {};
@@ -48,6 +49,7 @@ class TargetChecks {
       check_extensions();
       check_objects();
     }
+    if (replace_ && existing_) check_sessions();
     check_encoding();
     check_space();
     return std::move(findings_);
@@ -119,6 +121,19 @@ class TargetChecks {
            fmt::format("GRANT CREATE ON TABLESPACE {} TO {};", quote_name(spaces.view(i, 0)),
                        role_));
     }
+  }
+
+  // Nobody may be in a database while it is renamed. The application's may be gone by then.
+  void check_sessions() {
+    const std::vector<std::string> lines = sessions_beyond_us(admin_, into_.database);
+    if (lines.empty()) return;
+    find("postgresql-target-sessions", Severity::warning,
+         fmt::format("{} may not end {}{}", role_, lines.front(),
+                     lines.size() > 1 ? fmt::format(" and {} more", lines.size() - 1) : ""),
+         "a database is renamed when nobody is in it; if they stay, the restore fails then",
+         fmt::format("End them before; or GRANT pg_signal_backend TO {}; which does not suffice "
+                     "for those of superusers",
+                     role_));
   }
 
   [[nodiscard]] bool uses_tablespace(const std::string& name) const {
@@ -242,6 +257,7 @@ class TargetChecks {
   const Location& into_;
   const model::DatabaseFacts& facts_;
   const NameMapping& mapping_;
+  bool replace_;
   std::string role_;
   std::optional<Existing> existing_;
   bool fills_ = false;  // an empty database that is there
@@ -255,7 +271,7 @@ std::vector<model::Finding> find_target_problems(Connection& admin, const Locati
                                                  const NameMapping& mapping,
                                                  const LoadOptions& options) {
   if (options.on_scratch || !options.tables.empty()) return {};
-  return TargetChecks(admin, into, facts, mapping).run();
+  return TargetChecks(admin, into, facts, mapping, options.replace).run();
 }
 
 }  // namespace holdfast::engine::postgresql

@@ -7,6 +7,7 @@
 #include <array>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "base/error.h"
 #include "engine/registry.h"
@@ -42,6 +43,7 @@ class PostgresqlLoad : public testing::Test {
     for (const std::string& name : server().databases()) {
       if (name != "ugly") drop(name);
     }
+    server().psql("postgres", "DROP ROLE IF EXISTS restorer");
   }
 
   static PostgresServer& server() { return PostgresServer::shared(); }
@@ -175,6 +177,61 @@ TEST_F(PostgresqlLoad, KeepsWhatItReplaces) {
             std::string::npos);
   EXPECT_EQ(server().psql("shop_before_20261120T105601Z", "SELECT a FROM public.old"), "7\n");
   expect_equal(dump("ugly"), dump("shop"));
+}
+
+// Autovacuum works in it, applications come back at once, and whoever restores is no superuser.
+TEST_F(PostgresqlLoad, ReplacesADatabaseInUseWithoutBeingSuperuser) {
+  server().psql("postgres", "CREATE ROLE restorer LOGIN CREATEDB");
+  server().make_database("small",
+                         "CREATE TABLE t AS SELECT 1 AS a; ALTER TABLE t OWNER TO restorer");
+  server().psql("postgres", "ALTER DATABASE small OWNER TO restorer");
+  const auto copy = back_up("small");
+  engine::LoadOptions replace = options();
+  replace.replace = true;
+  std::jthread application([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      try {
+        server().psql("small", "SELECT pg_sleep(3)", "restorer");
+      } catch (const Error&) {  // ended, or not let in for a moment
+      }
+    }
+  });
+  const auto report =
+      engine().load(copy->parts, copy->facts, server().endpoint("small", "restorer"), replace, {});
+  application.request_stop();
+  EXPECT_EQ(report.kept.size(), 1U);
+  EXPECT_EQ(server().psql("postgres",
+                          "SELECT bool_and(datallowconn) FROM pg_database WHERE datname ~ 'small'"),
+            "t\n");
+}
+
+TEST_F(PostgresqlLoad, NamesASessionThatItMayNotEnd) {
+  server().psql("postgres", "CREATE ROLE restorer LOGIN CREATEDB");
+  server().make_database("small",
+                         "CREATE TABLE t AS SELECT 1 AS a; ALTER TABLE t OWNER TO restorer");
+  server().psql("postgres", "ALTER DATABASE small OWNER TO restorer");
+  const auto copy = back_up("small");
+  engine::LoadOptions replace = options();
+  replace.replace = true;
+  std::jthread monitor([&] { EXPECT_THROW(server().psql("small", "SELECT pg_sleep(60)"), Error); });
+  const auto watched = [&] {
+    return server().psql("postgres",
+                         "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep.60'"
+                         " AND datname = 'small'") == "1\n";
+  };
+  while (!watched()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const model::Endpoint into = server().endpoint("small", "restorer");
+  std::set<std::string> codes;
+  for (const auto& finding : engine().check_load(copy->facts, into, replace))
+    codes.insert(finding.code);
+  EXPECT_TRUE(codes.contains("postgresql-target-sessions"));
+  const std::string error =
+      error_of([&] { engine().load(copy->parts, copy->facts, into, replace, {}); });
+  EXPECT_NE(error.find("user postgres"), std::string::npos) << error;
+  EXPECT_EQ(server().databases(), (std::vector<std::string>{"small", "ugly"}));
+  EXPECT_TRUE(watched());
+  server().psql("postgres",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'small'");
 }
 
 TEST_F(PostgresqlLoad, NoticesDamageBeforeAnythingIsReplaced) {
