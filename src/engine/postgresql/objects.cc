@@ -15,7 +15,7 @@ namespace {
 
 // One question per kind, each answered by rows of kind, name and definition. `{0}`: the condition
 // of the user's schemas, of alias n; `{1}`: that something (classid, oid as c.oid) is no
-// extension's.
+// extension's; `{2}`: the options of the relation c.
 struct Question {
   int version_min;
   std::string_view catalog;  // whose extension members are left out
@@ -28,7 +28,7 @@ constexpr std::array questions{
         "SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table'"
         " WHEN 'f' THEN 'foreign table' ELSE 'composite type' END,"
         " n.nspname || '.' || c.relname,"
-        " concat_ws(E'\\n', c.relpersistence, array_to_string(c.reloptions, ','),"
+        " concat_ws(E'\\n', c.relpersistence, {2},"
         "  c.relrowsecurity, c.relforcerowsecurity, c.relreplident,"
         "  pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid),"
         "  (SELECT t.spcname FROM pg_tablespace t WHERE t.oid = c.reltablespace),"
@@ -50,7 +50,7 @@ constexpr std::array questions{
     Question{110000, "pg_class",
              "SELECT CASE c.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END,"
              " n.nspname || '.' || c.relname,"
-             " concat_ws(E'\\n', array_to_string(c.reloptions, ','), c.relispopulated,"
+             " concat_ws(E'\\n', {2}, c.relispopulated,"
              "  pg_get_viewdef(c.oid))"
              " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
              " WHERE c.relkind IN ('v', 'm') AND c.relpersistence <> 't' AND {0} AND {1}"},
@@ -59,8 +59,11 @@ constexpr std::array questions{
              " concat_ws(E'\\n', pg_get_indexdef(c.oid), i.indisclustered, i.indisreplident,"
              "  (SELECT t.spcname FROM pg_tablespace t WHERE t.oid = c.reltablespace))"
              " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+             " JOIN pg_class r ON r.oid = i.indrelid"
              " JOIN pg_namespace n ON n.oid = c.relnamespace"
-             " WHERE c.relpersistence <> 't' AND {0} AND {1} AND NOT EXISTS (SELECT FROM"
+             // What a failed CREATE INDEX CONCURRENTLY has left is in no dump.
+             " WHERE i.indisready AND (i.indisvalid OR r.relkind = 'p')"
+             " AND c.relpersistence <> 't' AND {0} AND {1} AND NOT EXISTS (SELECT FROM"
              "  pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = i.indrelid"
              "  AND x.deptype = 'e')"},
     Question{110000, "pg_constraint",
@@ -194,6 +197,10 @@ constexpr std::string_view sorted_list =
     " pg_get_userbyid(x.grantee) END, x.privilege_type, x.is_grantable), E'\\n' ORDER BY"
     " pg_get_userbyid(x.grantee)::text COLLATE \"C\", x.privilege_type COLLATE \"C\")";
 
+// A dump does not keep their order.
+constexpr std::string_view sorted_options =
+    "(SELECT string_agg(o, ',' ORDER BY o COLLATE \"C\") FROM unnest(c.reloptions) o)";
+
 // Objects that the user made: extensions' members and what initdb brought are left out. The
 // public schema is the exception: it can be changed, and is.
 std::string no_member(std::string_view catalog) {
@@ -220,8 +227,9 @@ std::vector<std::string> all_questions(int version) {
   std::vector<std::string> all;
   for (const Question& question : questions) {
     if (version < question.version_min) continue;
-    std::string sql = fmt::format(fmt::runtime(question.sql), user_schemas,
-                                  question.catalog.empty() ? "" : no_member(question.catalog));
+    std::string sql =
+        fmt::format(fmt::runtime(question.sql), user_schemas,
+                    question.catalog.empty() ? "" : no_member(question.catalog), sorted_options);
     if (version < 120000) {  // came with 12
       const std::string_view column = " a.attgenerated,";
       if (const auto at = sql.find(column); at != std::string::npos) sql.erase(at, column.size());
@@ -254,14 +262,19 @@ std::vector<std::string> all_questions(int version) {
       " WHERE (c.objoid >= 16384 OR i.identity = 'public')"
       " AND c.classoid <> 'pg_catalog.pg_largeobject'::regclass"
       " AND c.classoid <> 'pg_catalog.pg_extension'::regclass"
+      " AND NOT EXISTS (SELECT FROM pg_index x JOIN pg_class r ON r.oid = x.indrelid"
+      "  WHERE c.classoid = 'pg_catalog.pg_class'::regclass AND x.indexrelid = c.objoid"
+      "  AND NOT (x.indisready AND (x.indisvalid OR r.relkind = 'p')))"
       " AND NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = c.classoid"
       "  AND m.objid = c.objoid AND m.deptype = 'e')");
-  all.emplace_back(
+  all.push_back(fmt::format(
       "SELECT 'large object', c.oid::text, concat_ws(E'\\n', pg_get_userbyid(c.lomowner),"
-      " c.lomacl::text, obj_description(c.oid, 'pg_largeobject')) FROM pg_largeobject_metadata c");
+      " ({} FROM aclexplode(coalesce(c.lomacl, acldefault('L', c.lomowner))) x),"
+      " obj_description(c.oid, 'pg_largeobject')) FROM pg_largeobject_metadata c",
+      sorted_list));
   all.emplace_back(
       "SELECT 'setting', coalesce(pg_get_userbyid(nullif(s.setrole, 0)), 'all'),"
-      " array_to_string(ARRAY(SELECT unnest(s.setconfig) ORDER BY 1), E'\\n')"
+      " (SELECT string_agg(o, E'\\n' ORDER BY o COLLATE \"C\") FROM unnest(s.setconfig) o)"
       " FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
       " WHERE d.datname = current_database()");
   return all;

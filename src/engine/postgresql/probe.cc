@@ -241,7 +241,24 @@ class Prober {
            "their definitions are copied; their rows are another server's",
            "back up that server too", MendClass::none);
     }
+    look_at_indexes(connection);
     look_at_wide_values(connection);
+  }
+
+  void look_at_indexes(Connection& connection) {
+    const Rows rows = connection.query(fmt::format(
+        "SELECT n.nspname, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " JOIN pg_class r ON r.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE NOT (i.indisready AND (i.indisvalid OR r.relkind = 'p'))"
+        " AND c.relpersistence <> 't' AND {} ORDER BY 1, 2",
+        user_schemas));
+    if (rows.empty()) return;
+    find("postgresql-index-invalid", Severity::note,
+         fmt::format("{} indexes are invalid, the first: {}", rows.size(),
+                     model::TableName{rows.text(0, 0), rows.text(0, 1)}.display()),
+         "a failed CREATE INDEX CONCURRENTLY leaves such; no query uses them, and they are not in "
+         "the copy",
+         "DROP INDEX or REINDEX INDEX it");
   }
 
   void look_at_wide_values(Connection& connection) {
