@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,11 +44,20 @@ using ByteView = std::span<const std::byte>;
 [[nodiscard]] inline std::string_view as_text(ByteView bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+// `more` lies in other memory than `to`. Both this and is_equal() go by memcpy and memcmp, which
+// the standard algorithms do not do for std::byte, nor vectors with an allocator of their own.
 inline void append(Bytes& to, ByteView more) {
-  to.insert(to.end(), more.begin(), more.end());
+  const std::size_t before = to.size();
+  to.resize(before + more.size());
+  if (!more.empty()) std::memcpy(to.data() + before, more.data(), more.size());
 }
 inline void append(Bytes& to, std::string_view more) {
   append(to, as_bytes(more));
+}
+
+// Whether both are the same bytes. Not for secrets: how long it takes tells where they differ.
+[[nodiscard]] inline bool is_equal(ByteView a, ByteView b) noexcept {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
 // Little-endian integers at `from`/`at`; the caller guarantees the room.

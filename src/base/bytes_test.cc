@@ -23,6 +23,34 @@ TEST(Bytes, ResizeKeepsWhatWasThere) {
   EXPECT_EQ(as_text(bytes), "abc");
 }
 
+TEST(Bytes, AppendsPiecesOfAnySizeInOrder) {
+  Bytes bytes;
+  std::string wanted;
+  append(bytes, ByteView());
+  EXPECT_TRUE(bytes.empty());
+  for (std::size_t size_bytes = 0; size_bytes < 300; ++size_bytes) {
+    const std::string piece(size_bytes, static_cast<char>('a' + size_bytes % 26));
+    wanted += piece;
+    append(bytes, piece);
+    append(bytes, ByteView());
+    ASSERT_EQ(as_text(bytes), wanted);
+  }
+}
+
+TEST(Bytes, AreEqualIfEveryByteIs) {
+  EXPECT_TRUE(is_equal({}, {}));
+  EXPECT_FALSE(is_equal(as_bytes("a"), {}));
+  EXPECT_FALSE(is_equal({}, as_bytes("a")));
+  EXPECT_FALSE(is_equal(as_bytes("ab"), as_bytes("abc")));
+  const std::string text(100, 'x');
+  EXPECT_TRUE(is_equal(as_bytes(text), as_bytes(std::string(text))));
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    std::string other = text;
+    other[at] = '\0';
+    EXPECT_FALSE(is_equal(as_bytes(text), as_bytes(other))) << at;
+  }
+}
+
 TEST(Bytes, IntegersAreLittleEndian) {
   std::array<std::byte, 8> at{};
   store_le32(at.data(), 0x01020304);

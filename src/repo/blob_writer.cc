@@ -226,13 +226,13 @@ BlobWriter::State::Prepared BlobWriter::State::prepare(BlobType type, ByteView p
 void BlobWriter::State::verify(ByteView plain, ByteView packed, bool is_compressed,
                                Worker& worker) const {
   worker.codec.sealer.open(worker.sealed, worker.check);
-  bool is_equal = std::ranges::equal(worker.check, packed);
-  if (is_equal && is_compressed) {
+  bool is_same = is_equal(worker.check, packed);
+  if (is_same && is_compressed) {
     // `packed` lies in worker.compressed, which is needed no more.
     worker.codec.decompressor.decompress(worker.check, plain.size(), worker.compressed);
-    is_equal = std::ranges::equal(worker.compressed, plain);
+    is_same = is_equal(worker.compressed, plain);
   }
-  if (!is_equal) {
+  if (!is_same) {
     throw Error(Errc::corrupt, "a blob does not read back as it was written")
         .set_hint("The memory or the processor of this machine may be faulty; test them.");
   }

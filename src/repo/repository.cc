@@ -68,7 +68,7 @@ Bytes seal_verified(ByteView plain, Codec& codec) {
   Bytes sealed;
   codec.sealer.seal(plain, sealed);
   codec.sealer.open(sealed, codec.scratch);
-  if (!std::equal(codec.scratch.begin(), codec.scratch.end(), plain.begin(), plain.end())) {
+  if (!is_equal(codec.scratch, plain)) {
     throw Error(Errc::corrupt, "what was sealed does not open to the same bytes")
         .set_hint("The memory or the processor of this machine may be faulty; test them.");
   }

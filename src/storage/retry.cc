@@ -69,7 +69,7 @@ bool RetryStorage::is_stored(const FileRef& file, ByteView content) {
   Bytes stored;
   stored.resize(content.size());
   below_->read(file, 0, stored);
-  return std::equal(stored.begin(), stored.end(), content.begin());
+  return is_equal(stored, content);
 }
 
 void RetryStorage::put(const FileRef& file, ByteView content) {
