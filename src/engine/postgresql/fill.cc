@@ -21,18 +21,38 @@ constexpr std::size_t copy_bytes = 256U << 10U;
 constexpr std::size_t shown_bytes = 120;
 constexpr int lock_tries = 8;
 
-std::string shown(std::string_view statement) {
-  std::string text(statement.substr(0, shown_bytes));
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return statement.size() > shown_bytes ? text + " …" : text;
+// Statements that may hold passwords: of servers and their users, subscriptions, roles.
+bool is_secret(const std::vector<Token>& tokens) {
+  if (tokens.size() < 2 || !(tokens[0].is("CREATE") || tokens[0].is("ALTER"))) return false;
+  for (const std::string_view kind : {"SERVER", "USER", "SUBSCRIPTION", "ROLE", "GROUP"}) {
+    if (tokens[1].is(kind)) return true;
+  }
+  return tokens.size() > 3 && tokens[1].is("FOREIGN") && tokens[3].is("WRAPPER");
 }
 
-// The SQLSTATE of a refusal, or nothing if all went well; settings of other versions are passed
-// over.
-std::string try_statement(Connection& connection, std::string_view text, std::string& message) {
-  const std::string state = connection.attempt(text, &message);
-  if (state == "42704" && message.find("unrecognized configuration parameter") != std::string::npos)
-    return "";
+constexpr std::string_view passed_over = "passed over";
+
+// Runs a statement. The SQLSTATE of a refusal, or nothing if all went well; `passed_over` for
+// settings of other versions.
+std::string try_statement(Connection& connection, const SchemaStatement& statement,
+                          std::string& message) {
+  const bool secret = is_secret(tokens_of(statement.text, 4));
+  // The server's log would have it whole.
+  const bool hushed =
+      secret && connection.value("SELECT pg_catalog.current_setting('is_superuser')") == "on";
+  if (hushed) {
+    connection.run(
+        "SET log_min_error_statement = panic; SET log_statement = none;"
+        " SET log_min_duration_statement = -1");
+  }
+  std::string state = connection.attempt(statement.text, &message);
+  if (hushed && state.empty()) {
+    connection.run(
+        "RESET log_min_error_statement; RESET log_statement; RESET log_min_duration_statement");
+  }
+  if (statement.kind == StatementKind::setting && state == "42704") return std::string(passed_over);
+  // Of a syntax error the server says what stands there.
+  if (secret && state == "42601") message = "a syntax error";
   return state;
 }
 
@@ -49,7 +69,7 @@ Errc code_of(std::string_view state) {
                          std::string_view state, std::string_view message) {
   Error error(code_of(state),
               fmt::format("{}: {} (SQLSTATE {}) in: {}", connection.location().component, message,
-                          state, shown(text)));
+                          state, shown_statement(text)));
   if (state == "42501")
     error.set_hint(
         "`holdfast grants restore` prints what the role needs; [restore.owner] maps "
@@ -254,7 +274,7 @@ class PostData {
   void run_one(Connection& connection, const SchemaStatement& statement) {
     std::string message, state;
     for (int attempt = 0; attempt < lock_tries; ++attempt) {
-      state = try_statement(connection, statement.text, message);
+      state = try_statement(connection, statement, message);
       if (state != "40P01") break;  // a deadlock with another of ours
     }
     if (state.empty()) return;
@@ -284,10 +304,33 @@ class PostData {
 
 }  // namespace
 
-void run_statement(Connection& connection, const SchemaStatement& statement) {
+std::string shown_statement(std::string_view statement) {
+  const std::vector<Token> tokens = tokens_of(statement, 12);
+  std::size_t length = std::min(statement.size(), shown_bytes);
+  if (is_secret(tokens)) {  // up to where its options begin
+    for (std::size_t i = 2; i < tokens.size(); ++i) {
+      const Token& token = tokens[i];
+      const bool begins = token.is("OPTIONS") || token.is("CONNECTION") || token.is("PASSWORD") ||
+                          token.is("WITH") || token.is_symbol('(') ||
+                          token.kind == TokenKind::string;
+      if (begins || i + 1 == tokens.size()) {
+        length = std::min(length, token.offset);
+        break;
+      }
+    }
+  }
+  std::string text(statement.substr(0, length));
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  while (text.ends_with(' ')) text.pop_back();
+  return length < statement.size() ? text + " …" : text;
+}
+
+bool run_statement(Connection& connection, const SchemaStatement& statement) {
   std::string message;
-  const std::string state = try_statement(connection, statement.text, message);
+  const std::string state = try_statement(connection, statement, message);
+  if (state == passed_over) return false;
   if (!state.empty()) refuse(connection, statement.text, state, message);
+  return true;
 }
 
 std::uint64_t copy_in(Connection& connection, const std::string& statement, ByteSource& source) {

@@ -47,8 +47,12 @@ struct Filling {
 std::uint64_t run_script(Connection& connection, ByteSource& script, const NameMapping& mapping,
                          const std::function<bool(std::string_view)>& skip = {});
 
-// Runs one statement; the Error says which.
-void run_statement(Connection& connection, const SchemaStatement& statement);
+// Runs one statement; the Error says which, without what may be secret in it. False: a setting that
+// the server does not know, which was passed over.
+bool run_statement(Connection& connection, const SchemaStatement& statement);
+
+// A statement for people: its beginning, and of those that hold passwords what they are about.
+[[nodiscard]] std::string shown_statement(std::string_view statement);
 
 // With up to `parallel` connections. Returns the rows that were copied.
 std::uint64_t fill_database(const Location& place, const Filling& filling,

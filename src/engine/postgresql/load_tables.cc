@@ -14,6 +14,7 @@
 #include "engine/postgresql/load_checks.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sql.h"
+#include "engine/postgresql/tables_aside.h"
 #include "engine/postgresql/target.h"
 
 namespace holdfast::engine::postgresql {
@@ -24,21 +25,54 @@ struct ChosenTable {
   std::vector<std::string> columns, parts;
 };
 
+// ALTER TABLE parent ATTACH PARTITION partition FOR VALUES …
+struct Attachment {
+  model::TableName parent, partition;
+  std::string statement;
+};
+
+std::optional<Attachment> attachment_of(const SchemaStatement& statement) {
+  const Subject subject = subject_of(statement.text);
+  if (subject.kind != "table" || subject.creates) return std::nullopt;
+  const std::vector<Token> tokens = tokens_of(statement.text, 20);
+  for (std::size_t i = 0; i + 4 < tokens.size(); ++i) {
+    if (tokens[i].is("ATTACH") && tokens[i + 1].is("PARTITION") && tokens[i + 3].is_symbol('.')) {
+      return Attachment{subject.name, {tokens[i + 2].name(), tokens[i + 4].name()}, statement.text};
+    }
+  }
+  return std::nullopt;
+}
+
+// The index that ALTER TABLE … ADD CONSTRAINT makes under the constraint's name.
+std::optional<std::string> constraint_of(const SchemaStatement& statement) {
+  if (statement.kind != StatementKind::index) return std::nullopt;
+  const std::vector<Token> tokens = tokens_of(statement.text, 12);
+  for (std::size_t i = 0; i + 2 < tokens.size(); ++i) {
+    if (tokens[i].is("ADD") && tokens[i + 1].is("CONSTRAINT")) return tokens[i + 2].name();
+  }
+  return std::nullopt;
+}
+
 class TablesLoad {
  public:
   TablesLoad(const model::PartSource& parts, const model::DatabaseFacts& facts,
              const LoadOptions& options)
       : parts_(parts), facts_(facts), options_(options), mapping_(mapping_of(options)) {
-    choose();
     pre_ = read_schema_script(*parts.open(pre_data_part), mapping_);
     post_ = read_schema_script(*parts.open(post_data_part), mapping_);
+    find_partitions();
+    choose();
+    choose_partitions();
     find_sequences();
+    std::set<model::TableName> names;
+    for (const ChosenTable& table : tables_) names.insert(table.name);
+    aside_.emplace(options.kept_suffix, std::move(names));
   }
 
   // Everything within the transaction that is open.
   void run(Connection& connection, bool is_new, LoadReport& report) {
     for (const SchemaStatement& one : pre_) {
-      if (one.kind == StatementKind::setting) run_statement(connection, one);
+      if (one.kind == StatementKind::setting) run_setting(connection, one);
     }
     if (is_new) make_surroundings(connection);
     for (const ChosenTable& table : tables_) make_room(connection, table.name, report);
@@ -57,6 +91,8 @@ class TablesLoad {
     }
     set_sequences(connection);
     run_post(connection, report);
+    for (const ChosenTable& table : tables_) aside_->join(connection, table.name);
+    if (!is_new) attach_strays(connection, report);
     for (const ChosenTable& table : tables_) connection.run("ANALYZE " + quote_name(table.name));
   }
 
@@ -72,7 +108,7 @@ class TablesLoad {
       made.push(std::move(one));
     }
     Json back = Json::array();
-    for (const std::string& statement : back_) back.push(statement);
+    for (const std::string& statement : aside_->back(connection)) back.push(statement);
     Json undo;
     undo.set("kind", "tables").set("database", database);
     undo.set("made", std::move(made)).set("back", std::move(back));
@@ -102,24 +138,70 @@ class TablesLoad {
   }
 
  private:
+  void find_partitions() {
+    for (const SchemaStatement& one : pre_) {
+      const auto attachment = attachment_of(one);
+      if (!attachment) continue;
+      partitioned_.insert(attachment->parent);
+      attached_.emplace(attachment->partition, *attachment);
+    }
+  }
+
+  // The rows of a partitioned table are in its partitions.
+  void choose_partitions() {
+    for (bool more = true; more;) {
+      more = false;
+      for (const auto& [name, attachment] : attached_) {
+        if (is_chosen(name) || !is_chosen(attachment.parent)) continue;
+        more = true;
+        if (!choose_one(name)) tables_.push_back({name, {}, {}});
+      }
+    }
+  }
+
+  // A partition whose place was free goes into it, as the copy has it; if that cannot be, it stays
+  // a table of its own, and that is said.
+  void attach_strays(Connection& connection, LoadReport& report) {
+    for (const auto& [name, attachment] : attached_) {
+      if (!is_chosen(name) || is_chosen(attachment.parent) || aside_->has(name)) continue;
+      connection.run("SAVEPOINT holdfast");
+      std::string message;
+      if (!connection.attempt(attachment.statement, &message).empty()) {
+        connection.run("ROLLBACK TO SAVEPOINT holdfast");
+        report.kept.push_back(fmt::format("table {} is no partition ({}): {};", name.display(),
+                                          message, attachment.statement));
+      }
+      connection.run("RELEASE SAVEPOINT holdfast");
+    }
+  }
+
+  [[nodiscard]] bool choose_one(const model::TableName& wanted) {
+    bool found = false;
+    for (const Json& one : facts_.engine_facts.at("tables").as_array()) {
+      const model::TableName name{one.at("schema").as_string(), one.at("table").as_string()};
+      const bool meant = name == wanted || (wanted.table == "*" && name.schema == wanted.schema);
+      if (!meant) continue;
+      found = true;
+      if (is_chosen(name)) continue;
+      ChosenTable table{name, {}, {}};
+      for (const Json& column : one.at("columns").as_array())
+        table.columns.push_back(column.as_string());
+      for (const Json& part : one.at("parts").as_array()) table.parts.push_back(part.as_string());
+      tables_.push_back(std::move(table));
+    }
+    for (const model::TableName& name : partitioned_) {  // these have no rows of their own
+      if (name != wanted && (wanted.table != "*" || name.schema != wanted.schema)) continue;
+      found = true;
+      if (!is_chosen(name)) tables_.push_back({name, {}, {}});
+    }
+    return found;
+  }
+
   void choose() {
     for (const model::TableName& given : options_.tables) {
       // What is named without a schema is meant as it is most often found.
       const model::TableName wanted{given.schema.empty() ? "public" : given.schema, given.table};
-      bool found = false;
-      for (const Json& one : facts_.engine_facts.at("tables").as_array()) {
-        const model::TableName name{one.at("schema").as_string(), one.at("table").as_string()};
-        const bool meant = name == wanted || (wanted.table == "*" && name.schema == wanted.schema);
-        if (!meant) continue;
-        found = true;
-        if (is_chosen(name)) continue;
-        ChosenTable table{name, {}, {}};
-        for (const Json& column : one.at("columns").as_array())
-          table.columns.push_back(column.as_string());
-        for (const Json& part : one.at("parts").as_array()) table.parts.push_back(part.as_string());
-        tables_.push_back(std::move(table));
-      }
-      if (!found)
+      if (!choose_one(wanted))
         throw Error(Errc::not_found, fmt::format("the copy has no table {}", wanted.display()));
     }
   }
@@ -172,77 +254,7 @@ class TablesLoad {
     }
     if (there.view(0, 0) != "r" && there.view(0, 0) != "p")
       throw Error(Errc::unsupported, fmt::format("{} is there and is no table", name.display()));
-    const model::TableName kept = keep(connection, name);
-    std::string line = fmt::format("table {0}; drop it with: DROP TABLE {0};", quote_name(kept));
-    if (const std::string dependents = dependents_of(connection, kept); !dependents.empty())
-      line += " These went with it and do not come back by themselves: " + dependents;
-    report.kept.push_back(std::move(line));
-  }
-
-  // What refers to a table goes with it to its new name.
-  static std::string dependents_of(Connection& connection, const model::TableName& kept) {
-    const Rows dependents = connection.query(
-        "SELECT 'foreign key ' || pg_catalog.quote_ident(f.conname) || ' of ' ||"
-        "  f.conrelid::pg_catalog.regclass::text"
-        " FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.conrelid <> f.confrelid"
-        "  AND f.confrelid = $1::pg_catalog.regclass"
-        " UNION SELECT 'view ' || r.ev_class::pg_catalog.regclass::text"
-        " FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid"
-        " WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass"
-        "  AND d.refobjid = $1::pg_catalog.regclass AND r.ev_class <> d.refobjid ORDER BY 1",
-        {quote_name(kept)});
-    std::string list;
-    for (std::size_t i = 0; i < dependents.size(); ++i)
-      list += (i > 0 ? ", " : "") + dependents.text(i, 0);
-    return list;
-  }
-
-  // The table and what shares its schema's names with it (indexes, sequences, statistics) get new
-  // names; the table's is returned.
-  model::TableName keep(Connection& connection, const model::TableName& name) {
-    const Rows parts = connection.query(
-        "SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'INDEX' END, c.relname"
-        " FROM pg_catalog.pg_class c WHERE c.relkind IN ('i', 'I', 'S') AND (c.oid IN"
-        "  (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid = $1::regclass)"
-        "  OR c.oid IN (SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.refobjid = $1::regclass"
-        "   AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')))"
-        " UNION ALL SELECT 'STATISTICS', s.stxname FROM pg_catalog.pg_statistic_ext s"
-        "  WHERE s.stxrelid = $1::regclass",
-        {quote_name(name)});
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      rename(connection, parts.view(i, 0), {name.schema, parts.text(i, 1)},
-             free_name(connection, {name.schema, parts.text(i, 1)}));
-    }
-    const model::TableName kept{name.schema, free_name(connection, name)};
-    rename(connection, "TABLE", name, kept.table);
-    return kept;
-  }
-
-  void rename(Connection& connection, std::string_view kind, const model::TableName& name,
-              const std::string& other) {
-    connection.run(
-        fmt::format("ALTER {} {} RENAME TO {}", kind, quote_name(name), quote_name(other)));
-    const model::TableName renamed{name.schema, other};
-    back_.push_back(
-        fmt::format("ALTER {} {} RENAME TO {}", kind, quote_name(renamed), quote_name(name.table)));
-  }
-
-  // The name with the suffix; names that had to be cut may be one.
-  [[nodiscard]] std::string free_name(Connection& connection, const model::TableName& name) const {
-    for (int count = 1;; ++count) {
-      const std::string suffix =
-          count == 1 ? options_.kept_suffix : fmt::format("_{}{}", count, options_.kept_suffix);
-      std::string candidate = with_suffix(name.table, suffix);
-      const Rows taken = connection.query(
-          "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
-          " ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2"
-          " UNION ALL SELECT 1 FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n"
-          " ON n.oid = s.stxnamespace WHERE n.nspname = $1 AND s.stxname = $2"
-          " UNION ALL SELECT 1 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n"
-          " ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typname = $2",
-          {name.schema, candidate});
-      if (taken.empty()) return candidate;
-    }
+    report.kept.push_back(aside_->put_aside(connection, name));
   }
 
   void set_sequences(Connection& connection) {
@@ -279,15 +291,23 @@ class TablesLoad {
     return !owner.empty() && is_chosen({owner.text(0, 0), owner.text(0, 1)});
   }
 
+  // One that the server does not know fails, but not the transaction.
+  static void run_setting(Connection& connection, const SchemaStatement& setting) {
+    connection.run("SAVEPOINT holdfast");
+    if (!run_statement(connection, setting)) connection.run("ROLLBACK TO SAVEPOINT holdfast");
+    connection.run("RELEASE SAVEPOINT holdfast");
+  }
+
   void run_post(Connection& connection, LoadReport& report) {
     for (const SchemaStatement& one : post_) {
       if (one.kind == StatementKind::setting) {
-        run_statement(connection, one);
+        run_setting(connection, one);
         continue;
       }
       const Subject subject = subject_of(one.text);
       if (!wants(subject)) continue;
       if (!subject.object.table.empty()) objects_.insert(subject.object);
+      if (const auto index = constraint_of(one)) objects_.insert({subject.name.schema, *index});
       if (one.kind != StatementKind::foreign_key) {
         run_statement(connection, one);
         continue;
@@ -312,7 +332,9 @@ class TablesLoad {
   std::set<model::TableName> sequences_;
   std::set<model::TableName> objects_;  // indexes and statistics of the chosen tables
   std::vector<SchemaStatement> pre_, post_;
-  std::vector<std::string> back_;  // what undoes the renames
+  std::map<model::TableName, Attachment> attached_;  // partitions of the copy
+  std::set<model::TableName> partitioned_;
+  std::optional<TablesAside> aside_;
 };
 
 // Digests of the tables as the transaction sees them.

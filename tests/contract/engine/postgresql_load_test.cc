@@ -426,6 +426,129 @@ TEST_F(PostgresqlLoad, RestoresSingleTablesIntoANewDatabase) {
                dump("part", {"-t", "\"odd \"\"Schema\"\"\".*"}));
 }
 
+constexpr const char* measured_sql =
+    "CREATE TABLE places (id int PRIMARY KEY); INSERT INTO places SELECT generate_series(1, 9);"
+    "CREATE TABLE m (id int, at int, place int REFERENCES places, PRIMARY KEY (id, at))"
+    " PARTITION BY RANGE (at);"
+    "CREATE INDEX m_place ON m (place);"
+    "CREATE TABLE m_1 PARTITION OF m FOR VALUES FROM (0) TO (10);"
+    "CREATE TABLE m_2 PARTITION OF m FOR VALUES FROM (10) TO (20);"
+    "INSERT INTO m SELECT n, n, n % 9 + 1 FROM generate_series(0, 19) n;"
+    "CREATE TABLE base (a int); CREATE TABLE heir (b int) INHERITS (base);"
+    "INSERT INTO heir VALUES (1, 2);"
+    "CREATE PUBLICATION seen FOR TABLE m_1 (id, at) WHERE (at > 3), places;";
+
+TEST_F(PostgresqlLoad, PutsASingleTableWhereTheOldOneBelonged) {
+  server().make_database("measured", measured_sql);
+  const auto copy = back_up("measured");
+  server().psql("measured",
+                "UPDATE m SET place = 9; DELETE FROM m WHERE at < 5; UPDATE heir SET b = 77;");
+  // Columns that were inherited alone are the heir's own afterwards too.
+  const std::string before = dump("measured", {"-T", "heir"});
+  engine::LoadOptions tables = options();
+  tables.tables = {{"public", "m_1"}, {"public", "heir"}};
+  tables.replace = true;
+  std::vector<Json> undos;
+  tables.before_change = [&](std::string_view, const Json& undo) { undos.push_back(undo); };
+  const auto report =
+      engine().load(copy->parts, copy->facts, server().endpoint("measured"), tables, {});
+  ASSERT_EQ(report.kept.size(), 2U);
+  EXPECT_NE(report.kept[0].find("Publication \"seen\" has the restored table now"),
+            std::string::npos)
+      << report.kept[0];
+  EXPECT_EQ(server().psql("measured", "SELECT count(*), sum(place) FILTER (WHERE at < 10) FROM m"),
+            "20|46\n");
+  EXPECT_EQ(server().psql("measured", "SELECT a FROM base"), "1\n");
+  EXPECT_EQ(server().psql("measured", "SELECT b FROM heir"), "2\n");
+  EXPECT_EQ(server().psql("measured",
+                          "SELECT tablename, attnames, rowfilter FROM pg_publication_tables"
+                          " ORDER BY 1"),
+            "m_1|{id,at}|(at > 3)\nplaces|{id}|\n");
+  EXPECT_EQ(server().psql("measured",
+                          "SELECT count(*) FROM pg_index WHERE NOT indisvalid;"
+                          "SELECT count(*) FROM pg_inherits WHERE inhparent = 'm_place'::regclass"
+                          " OR inhparent = 'm_pkey'::regclass"),
+            "0\n4\n");
+  ASSERT_EQ(undos.size(), 1U);
+  engine().undo(undos[0], server().endpoint("measured"));
+  expect_equal(dump("measured", {"-T", "heir"}), before);
+  EXPECT_EQ(server().psql("measured", "SELECT b FROM heir; SELECT a FROM base"), "77\n1\n");
+}
+
+TEST_F(PostgresqlLoad, RestoresPartitionedTablesWithTheirPartitions) {
+  server().make_database("measured", measured_sql);
+  const auto copy = back_up("measured");
+  const std::string before = dump("measured", {"--no-publications", "-t", "m*"});
+  server().psql("measured",
+                "CREATE TABLE m_3 PARTITION OF m FOR VALUES FROM (20) TO (30);"
+                "INSERT INTO m VALUES (21, 21, 1); DELETE FROM m_2;");
+  engine::LoadOptions tables = options();
+  tables.tables = {{"public", "m"}};
+  tables.replace = true;
+  const auto report =
+      engine().load(copy->parts, copy->facts, server().endpoint("measured"), tables, {});
+  EXPECT_EQ(server().psql("measured", "SELECT count(*) FROM m"), "20\n");
+  EXPECT_EQ(server().psql("measured", "SELECT count(*) FROM \"m_before_20261120T105601Z\""),
+            "11\n");
+  ASSERT_EQ(report.kept.size(), 3U);
+  std::string lines;
+  for (const std::string& line : report.kept) lines += line;
+  EXPECT_NE(lines.find("by themselves: partition public.m_3"), std::string::npos) << lines;
+  EXPECT_EQ(lines.find("partition public.m_1"), std::string::npos) << lines;
+  expect_equal(before,
+               dump("measured", {"--no-publications", "-t", "m", "-t", "m_1", "-t", "m_2"}));
+}
+
+TEST_F(PostgresqlLoad, AttachesAPartitionWhoseTableWasDropped) {
+  server().make_database("measured", measured_sql);
+  const auto copy = back_up("measured");
+  server().psql("measured", "DROP TABLE m_2");
+  engine::LoadOptions tables = options();
+  tables.tables = {{"public", "m_2"}};
+  EXPECT_TRUE(engine()
+                  .load(copy->parts, copy->facts, server().endpoint("measured"), tables, {})
+                  .kept.empty());
+  EXPECT_EQ(server().psql("measured", "SELECT count(*) FROM m"), "20\n");
+  server().psql("measured",
+                "DROP TABLE m_2; CREATE TABLE m_x PARTITION OF m FOR VALUES FROM (15) TO (16)");
+  const auto report =
+      engine().load(copy->parts, copy->facts, server().endpoint("measured"), tables, {});
+  ASSERT_EQ(report.kept.size(), 1U);
+  EXPECT_NE(report.kept[0].find("m_2 is no partition"), std::string::npos);
+  EXPECT_EQ(server().psql("measured", "SELECT count(*) FROM m_2"), "10\n");
+}
+
+TEST_F(PostgresqlLoad, PassesOverSettingsOfOtherVersionsAndNothingElse) {
+  server().make_database("plain", "CREATE TABLE t (a int); INSERT INTO t VALUES (1);");
+  const auto copy = back_up("plain");
+  const Bytes pre = copy->parts.at("schema-pre-data.sql");
+  const auto with = [&](std::string_view front, std::string_view end) {
+    Bytes& script = copy->parts.at("schema-pre-data.sql");
+    script.clear();
+    append(script, front);
+    append(script, as_text(pre));
+    append(script, end);
+  };
+  with("SET holdfast_has_no_such_setting = 0;\n", "");
+  EXPECT_EQ(error_of([&] {
+              engine().load(copy->parts, copy->facts, server().endpoint("whole"), options(), {});
+            }),
+            "");
+  engine::LoadOptions tables = options();
+  tables.tables = {{"public", "t"}};
+  EXPECT_EQ(error_of([&] {
+              engine().load(copy->parts, copy->facts, server().endpoint("single"), tables, {});
+            }),
+            "");
+  with("",
+       "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql SET removed_parameter = '1'"
+       " AS 'SELECT 1';\n");
+  EXPECT_NE(error_of([&] {
+              engine().load(copy->parts, copy->facts, server().endpoint("again"), options(), {});
+            }).find("removed_parameter"),
+            std::string::npos);
+}
+
 TEST_F(PostgresqlLoad, ImportsWhatPgDumpMade) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> kinds{
       {"plain.sql", {"-Fp"}},
