@@ -297,7 +297,12 @@ void Connection::State::connect() {
       {"host", location.host},
       {"port", location.port},
       {"user", location.user},
-      {"fallback_application_name", "holdfast"}};
+      {"fallback_application_name", "holdfast"},
+      // The session that holds the moment may have nothing to say for hours: whatever lies between
+      // is not to forget it. What the URI says comes later, and holds.
+      {"keepalives_idle", "60"},
+      {"keepalives_interval", "10"},
+      {"keepalives_count", "6"}};
   given.insert(given.end(), location.parameters.begin(), location.parameters.end());
   std::vector<const char*> keys;
   std::vector<const char*> values;
@@ -382,6 +387,10 @@ Connection::Connection(const Location& location, std::stop_token stop)
   // Names and definitions travel as UTF-8; where the server cannot say them so, as they are.
   const bool raw = state_->encoding == "SQL_ASCII" || state_->encoding == "MULE_INTERNAL";
   std::string settings = exact_settings(raw ? state_->encoding : "UTF8");
+  // The server notices within two minutes that our machine is gone, and lets our locks go.
+  settings +=
+      "SET tcp_keepalives_idle = 60;\nSET tcp_keepalives_interval = 10;\n"
+      "SET tcp_keepalives_count = 6;\n";
   if (server_major() >= 14) settings += "SET idle_session_timeout = 0;\n";
   if (server_major() >= 17) settings += "SET transaction_timeout = 0;\n";
   run(settings);

@@ -4,11 +4,11 @@
 //
 // Sessions are set up so that what they read is exact and the same on every server: ISO dates, UTC,
 // shortest exact floats, hex bytea, no search path, no row-level security that hides rows (it makes
-// statements fail), no time-outs. Texts are UTF-8, but in databases whose encoding is unknown
-// (SQL_ASCII); COPY names the database's own encoding, so that every byte of data survives.
-// Failures become Errors that
-// name the component and carry the SQLSTATE in their text: denied, not_found, exists, unavailable
-// (connection, lock, shutdown, conflict), no_space, corrupt, unsupported, usage, cancelled, io.
+// statements fail), no time-outs, keepalives on both sides. Texts are UTF-8, but in databases whose
+// encoding is unknown (SQL_ASCII); COPY names the database's own encoding, so that every byte of
+// data survives. Failures become Errors that name the component and carry the SQLSTATE in their
+// text: denied, not_found, exists, unavailable (connection, lock, shutdown, conflict), no_space,
+// corrupt, unsupported, usage, cancelled, io.
 //
 // A connection is used by one thread at a time. A stop request ends what it is waiting for within
 // moments: the server is told to cancel.

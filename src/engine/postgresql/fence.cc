@@ -22,6 +22,33 @@ std::int64_t milliseconds_until(std::chrono::steady_clock::time_point deadline) 
       .count();
 }
 
+// holdfast.fence() as `p`, whose makers are trusted. Whoever may make schemas can make a function
+// of that name.
+constexpr std::string_view trusted_function =
+    "FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+    " JOIN pg_roles po ON po.oid = p.proowner JOIN pg_roles no ON no.oid = n.nspowner"
+    " JOIN pg_database d ON d.datname = pg_catalog.current_database()"
+    " WHERE n.nspname = 'holdfast' AND p.proname = 'fence' AND p.pronargs = 0 AND p.prosecdef"
+    " AND (po.rolsuper OR po.oid = d.datdba) AND (no.rolsuper OR no.oid = d.datdba)";
+
+// Tables of the user's that this session does not keep writers out of.
+std::uint64_t count_open_tables(Connection& connection) {
+  return static_cast<std::uint64_t>(
+      connection
+          .query(fmt::format(
+              "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+              " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {}"
+              " AND NOT EXISTS (SELECT FROM pg_depend d"
+              "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+              "  AND d.objid = c.oid AND d.deptype = 'e')"
+              " AND c.oid NOT IN (SELECT l.relation FROM pg_locks l JOIN pg_database d"
+              "  ON d.oid = l.database WHERE d.datname = pg_catalog.current_database()"
+              "  AND l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'"
+              "  AND l.mode = 'ShareLock' AND l.granted)",
+              user_schemas))
+          .integer(0, 0));
+}
+
 }  // namespace
 
 FenceMeans find_fence_means(Connection& connection) {
@@ -33,11 +60,9 @@ FenceMeans find_fence_means(Connection& connection) {
       "  AND NOT EXISTS (SELECT FROM pg_depend d"
       "   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
       "   AND d.deptype = 'e')),"
-      " coalesce((SELECT p.prosecdef AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')"
-      "  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
-      "  WHERE n.nspname = 'holdfast' AND p.proname = 'fence' AND p.pronargs = 0"
-      "  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')), false)",
-      user_schemas, connection.server_major() >= 17 ? " || ', MAINTAIN'" : ""));
+      " EXISTS (SELECT {} AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')"
+      "  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'))",
+      user_schemas, connection.server_major() >= 17 ? " || ', MAINTAIN'" : "", trusted_function));
   if (rows.boolean(0, 0)) return FenceMeans::none;
   if (rows.boolean(0, 1)) return FenceMeans::tables;
   return rows.boolean(0, 2) ? FenceMeans::function : FenceMeans::none;
@@ -52,7 +77,8 @@ std::string lock_statement(const std::vector<const Table*>& tables, std::string_
 }
 
 bool lock_writers_out(Connection& connection, FenceMeans means, const std::vector<Table>& tables,
-                      std::chrono::steady_clock::time_point deadline) {
+                      std::chrono::steady_clock::time_point deadline,
+                      std::chrono::milliseconds silence_max) {
   const auto attempt = [&](const std::string& sql) {
     const std::int64_t left_ms = milliseconds_until(deadline);
     if (left_ms <= 0) return false;
@@ -71,7 +97,8 @@ bool lock_writers_out(Connection& connection, FenceMeans means, const std::vecto
                               message, state));
     return true;
   };
-  connection.run("BEGIN");
+  connection.run(fmt::format("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {}",
+                             silence_max.count()));
   bool locked = true;
   if (means == FenceMeans::function) {
     locked = attempt("SELECT holdfast.fence()");
@@ -85,14 +112,36 @@ bool lock_writers_out(Connection& connection, FenceMeans means, const std::vecto
     }
     if (locked && !chunk.empty()) locked = attempt(lock_statement(chunk, "SHARE"));
   }
+  // Only the locks themselves say that the function took them, and that no table is new.
+  locked = locked && count_open_tables(connection) == 0;
   if (!locked) connection.rollback();
   return locked;
 }
 
-std::string fence_function(std::string_view role) {
+std::chrono::milliseconds deadlock_time(Connection& connection) {
+  return std::chrono::milliseconds(
+      connection
+          .query("SELECT s.setting::int8 FROM pg_settings s WHERE s.name = 'deadlock_timeout'")
+          .integer(0, 0));
+}
+
+bool has_fence_function(Connection& connection) {
+  return connection.value(fmt::format("SELECT EXISTS (SELECT {})", trusted_function)) == "t";
+}
+
+std::string fence_function(std::string_view role, bool made) {
+  const std::string lend = fmt::format(
+      "GRANT USAGE ON SCHEMA holdfast TO {0};\n"
+      "GRANT EXECUTE ON FUNCTION holdfast.fence() TO {0};\n",
+      role);
+  if (made) return lend;
   return fmt::format(
-      "CREATE SCHEMA IF NOT EXISTS holdfast;\n"
-      "CREATE OR REPLACE FUNCTION holdfast.fence() RETURNS void LANGUAGE plpgsql\n"
+      "-- A schema of that name that somebody else has made is not to be trusted: look at it, "
+      "then\n"
+      "-- DROP SCHEMA holdfast CASCADE.\n"
+      "BEGIN;\n"
+      "CREATE SCHEMA holdfast;\n"
+      "CREATE FUNCTION holdfast.fence() RETURNS void LANGUAGE plpgsql\n"
       "  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $holdfast$\n"
       "DECLARE\n"
       "  one record;\n"
@@ -107,9 +156,8 @@ std::string fence_function(std::string_view role) {
       "END\n"
       "$holdfast$;\n"
       "REVOKE ALL ON FUNCTION holdfast.fence() FROM PUBLIC;\n"
-      "GRANT USAGE ON SCHEMA holdfast TO {};\n"
-      "GRANT EXECUTE ON FUNCTION holdfast.fence() TO {};\n",
-      user_schemas, role, role);
+      "{}COMMIT;\n",
+      user_schemas, lend);
 }
 
 }  // namespace holdfast::engine::postgresql

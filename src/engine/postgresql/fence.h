@@ -25,14 +25,23 @@ enum class FenceMeans : std::uint8_t {
 [[nodiscard]] std::string lock_statement(const std::vector<const Table*>& tables,
                                          std::string_view mode, bool wait = true);
 
-// Begins a transaction on `connection` that keeps writers of `tables` out, waiting for locks until
-// the deadline at most. False, with the transaction rolled back, if they were not to be had.
+// Begins a transaction on `connection` that keeps writers of all tables out, `tables` being those
+// known so far; locks are waited for until the deadline at most. False, with the transaction rolled
+// back, if they were not to be had, or a table was made meanwhile. The server ends the transaction,
+// and its session, once it has heard nothing for `silence_max`: whoever fences may be gone.
 [[nodiscard]] bool lock_writers_out(Connection& connection, FenceMeans means,
                                     const std::vector<Table>& tables,
-                                    std::chrono::steady_clock::time_point deadline);
+                                    std::chrono::steady_clock::time_point deadline,
+                                    std::chrono::milliseconds silence_max);
 
-// The statements that make holdfast.fence(), for a superuser or the owner of all tables, and let
-// `role` call it.
-[[nodiscard]] std::string fence_function(std::string_view role);
+// After so long a wait for a lock the server looks for deadlocks, and ends one of those in it.
+[[nodiscard]] std::chrono::milliseconds deadlock_time(Connection& connection);
+
+// The statements that make holdfast.fence() in a new schema, for a superuser or the owner of the
+// database, and let `role` call it. With `made` it is there already, and trusted.
+[[nodiscard]] std::string fence_function(std::string_view role, bool made);
+// Whether holdfast.fence() is there and belongs to somebody who is trusted: a superuser, or the
+// owner of the database. Others could have made one that locks nothing.
+[[nodiscard]] bool has_fence_function(Connection& connection);
 
 }  // namespace holdfast::engine::postgresql

@@ -47,7 +47,7 @@ class Statements {
           "for");
       add("-- those to come: GRANT pg_read_all_data TO {};", quoted_);
     }
-    fence();
+    fence(has_fence_function(connection));
   }
 
   void backup_unseen() {
@@ -71,7 +71,7 @@ class Statements {
         "END\n"
         "$holdfast$;",
         user_schemas, quote_text(role_));
-    fence();
+    fence(false);
   }
 
   void restore(Connection* connection) {
@@ -121,11 +121,11 @@ class Statements {
     text_ += fmt::format(form, std::forward<Args>(args)...) + "\n";
   }
 
-  void fence() {
+  void fence(bool made) {
     add("-- For one moment of several databases: lends the lock that keeps writers out, and "
         "nothing "
         "else.");
-    add("{}", fence_function(quoted_));
+    add("{}", fence_function(quoted_, made));
   }
 
   static bool has_policies(Connection& connection) {

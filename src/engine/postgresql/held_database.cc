@@ -74,10 +74,12 @@ void HeldDatabase::lock(const std::vector<const Table*>& tables, Milliseconds wa
 void HeldDatabase::prepare_fence() {
   if (fence_means() == FenceMeans::none) return;
   if (fence_ && !fence_->alive()) fence_.reset();
-  if (!fence_) fence_.emplace(location_, stop_);
+  if (fence_) return;
+  fence_.emplace(location_, stop_);
+  deadlock_time_ = deadlock_time(*fence_);
 }
 
-bool HeldDatabase::fence(SteadyTime deadline) {
+bool HeldDatabase::fence(SteadyTime deadline, Milliseconds silence_max) {
   const FenceMeans means = fence_means();
   check_rule(means != FenceMeans::none, "what cannot be fenced is not fenced");
   prepare_fence();
@@ -85,6 +87,9 @@ bool HeldDatabase::fence(SteadyTime deadline) {
   std::vector<const Table*> all;
   for (const Table& table : tables) all.push_back(&table);
   begin();
+  // Whoever waits for a table that we have, and has one that we wait for, is to outlast us: after
+  // its deadlock time the server would end one of us, and maybe the application.
+  deadline = std::min(deadline, std::chrono::steady_clock::now() + deadlock_time_ * 4 / 5);
   const auto left =
       std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
   // These come first: behind our own SHARE locks somebody may queue whom they would wait for.
@@ -92,17 +97,19 @@ bool HeldDatabase::fence(SteadyTime deadline) {
   std::string state;
   if (!all.empty()) {
     state = control_.attempt(
-        fmt::format("SET LOCAL lock_timeout = {}; {}", std::max<std::int64_t>(left.count(), 1),
-                    lock_statement(all, "ACCESS SHARE")),
+        fmt::format("SET LOCAL lock_timeout = {0}; SET LOCAL statement_timeout = {0}; {1};"
+                    " SET LOCAL statement_timeout = 0",
+                    std::max<std::int64_t>(left.count(), 1), lock_statement(all, "ACCESS SHARE")),
         &message);
   }
   if (state.empty()) {
     for (const Table& table : tables) locked_.insert(table.oid);
-    fenced_ = lock_writers_out(*fence_, means, tables, deadline);
+    fenced_ = lock_writers_out(*fence_, means, tables, deadline, silence_max);
     if (fenced_) return true;
   }
   let_go();
-  if (!state.empty() && state != "55P03" && state != "42P01" && state != "3F000") {
+  if (!state.empty() && state != "55P03" && state != "57014" && state != "42P01" &&
+      state != "3F000") {
     throw Error(state == "42501" ? Errc::denied : Errc::unavailable,
                 fmt::format("{}: {} (SQLSTATE {})", location_.component, message, state));
   }
@@ -112,6 +119,14 @@ bool HeldDatabase::fence(SteadyTime deadline) {
 void HeldDatabase::unfence() noexcept {
   fenced_ = false;
   if (fence_) fence_->rollback();
+}
+
+void HeldDatabase::check_fence() {
+  if (!fenced_ || fence_->in_transaction()) return;
+  throw Error(
+      Errc::not_consistent,
+      fmt::format("{}: the fence had ended before everything was captured", location_.component))
+      .set_hint("Raise limits.fence_ms if capturing takes long.");
 }
 
 void HeldDatabase::refuse_haste() const {

@@ -46,9 +46,12 @@ class HeldDatabase {
   [[nodiscard]] const Location& location() const noexcept { return location_; }
   [[nodiscard]] FenceMeans fence_means();
 
-  // Stops writers until unfence(), waiting for locks until the deadline at most. False with nothing
-  // held if they were not to be had.
-  [[nodiscard]] bool fence(SteadyTime deadline);
+  // Stops writers until unfence(), waiting for locks until the deadline at most, and less long than
+  // the server lets deadlocks be. False with nothing held if they were not to be had. The server
+  // lets writers go on by itself when it has heard nothing from us for `silence_max`.
+  [[nodiscard]] bool fence(SteadyTime deadline, std::chrono::milliseconds silence_max);
+  // Errc::not_consistent if the server has let writers go on before unfence().
+  void check_fence();
   void unfence() noexcept;
   [[nodiscard]] bool fenced() const noexcept { return fenced_; }
   // Opens the session that fences, so that no time is lost while others wait behind a fence.
@@ -102,6 +105,7 @@ class HeldDatabase {
   Connection control_;
   std::optional<Connection> fence_;
   bool fenced_ = false;
+  std::chrono::milliseconds deadlock_time_{0};
   std::optional<FenceMeans> fence_means_;
   bool begun_ = false;
   std::set<std::uint64_t> locked_;  // oids

@@ -23,6 +23,9 @@ using Milliseconds = std::chrono::milliseconds;
 
 // How long locks are waited for where that keeps nobody from writing.
 constexpr auto lone_wait = 30s;
+// A fence of somebody who is silent for so many times its length ends by itself, but never sooner.
+constexpr int silence_factor = 3;
+constexpr auto silence_min = 2s;
 // Until now no database has so many bytes of definitions that this matters.
 constexpr std::uint64_t schema_bytes_estimate = 64U << 10U;
 
@@ -116,6 +119,8 @@ bool PostgresqlHold::fence(SteadyTime deadline) {
   const auto window =
       std::min<std::chrono::steady_clock::duration>(deadline - begun, options_.fence_max);
   const SteadyTime lock_deadline = begun + window * 3 / 5;
+  const Milliseconds silence_max =
+      std::max<Milliseconds>(options_.fence_max * silence_factor, silence_min);
   struct LetGo {
     std::vector<std::unique_ptr<Member>>* members;
     ~LetGo() {
@@ -124,7 +129,7 @@ bool PostgresqlHold::fence(SteadyTime deadline) {
     }
   } let_go{&members_};
   for (const auto& member : members_) {
-    if (!member->database.fence(lock_deadline)) return false;
+    if (!member->database.fence(lock_deadline, silence_max)) return false;
   }
   let_go.members = nullptr;
   stage_ = Stage::fenced;
@@ -164,6 +169,7 @@ void PostgresqlHold::unfence() {
     stage_ = Stage::held;
     was_fenced_ = false;
   }
+  for (const auto& member : members_) member->database.check_fence();
   for (const auto& member : members_) member->database.unfence();
 }
 

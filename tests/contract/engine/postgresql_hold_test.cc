@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -16,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "engine/postgresql/connection.h"
 #include "engine/postgresql/describe.h"
 #include "engine/postgresql/grants.h"
 #include "engine/postgresql/location.h"
@@ -29,6 +32,7 @@ namespace {
 namespace fs = std::filesystem;
 using engine::Hold;
 using engine::HoldOptions;
+using engine::postgresql::Connection;
 using engine::postgresql::describe_database;
 using engine::postgresql::location_of;
 using engine::postgresql::make_hold;
@@ -261,6 +265,108 @@ TEST_F(PostgresqlHold, FencesThroughTheLentFunctionWhoMayOnlyRead) {
   hold->describe(0, facts);
   EXPECT_FALSE(facts.engine_facts.bool_or("role_passwords", true));
   hold->release();
+}
+
+std::chrono::steady_clock::time_point within(std::chrono::milliseconds time) {
+  return std::chrono::steady_clock::now() + time;
+}
+
+// A function that anybody made, and one that locks nothing, are no fences.
+TEST_F(PostgresqlHold, TrustsNoForeignFence) {
+  server_.make_database("shop",
+                        "CREATE TABLE t (a int); CREATE ROLE saver LOGIN; CREATE ROLE eve;"
+                        "GRANT SELECT ON t TO saver; GRANT CREATE ON DATABASE shop TO eve");
+  const model::Endpoint saver = server_.endpoint("shop", "saver");
+  const std::string idle =
+      "CREATE FUNCTION holdfast.fence() RETURNS void LANGUAGE sql SECURITY DEFINER AS '';"
+      "GRANT USAGE ON SCHEMA holdfast TO saver;";
+  server_.psql("shop", "SET ROLE eve; CREATE SCHEMA holdfast;" + idle);
+  EXPECT_EQ(code_of([&] {
+              static_cast<void>(
+                  make_hold({&saver, 1}, options())->fence(within(std::chrono::seconds(1))));
+            }),
+            Errc::unsupported);
+  // What is printed does not take the stranger's schema over.
+  const std::string grants = engine::postgresql::grants_for(location_of(saver), "backup");
+  EXPECT_THROW(server_.psql("shop", grants), Error);
+  server_.psql("shop", "DROP SCHEMA holdfast CASCADE; CREATE SCHEMA holdfast;" + idle);
+  EXPECT_FALSE(make_hold({&saver, 1}, options())->fence(within(std::chrono::seconds(1))));
+  server_.psql("shop", "DROP SCHEMA holdfast CASCADE");
+  server_.psql("shop", grants);
+  // Once it is there, it is only lent.
+  server_.psql("shop", engine::postgresql::grants_for(location_of(saver), "backup"));
+  EXPECT_TRUE(make_hold({&saver, 1}, options())->fence(within(std::chrono::seconds(1))));
+}
+
+// The application has what we want and wants what we have: it must never be the one that is ended.
+TEST_F(PostgresqlHold, GivesUpAFenceBeforeTheServerEndsSomebody) {
+  const model::Endpoint endpoint =
+      server_.make_database("shop", "CREATE TABLE aaa (a int); CREATE TABLE zzz (a int)");
+  HoldOptions patient = options();
+  patient.fence_max = std::chrono::seconds(6);
+  const auto hold = make_hold({&endpoint, 1}, patient);
+  Connection application(location_of(endpoint));
+  application.run("BEGIN; INSERT INTO public.zzz VALUES (1)");
+  bool fenced = true;
+  std::jthread fencing([&] { fenced = hold->fence(within(patient.fence_max)); });
+  Connection watcher(location_of(endpoint));
+  while (watcher.value("SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND NOT granted"
+                       " AND locktype = 'relation'") == "0")
+    std::this_thread::yield();
+  EXPECT_EQ(application.attempt("INSERT INTO public.aaa VALUES (1)"), "");
+  fencing.join();
+  EXPECT_FALSE(fenced);
+  EXPECT_EQ(application.attempt("COMMIT"), "");
+}
+
+// Our machine may stop within a fence, and nobody tell the server.
+TEST_F(PostgresqlHold, AFenceOfWhoIsSilentEnds) {
+  const model::Endpoint endpoint = server_.make_database("shop", "CREATE TABLE t (a int)");
+  const auto hold = make_hold({&endpoint, 1}, options());
+  ASSERT_TRUE(hold->fence(within(std::chrono::milliseconds(500))));
+  EXPECT_THROW(server_.psql("shop", "SET lock_timeout = '50ms'; INSERT INTO t VALUES (1)"), Error);
+  server_.psql("shop", "SET lock_timeout = '20s'; INSERT INTO t VALUES (1)");
+  hold->capture();
+  EXPECT_EQ(code_of([&] { hold->unfence(); }), Errc::not_consistent);
+}
+
+TEST_F(PostgresqlHold, KeepsIdleConnectionsAlive) {
+  const model::Endpoint endpoint = server_.make_database("shop");
+  EXPECT_EQ(Connection(location_of(endpoint))
+                .value("SELECT count(*) FROM pg_settings WHERE name LIKE 'tcp_keepalives_%'"
+                       " AND source = 'session'"),
+            "3");
+  // Our side: a server that says nothing is enough to look at the socket.
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  struct sockaddr_in address {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener.get(), 4), 0);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  model::Endpoint remote = endpoint;
+  remote.uri = fmt::format("postgresql://127.0.0.1:{}/shop", ntohs(address.sin_port));
+  std::stop_source stop;
+  std::jthread connecting([&] {
+    EXPECT_EQ(code_of([&] { const Connection none(location_of(remote), stop.get_token()); }),
+              Errc::cancelled);
+  });
+  const Fd accepted(::accept(listener.get(), nullptr, nullptr));
+  int idle_s = 0;
+  for (int fd = 0; fd < 1024; ++fd) {
+    struct sockaddr_in peer {};
+    socklen_t peer_length = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0 ||
+        peer.sin_family != AF_INET || peer.sin_port != address.sin_port)
+      continue;
+    int on = 0;
+    socklen_t size = sizeof on;
+    ::getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &size);
+    if (on == 1) ::getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, &size);
+  }
+  EXPECT_EQ(idle_s, 60);
+  stop.request_stop();
 }
 
 // What a drill must notice: each of these changes what describe() says.
