@@ -29,7 +29,7 @@ TEST(ScryptMix, MixesTheVectorOfTheRfc) {  // RFC 7914 section 10
 
 TEST(ScryptMix, MixesEachLaneForItselfOnAnyNumberOfCores) {
   constexpr std::uint32_t r = 3;
-  constexpr std::size_t lane_bytes = 128 * r;
+  constexpr std::size_t lane_bytes = std::size_t{128} * r;
   Bytes lanes(7 * lane_bytes);
   fill_random(lanes);
   Bytes wanted = lanes;
