@@ -380,7 +380,8 @@ bool leaves_out(const Finding& finding) {
                                                    "database-missing",
                                                    "probe-unobservable",
                                                    "postgresql-subscriptions-left-out",
-                                                   "postgresql-unlogged-left-out"};
+                                                   "postgresql-unlogged-left-out",
+                                                   "postgresql-user-mappings-left-out"};
   return finding.accepted && codes.contains(finding.code);
 }
 

@@ -34,13 +34,13 @@ std::map<std::uint64_t, std::vector<CopyColumn>> list_columns(Connection& connec
       "  THEN b.typname ELSE '' END"
       " FROM pg_attribute a"
       " JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'"
-      " JOIN pg_namespace n ON n.oid = c.relnamespace AND {}"
+      " JOIN pg_namespace n ON n.oid = c.relnamespace AND ({})"
       " LEFT JOIN (SELECT d.oid, d.base FROM domains d JOIN pg_type t ON t.oid = d.base"
       "  WHERE t.typtype <> 'd') d ON d.oid = a.atttypid"
       " JOIN pg_type b ON b.oid = coalesce(d.base, a.atttypid)"
       " WHERE a.attnum > 0 AND NOT a.attisdropped {}"
       " ORDER BY a.attrelid, a.attnum",
-      user_schemas, generated ? "AND a.attgenerated = ''" : ""));
+      owned_or_configured, generated ? "AND a.attgenerated = ''" : ""));
   std::map<std::uint64_t, std::vector<CopyColumn>> columns;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     columns[number(rows, i, 0)].push_back(
@@ -171,15 +171,12 @@ std::vector<Table> list_tables(Connection& connection, bool with_sizes) {
       " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
       " LEFT JOIN (SELECT pg_catalog.unnest(e.extconfig) AS relid,"
       "  pg_catalog.unnest(e.extcondition) AS condition FROM pg_extension e) x ON x.relid = c.oid"
-      " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {}"
-      " AND (x.relid IS NOT NULL OR NOT EXISTS (SELECT FROM pg_depend d"
-      "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
-      "  AND d.deptype = 'e'))",
+      " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {}",
       with_sizes ? "pg_catalog.pg_relation_size(c.oid)"
                    " / pg_catalog.current_setting('block_size')::int8,"
                    " pg_catalog.pg_table_size(c.oid)"
                  : "c.relpages, c.relpages::int8 * pg_catalog.current_setting('block_size')::int8",
-      user_schemas));
+      owned_or_configured));
   std::map<std::uint64_t, std::vector<CopyColumn>> columns = list_columns(connection);
   std::vector<Table> tables;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -206,11 +203,9 @@ std::vector<SequenceValue> read_sequences(Connection& connection) {
   const Rows rows = connection.query(fmt::format(
       "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
       " WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {}"
-      " AND (EXISTS (SELECT FROM pg_extension e WHERE c.oid = ANY (e.extconfig))"
-      "  OR NOT EXISTS (SELECT FROM pg_depend d"
-      "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
-      "  AND d.deptype = 'e'))",
-      user_schemas));
+      // Unlogged ones (of unlogged tables, from 15 on) cannot be read on a standby.
+      " AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())",
+      owned_or_configured));
   std::vector<SequenceValue> sequences;
   for (std::size_t i = 0; i < rows.size(); ++i)
     sequences.push_back({{rows.text(i, 0), rows.text(i, 1)}, 0, false});

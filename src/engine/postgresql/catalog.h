@@ -68,6 +68,14 @@ struct LargeObjects {
 inline constexpr std::string_view user_schemas =
     "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
+// The condition by which relations `c` in schemas `n` are copied: the user's own, and what an
+// extension declares as its configuration, wherever that lies (Citus has it in pg_catalog).
+inline constexpr std::string_view owned_or_configured =
+    "(EXISTS (SELECT FROM pg_extension e WHERE c.oid = ANY (e.extconfig))"
+    " OR (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS"
+    " (SELECT FROM pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+    "  AND d.objid = c.oid AND d.deptype = 'e')))";
+
 // The statement that copies rows of a table out: COPY (SELECT …) TO STDOUT, or COPY table TO
 // STDOUT, in `encoding`. With `block_begin`/`block_end` only the rows that lie in these blocks.
 struct BlockRange {

@@ -152,10 +152,11 @@ LoadReport load_whole(const model::DatabaseFacts& facts, Target& target,
 LoadReport load_parts(const model::PartSource& parts, const model::DatabaseFacts& facts,
                       const Location& into, const LoadOptions& options,
                       const std::stop_token& stop) {
-  const NameMapping mapping = mapping_of(options);
+  NameMapping mapping = mapping_of(options);
   if (!options.tables.empty()) return load_tables(parts, facts, into, options, stop);
   Target target(into, options, stop);
   refuse_problems(find_server_problems(target.admin(), facts.engine_facts, options));
+  mapping.versions = extension_versions(target.admin(), facts.engine_facts);
   const Filling filling = filling_of(parts, facts.engine_facts, mapping);
   if (options.on_scratch && has_part(parts.list(), globals_part))
     make_roles(target.admin(), *parts.open(globals_part));

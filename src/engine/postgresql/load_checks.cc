@@ -83,9 +83,20 @@ void find_extensions(Connection& admin, const Json& facts, std::vector<model::Fi
   if (extensions == nullptr || !extensions->is_array()) return;
   const std::set<std::string> there =
       names(admin, "SELECT name FROM pg_catalog.pg_available_extensions");
+  const std::map<std::string, std::string> versions = extension_versions(admin, facts);
   for (const Json& extension : extensions->as_array()) {
     const std::string& name = extension.at("name").as_string();
-    if (there.contains(name)) continue;
+    if (there.contains(name)) {
+      if (versions.contains(name)) continue;
+      findings.push_back(
+          blocker("postgresql-target-extension-version",
+                  fmt::format("the server has not version {} of extension {}",
+                              extension.string_or("version", ""), name),
+                  "it is made in the server's default version; what uses it may behave otherwise",
+                  "Install that version, or look what has changed between the two."));
+      findings.back().severity = Severity::warning;
+      continue;
+    }
     findings.push_back(
         blocker("postgresql-target-extension",
                 fmt::format("extension {} {} is not installed on the server", name,
@@ -129,6 +140,20 @@ bool names_tablespaces(std::string_view kind) {
 }
 
 }  // namespace
+
+std::map<std::string, std::string> extension_versions(Connection& admin, const Json& facts) {
+  std::map<std::string, std::string> found;
+  const Json* const extensions = facts.is_object() ? facts.find("extensions") : nullptr;
+  if (extensions == nullptr || !extensions->is_array()) return found;
+  const std::set<std::string> there =
+      names(admin, "SELECT name || ' ' || version FROM pg_catalog.pg_available_extension_versions");
+  for (const Json& extension : extensions->as_array()) {
+    const std::string& name = extension.at("name").as_string();
+    const std::string version = extension.string_or("version", "");
+    if (there.contains(name + " " + version)) found[name] = version;
+  }
+  return found;
+}
 
 NameMapping mapping_of(const LoadOptions& options) {
   NameMapping mapping;

@@ -14,6 +14,9 @@
 
 namespace holdfast::engine::postgresql {
 
+// Versions of the copy's extensions, as far as the server can make them.
+[[nodiscard]] std::map<std::string, std::string> extension_versions(Connection& admin,
+                                                                    const Json& facts);
 [[nodiscard]] NameMapping mapping_of(const LoadOptions& options);
 
 // Roles, tablespaces, extensions and version of the server against engine_facts.

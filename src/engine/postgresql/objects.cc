@@ -124,8 +124,9 @@ constexpr std::array questions{
         " FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relpersistence <> 't' AND {0} AND {1}"},
+    // Which version of an extension can be had is the server's affair; engine_facts says it.
     Question{110000, "",
-             "SELECT 'extension', e.extname, concat_ws(' ', n.nspname, e.extversion)"
+             "SELECT 'extension', e.extname, n.nspname"
              " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"},
     Question{110000, "pg_policy",
              "SELECT 'policy', n.nspname || '.' || r.relname || '.' || c.polname,"
@@ -150,8 +151,9 @@ constexpr std::array questions{
              "SELECT 'subscription', s.subname, '' FROM pg_subscription s JOIN pg_database d"
              " ON d.oid = s.subdbid WHERE d.datname = current_database()"},
     Question{110000, "",
-             "SELECT 'user mapping', concat_ws(' ', m.srvname, m.usename), ''"
-             " FROM pg_user_mappings m"},
+             "SELECT 'user mapping', concat_ws(' ', m.srvname, m.usename),"
+             " (SELECT string_agg(split_part(o, '=', 1), ',' ORDER BY o COLLATE \"C\")"
+             "  FROM unnest(m.umoptions) o) FROM pg_user_mappings m"},
     Question{110000, "pg_statistic_ext",
              "SELECT 'statistics', n.nspname || '.' || c.stxname, pg_get_statisticsobjdef(c.oid)"
              " FROM pg_statistic_ext c JOIN pg_namespace n ON n.oid = c.stxnamespace"

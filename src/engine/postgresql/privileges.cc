@@ -14,12 +14,8 @@ namespace {
 std::string relations(std::string_view kinds) {
   return fmt::format(
       "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-      " WHERE c.relkind IN ({}) AND c.relpersistence <> 't' AND {}"
-      " AND (EXISTS (SELECT FROM pg_extension e WHERE c.oid = ANY (e.extconfig))"
-      "  OR NOT EXISTS (SELECT FROM pg_depend d"
-      "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
-      "  AND d.deptype = 'e'))",
-      kinds, user_schemas);
+      " WHERE c.relkind IN ({}) AND c.relpersistence <> 't' AND {}",
+      kinds, owned_or_configured);
 }
 
 struct Wanted {

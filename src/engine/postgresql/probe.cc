@@ -202,11 +202,24 @@ class Prober {
     const std::string subscriptions = connection.value(
         "SELECT count(*) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid"
         " WHERE d.datname = current_database()");
-    if (subscriptions == "0") return;
-    find("postgresql-subscriptions-left-out", Severity::blocker,
-         fmt::format("{} subscriptions are there", subscriptions),
-         "only superusers read how they connect, so they would not be in the copy",
-         "back up as a superuser, or note how they are made and accept that they are missing");
+    if (subscriptions != "0") {
+      find("postgresql-subscriptions-left-out", Severity::blocker,
+           fmt::format("{} subscriptions are there", subscriptions),
+           "only superusers read how they connect, so they would not be in the copy",
+           "back up as a superuser, or note how they are made and accept that they are missing");
+    }
+    // As pg_user_mappings decides whether to show options.
+    const std::string mappings = connection.value(
+        "SELECT count(*) FROM pg_user_mappings m JOIN pg_foreign_server s ON s.oid = m.srvid"
+        " WHERE m.umoptions IS NULL AND NOT CASE WHEN m.umuser = 0"
+        " THEN pg_catalog.pg_has_role(s.srvowner, 'USAGE') ELSE m.usename = current_user"
+        "  AND (pg_catalog.pg_has_role(s.srvowner, 'USAGE')"
+        "   OR pg_catalog.has_server_privilege(s.oid, 'USAGE')) END");
+    if (mappings == "0") return;
+    find("postgresql-user-mappings-left-out", Severity::blocker,
+         fmt::format("the options of {} user mappings are hidden from us", mappings),
+         "users and passwords for foreign servers would not be in the copy",
+         "back up as a superuser, or note them and accept that they are missing");
   }
 
   void look_at_tables(Connection& connection) {

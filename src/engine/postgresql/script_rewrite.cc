@@ -230,6 +230,13 @@ std::string rewrite(std::string_view statement, const NameMapping& mapping) {
     replacer.replace(tokens[*at], name.empty() ? "''" : quote_name(name));
     return replacer.finish();
   }
+  // CREATE EXTENSION IF NOT EXISTS name WITH SCHEMA …
+  if (!mapping.versions.empty() && tokens.size() > 5 && tokens[0].is("CREATE") &&
+      tokens[1].is("EXTENSION") && tokens[2].is("IF")) {
+    const auto version = mapping.versions.find(tokens[5].name());
+    if (version == mapping.versions.end()) return std::string(statement);
+    return fmt::format("{} VERSION {}", statement, quote_text(version->second));
+  }
   if (mapping.owners.empty()) return std::string(statement);
   if (tokens.size() == 2 && tokens[0].is("DO") && is_database_block(tokens[1].text)) {
     replacer.replace(tokens[1], rewrite_block(tokens[1].text, mapping));

@@ -18,10 +18,12 @@ namespace holdfast::engine::postgresql {
 struct NameMapping {
   std::map<std::string, std::string> owners, tablespaces;
   bool no_tablespaces = false;  // everything goes to the default one
+  // Of extensions that are to be made in this version, which pg_dump does not say.
+  std::map<std::string, std::string> versions;
   [[nodiscard]] std::string owner(const std::string& name) const;
   [[nodiscard]] std::string tablespace(const std::string& name) const;
   [[nodiscard]] bool empty() const noexcept {
-    return owners.empty() && tablespaces.empty() && !no_tablespaces;
+    return owners.empty() && tablespaces.empty() && !no_tablespaces && versions.empty();
   }
 };
 

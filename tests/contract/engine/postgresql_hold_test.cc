@@ -271,6 +271,39 @@ std::chrono::steady_clock::time_point within(std::chrono::milliseconds time) {
   return std::chrono::steady_clock::now() + time;
 }
 
+TEST_F(PostgresqlHold, SaysWhichUserMappingsItCannotRead) {
+  server_.make_database(
+      "shop",
+      "CREATE ROLE saver LOGIN; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA"
+      " WRAPPER w; GRANT USAGE ON FOREIGN SERVER far TO saver;"
+      "CREATE USER MAPPING FOR saver SERVER far OPTIONS (password 'seen');"
+      "CREATE USER MAPPING FOR postgres SERVER far OPTIONS (user 'u', password 'hidden')");
+  const auto left_out = [&](const std::string& user) {
+    std::string seen;
+    for (const auto& finding :
+         engine::find_engine("postgresql")->probe(server_.endpoint("shop", user)).findings) {
+      if (finding.code == "postgresql-user-mappings-left-out") seen += finding.seen;
+    }
+    return seen;
+  };
+  EXPECT_EQ(left_out("postgres"), "");
+  EXPECT_EQ(left_out("saver"), "the options of 1 user mappings are hidden from us");
+}
+
+// An extension keeps its configuration where no user's tables are.
+TEST_F(PostgresqlHold, CopiesConfigurationOfExtensionsInTheCatalogsSchema) {
+  if (server_.server().binaries().major < 12) GTEST_SKIP() << "such a table cannot be made";
+  const model::Endpoint endpoint = server_.make_database(
+      "shop",
+      "SET allow_system_table_mods = on; CREATE TABLE pg_catalog.nodes (a int, b text);"
+      "INSERT INTO pg_catalog.nodes VALUES (1, 'one'); ALTER EXTENSION plpgsql ADD TABLE"
+      " pg_catalog.nodes; UPDATE pg_extension SET extcondition = ARRAY[''], extconfig ="
+      " ARRAY['pg_catalog.nodes'::regclass::oid] WHERE extname = 'plpgsql'");
+  const auto hold = captured(endpoint);
+  static_cast<void>(hold->parts(0));
+  EXPECT_EQ(text_of(*hold, "tables/pg_catalog/nodes/00000.copy"), "1\tone\n");
+}
+
 // A function that anybody made, and one that locks nothing, are no fences.
 TEST_F(PostgresqlHold, TrustsNoForeignFence) {
   server_.make_database("shop",
@@ -385,6 +418,8 @@ TEST_F(PostgresqlHold, EveryLossIsSeen) {
           "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader;"
           "CREATE PUBLICATION some_rows FOR TABLE plain; CREATE STATISTICS s ON id, name FROM "
           "plain;CREATE FUNCTION seen_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+          "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w;"
+          "CREATE USER MAPPING FOR postgres SERVER far OPTIONS (user 'u');"
           "CREATE EVENT TRIGGER watch ON sql_drop EXECUTE FUNCTION seen_ddl()");
   const auto described = [&] {
     model::DatabaseFacts facts;
@@ -419,6 +454,7 @@ TEST_F(PostgresqlHold, EveryLossIsSeen) {
                            "ALTER DATABASE shop SET work_mem = '5MB'",
                            "ALTER TABLE parts DETACH PARTITION parts_2",
                            "ALTER EVENT TRIGGER watch DISABLE",
+                           "ALTER USER MAPPING FOR postgres SERVER far OPTIONS (ADD extra 'x')",
                            "DROP EXTENSION IF EXISTS citext"}) {
     if (!can_extend && std::string_view(loss).find("EXTENSION") != std::string_view::npos) continue;
     server_.psql("shop", loss);

@@ -162,6 +162,31 @@ TEST_F(PostgresqlLoad, ProvesWhatADumpSaysInAnotherOrder) {
             "");
 }
 
+// pg_dump does not say of which version an extension is.
+TEST_F(PostgresqlLoad, MakesExtensionsOfTheCopysVersion) {
+  if (server().psql("postgres",
+                    "SELECT 1 FROM pg_available_extension_versions"
+                    " WHERE name = 'pg_trgm' AND version = '1.5'") == "")
+    GTEST_SKIP() << "pg_trgm 1.5 cannot be made";
+  server().make_database("old", "CREATE EXTENSION pg_trgm VERSION '1.5'");
+  const auto copy = back_up("old");
+  engine().load(copy->parts, copy->facts, server().endpoint("again"), options(), {});
+  const std::string version = "SELECT extversion FROM pg_extension WHERE extname = 'pg_trgm'";
+  EXPECT_EQ(server().psql("again", version), "1.5\n");
+  drop("again");
+  Json extensions = copy->facts.engine_facts.at("extensions");
+  for (Json& one : extensions.as_array()) {
+    if (one.at("name").as_string() == "pg_trgm") one.set("version", "0.9");
+  }
+  copy->facts.engine_facts.set("extensions", extensions);
+  const auto findings = engine().check_load(copy->facts, server().endpoint("again"), options());
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].code, "postgresql-target-extension-version");
+  EXPECT_EQ(findings[0].severity, model::Severity::warning);
+  engine().load(copy->parts, copy->facts, server().endpoint("again"), options(), {});
+  EXPECT_NE(server().psql("again", version), "1.5\n");
+}
+
 TEST_F(PostgresqlLoad, FillsAnEmptyDatabaseInItsPlace) {
   const auto copy = back_up("ugly");
   server().make_database("empty");
