@@ -625,6 +625,7 @@ std::string exact_settings(std::string_view encoding) {
          "SET statement_timeout = 0;\n"
          "SET lock_timeout = 0;\n"
          "SET idle_in_transaction_session_timeout = 0;\n"
+         "SET default_transaction_read_only = off;\n"
          "SET standard_conforming_strings = on;\n"
          "SET extra_float_digits = 3;\n"
          "SET datestyle = 'ISO, YMD';\n"

@@ -13,6 +13,7 @@
 #include "engine/postgresql/inspect.h"
 #include "engine/postgresql/large_objects.h"
 #include "engine/postgresql/plain_dump.h"
+#include "engine/postgresql/quote.h"
 #include "engine/postgresql/sql.h"
 
 namespace holdfast::engine::postgresql {
@@ -63,14 +64,69 @@ class MarkedData final : public ByteSource {
   std::string end_;
 };
 
-// Statements about the database as such, and what `--clean` takes away first: the database is new.
+// Where a statement names a database, so that it would change that one and not the one we load.
+std::optional<std::size_t> database_token(const std::vector<Token>& tokens) {
+  const auto is_at = [&](std::size_t at, std::string_view word) {
+    return at < tokens.size() && tokens[at].is(word);
+  };
+  std::optional<std::size_t> at;
+  if ((is_at(0, "ALTER") || is_at(0, "CREATE") || is_at(0, "DROP")) && is_at(1, "DATABASE")) at = 2;
+  const bool role = is_at(0, "ALTER") && (is_at(1, "ROLE") || is_at(1, "USER"));
+  const bool about = is_at(0, "GRANT") || is_at(0, "REVOKE") || is_at(0, "COMMENT") ||
+                     (is_at(0, "SECURITY") && is_at(1, "LABEL"));
+  for (std::size_t i = 1; !at && (role || about) && i + 2 < tokens.size(); ++i) {
+    if (!tokens[i].is(role ? "IN" : "ON")) continue;
+    if (!tokens[i + 1].is("DATABASE")) break;
+    at = i + 2;
+  }
+  if (!at || *at >= tokens.size() || !tokens[*at].is_name()) return std::nullopt;
+  return at;
+}
+
+// Statements that are not run: what `--clean` takes away first, for the database is new; and what
+// makes and marks databases.
 bool is_left_out(std::string_view statement) {
-  const std::vector<Token> tokens = tokens_of(statement, 4);
+  const std::vector<Token> tokens = tokens_of(statement, 8);
   if (tokens.size() < 2) return false;
   if (tokens[0].is("DROP")) return true;
-  if (tokens[0].is("CREATE") || tokens[0].is("ALTER")) return tokens[1].is("DATABASE");
-  return tokens.size() > 2 && tokens[0].is("COMMENT") && tokens[2].is("DATABASE");
+  if (tokens[0].is("CREATE")) return tokens[1].is("DATABASE");
+  if (tokens[0].is("UPDATE")) {  // of templates
+    return std::any_of(tokens.begin(), tokens.end(),
+                       [](const Token& token) { return token.is("PG_DATABASE"); });
+  }
+  // ALTER DATABASE … OWNER TO, IS_TEMPLATE, ALLOW_CONNECTIONS: it is the one's who loads it.
+  return tokens[0].is("ALTER") && tokens[1].is("DATABASE") && tokens.size() > 3 &&
+         !tokens[3].is("SET") && !tokens[3].is("RESET") && !tokens[3].is("CONNECTION");
 }
+
+// Takes the statements about the database as such out of a script.
+class DatabaseStatements {
+ public:
+  explicit DatabaseStatements(const NameMapping& mapping) : mapping_(mapping) {}
+  // Whether it is one, or one that is left out.
+  bool take(std::string_view statement) {
+    if (is_left_out(statement)) return true;
+    const bool is_one = database_token(tokens_of(statement, token_max)).has_value();
+    if (is_one) statements_.push_back(rewrite(statement, mapping_));
+    return is_one;
+  }
+  // Runs them, on the database of the connection.
+  void run(Connection& connection) const {
+    const std::string name = quote_name(connection.location().database);
+    for (const std::string& statement : statements_) {
+      const std::vector<Token> tokens = tokens_of(statement, token_max);
+      const Token& token = tokens.at(*database_token(tokens));
+      std::string ours = statement;
+      ours.replace(token.offset, token.text.size(), name);
+      run_statement(connection, classify(std::move(ours)));
+    }
+  }
+
+ private:
+  static constexpr std::size_t token_max = 100;
+  NameMapping mapping_;
+  std::vector<std::string> statements_;
+};
 
 std::filesystem::path programs_directory(const Location& into) {
   if (!into.bin_dir.empty()) return into.bin_dir;
@@ -120,13 +176,16 @@ std::uint64_t DumpImport::fill(const Location& place, const NameMapping& mapping
 std::uint64_t DumpImport::fill_plain(const Location& place, const NameMapping& mapping,
                                      const std::stop_token& stop) const {
   std::uint64_t rows = 0;
+  DatabaseStatements about(mapping);
   {
     Connection connection(place, stop);
     const std::unique_ptr<ByteSource> source = open_plain(file_);
-    rows = run_script(connection, *source, mapping, is_left_out);
+    rows = run_script(connection, *source, mapping,
+                      [&](std::string_view statement) { return about.take(statement); });
   }
   Connection connection(place, stop);
   connection.run("ANALYZE");
+  about.run(connection);
   return rows;
 }
 
@@ -135,6 +194,8 @@ OpenStream DumpImport::script(const std::string& section, const std::stop_token&
   command.argv = {(programs_directory(into_) / "pg_restore").native(), "--section=" + section,
                   "--file=-"};
   command.environment = {{"LC_ALL", "C"}};
+  // What belongs to the database as such, settings and grants, is not given without.
+  if (section == "pre-data") command.argv.emplace_back("--create");
   if (section == "data") {
     // All but the rows themselves and the contents of large objects.
     std::string list;
@@ -146,6 +207,7 @@ OpenStream DumpImport::script(const std::string& section, const std::stop_token&
     write_file_durably(path, as_bytes(list));
     command.argv.push_back("--use-list=" + path.native());
   }
+  command.argv.emplace_back("--");
   command.argv.push_back(file_.native());
   return [command, stop] { return std::make_unique<CheckedChild>(command, stop); };
 }
@@ -155,8 +217,9 @@ std::uint64_t DumpImport::fill_archive(const Location& place, const NameMapping&
   const ArchiveHead& head = archive_->head();
   const std::string encoding = head.encoding.empty() ? "UTF8" : head.encoding;
   Filling filling;
-  const auto without_database = [](std::vector<SchemaStatement> statements) {
-    std::erase_if(statements, [](const auto& one) { return is_left_out(one.text); });
+  DatabaseStatements about{NameMapping()};  // they have been mapped when they come here
+  const auto without_database = [&](std::vector<SchemaStatement> statements) {
+    std::erase_if(statements, [&](const auto& one) { return about.take(one.text); });
     return statements;
   };
   filling.pre_data = without_database(read_schema_script(*script("pre-data", stop)(), mapping));
@@ -195,7 +258,10 @@ std::uint64_t DumpImport::fill_archive(const Location& place, const NameMapping&
     }
     writer.finish();
   };
-  return fill_database(place, filling, mapping, options_.parallel, stop);
+  const std::uint64_t rows = fill_database(place, filling, mapping, options_.parallel, stop);
+  Connection connection(place, stop);
+  about.run(connection);
+  return rows;
 }
 
 }  // namespace holdfast::engine::postgresql

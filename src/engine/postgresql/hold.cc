@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "engine/postgresql/client_programs.h"
 #include "engine/postgresql/content.h"
 #include "engine/postgresql/held_database.h"
+#include "engine/postgresql/portable_script.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/restore_text.h"
 
@@ -36,6 +38,7 @@ struct Member {
   HeldDatabase database;
   Content content;
   bool superuser = false;
+  std::set<std::string> settings;  // that the server knows
   Programs programs;
 };
 
@@ -84,6 +87,8 @@ PostgresqlHold::PostgresqlHold(std::span<const model::Endpoint> endpoints,
     member.database.with_control(options_.stop, [&](Connection& control) {
       member.superuser =
           control.value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == "t";
+      const Rows names = control.query("SELECT pg_catalog.lower(name) FROM pg_settings");
+      for (std::size_t i = 0; i < names.size(); ++i) member.settings.insert(names.text(i, 0));
     });
   }
   refuse_twins();
@@ -218,12 +223,17 @@ void PostgresqlHold::copy_definitions(Member& member, std::string_view path, Byt
                                       const std::stop_token& stop) const {
   const Location& location = member.database.location();
   const Login login(location);
+  PortableScript script(into, member.settings);
+  const auto run = [&](const Command& command) {
+    run_into(command, script, stop);
+    script.finish();
+  };
   if (path == globals_part) {
     // As a connection string, for a name may look like one.
     std::vector<std::string> arguments{"--globals-only", "--quote-all-identifiers",
                                        "--database=dbname=" + quote_conninfo(location.database)};
     if (!member.superuser) arguments.emplace_back("--no-role-passwords");
-    return run_into(login.command(member.programs, "pg_dumpall", std::move(arguments)), into, stop);
+    return run(login.command(member.programs, "pg_dumpall", std::move(arguments)));
   }
   std::vector<std::string> arguments{
       "--format=plain",
@@ -232,7 +242,7 @@ void PostgresqlHold::copy_definitions(Member& member, std::string_view path, Byt
       "--snapshot=" + member.database.snapshot(),
       fmt::format("--lock-wait-timeout={}", Milliseconds(lone_wait).count()),
       member.programs.major >= 16 ? "--no-large-objects" : "--no-blobs"};
-  run_into(login.command(member.programs, "pg_dump", std::move(arguments)), into, stop);
+  run(login.command(member.programs, "pg_dump", std::move(arguments)));
 }
 
 std::string PostgresqlHold::script(Member& member, std::string_view path,

@@ -197,6 +197,21 @@ TEST_F(PostgresqlHold, RestoresByPsqlAlone) {
             "5MB\n\"My \"\"odd\"\" schema\", public\n100% it's\n");
 }
 
+TEST_F(PostgresqlHold, WritesTheSameDefinitionsEachTime) {
+  const model::Endpoint endpoint = server_.make_database("same", "CREATE TABLE t (a int)");
+  std::string first;
+  for (int i = 0; i < 2; ++i) {
+    const auto hold = captured(endpoint);
+    static_cast<void>(hold->parts(0));
+    std::string text;
+    for (const char* part : {"schema-pre-data.sql", "schema-post-data.sql", "globals.sql"})
+      text += text_of(*hold, part);
+    EXPECT_EQ(text.find("restrict "), std::string::npos);
+    if (i == 0) first = text;
+    EXPECT_EQ(text, first);
+  }
+}
+
 TEST_F(PostgresqlHold, CutsLargeTablesWhereTheyStayCut) {
   // Nearly empty pages make a large table of few rows.
   const model::Endpoint endpoint =

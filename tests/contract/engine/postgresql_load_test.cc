@@ -584,11 +584,13 @@ TEST_F(PostgresqlLoad, ImportsWhatPgDumpMade) {
       {"dump.tar", {"-Ft"}},
       {"inserts", {"-Fc", "--inserts"}}};
   const std::string expected = dump("ugly");
+  const std::string database = settings("ugly");
   for (const auto& [name, arguments] : kinds) {
     SCOPED_TRACE(name);
     std::vector<std::string> argv{"pg_dump"};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     const fs::path file = scratch_.path() / name;
+    const bool archive = arguments[0] != "-Fp";
     argv.insert(argv.end(), {"-f", file.native(), "ugly"});
     server().program(argv);
     EXPECT_EQ(
@@ -599,8 +601,88 @@ TEST_F(PostgresqlLoad, ImportsWhatPgDumpMade) {
     if (const std::size_t at = wanted.find("NaN\t-0\t"); name == "inserts")
       wanted.replace(at, 7, "NaN\t0\t");
     expect_equal(wanted, dump("imported"));
+    if (name == "create.sql" || archive) {
+      EXPECT_EQ(settings("imported"), database);
+    }
     drop("imported");
   }
+}
+
+TEST_F(PostgresqlLoad, ChangesNoOtherDatabaseByAnImport) {
+  server().make_database("shop",
+                         "ALTER DATABASE shop SET default_transaction_read_only = on;"
+                         "ALTER DATABASE shop CONNECTION LIMIT 7;"
+                         "ALTER ROLE plain_role IN DATABASE shop SET work_mem = '1MB';"
+                         "GRANT CREATE ON DATABASE shop TO plain_role;"
+                         "COMMENT ON DATABASE shop IS 'old';");
+  const std::string old = settings("shop");
+  for (const char* kind : {"-Fp", "-Fc"}) {
+    const fs::path file = scratch_.path() / (std::string("shop") + kind);
+    server().program({"pg_dump", kind, "-C", "--clean", "-f", file.native(), "shop"});
+  }
+  server().psql(
+      "postgres",
+      "ALTER DATABASE shop RESET ALL; ALTER DATABASE shop CONNECTION LIMIT -1;"
+      "ALTER ROLE plain_role IN DATABASE shop RESET ALL;"
+      "REVOKE CREATE ON DATABASE shop FROM plain_role; COMMENT ON DATABASE shop IS 'new'");
+  const std::string before = settings("shop");
+  for (const char* kind : {"-Fp", "-Fc"}) {
+    const fs::path file = scratch_.path() / (std::string("shop") + kind);
+    EXPECT_EQ(
+        error_of([&] { engine().import_file(file, server().endpoint("imported"), options(), {}); }),
+        "");
+    EXPECT_EQ(settings("shop"), before) << kind;
+    EXPECT_EQ(settings("imported"), old) << kind;
+    drop("imported");
+  }
+}
+
+TEST_F(PostgresqlLoad, RenamesSchemasWhateverTheDatabaseForbids) {
+  server().make_database(
+      "strict",
+      "CREATE SCHEMA kept; CREATE TABLE kept.t (a int); INSERT INTO kept.t VALUES (1);"
+      "CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS"
+      " 'BEGIN RAISE EXCEPTION ''no DDL here''; END';"
+      "CREATE EVENT TRIGGER forbids ON ddl_command_start EXECUTE FUNCTION forbid();"
+      "CREATE EVENT TRIGGER forbids_always ON ddl_command_start EXECUTE FUNCTION forbid();"
+      "ALTER EVENT TRIGGER forbids_always ENABLE ALWAYS;"
+      "ALTER DATABASE strict SET default_transaction_read_only = on;");
+  const auto copy = back_up("strict");
+  engine::LoadOptions mapped = options();
+  mapped.schemas = {{"kept", "renamed"}};
+  EXPECT_EQ(error_of([&] {
+              engine().load(copy->parts, copy->facts, server().endpoint("mapped"), mapped, {});
+            }),
+            "");
+  EXPECT_EQ(server().psql("mapped", "SELECT a FROM renamed.t"), "1\n");
+  EXPECT_EQ(server().psql("mapped", "SELECT evtenabled FROM pg_event_trigger ORDER BY evtname"),
+            "O\nA\n");
+}
+
+TEST_F(PostgresqlLoad, ProvesTablesWhosePoliciesBindTheirOwner) {
+  server().psql("postgres", "ALTER ROLE other LOGIN CREATEDB");
+  server().make_database("bound",
+                         "CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2);"
+                         "ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+                         "CREATE POLICY none ON t USING (false);");
+  const auto copy = back_up("bound");
+  engine::LoadOptions mapped = options();
+  mapped.owners = {{"postgres", "other"}};
+  EXPECT_EQ(error_of([&] {
+              engine().load(copy->parts, copy->facts, server().endpoint("theirs", "other"), mapped,
+                            {});
+            }),
+            "");
+  EXPECT_EQ(server().psql("theirs", "SELECT relforcerowsecurity FROM pg_class WHERE relname = 't'"),
+            "t\n");
+  EXPECT_EQ(server().psql("theirs", "SELECT count(*) FROM t"), "2\n");
+  Bytes& rows = copy->parts.at("tables/public/t/00000.copy");
+  rows[0] = std::byte{'7'};
+  EXPECT_NE(error_of([&] {
+              engine().load(copy->parts, copy->facts, server().endpoint("again", "other"), mapped,
+                            {});
+            }).find("rows of table public.t differ"),
+            std::string::npos);
 }
 
 TEST_F(PostgresqlLoad, ImportsNoHalfDumps) {
