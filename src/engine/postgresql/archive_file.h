@@ -60,8 +60,10 @@ struct ArchiveHead {
 };
 
 // Header and table of contents at the start of `source`. Errc::corrupt saying what is wrong with
-// which entry; Errc::unsupported for versions that are not known.
-[[nodiscard]] ArchiveHead read_archive_head(ByteSource& source);
+// which entry; Errc::unsupported for versions that are not known, and for what would take more
+// memory than `memory_bytes_max`.
+[[nodiscard]] ArchiveHead read_archive_head(ByteSource& source,
+                                            std::uint64_t memory_bytes_max = 1U << 29U);
 
 // An archive on disk, or in memory.
 class ArchiveFile {

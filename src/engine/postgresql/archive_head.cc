@@ -21,7 +21,8 @@ constexpr std::uint64_t text_bytes_max = 1U << 30U;
 
 class HeadReader {
  public:
-  explicit HeadReader(ByteSource& source) : source_(source), buffer_(64U << 10U) {}
+  HeadReader(ByteSource& source, std::uint64_t memory_bytes_max)
+      : source_(source), memory_bytes_max_(memory_bytes_max), buffer_(64U << 10U) {}
 
   ArchiveHead read() {
     read_header();
@@ -189,6 +190,17 @@ class HeadReader {
     } else {
       entry.file = text().value_or("");
     }
+    // A short entry in the file is a long one here; a hostile table of contents has millions.
+    memory_bytes_ += sizeof(entry) + entry.tag.capacity() + entry.description.capacity() +
+                     entry.copy_statement.capacity() + entry.schema.capacity() +
+                     entry.owner.capacity() + entry.definition_sha256.capacity() +
+                     entry.file.capacity();
+    if (memory_bytes_ > memory_bytes_max_) {
+      throw Error(Errc::unsupported,
+                  fmt::format("the archive's {} at byte {}: its table of contents takes more than "
+                              "{} bytes of memory",
+                              place_, position_, memory_bytes_max_));
+    }
     head_.entries.push_back(std::move(entry));
   }
 
@@ -231,6 +243,7 @@ class HeadReader {
   }
 
   ByteSource& source_;
+  std::uint64_t memory_bytes_max_, memory_bytes_ = 0;
   Bytes buffer_;
   std::size_t at_ = 0, filled_ = 0;
   std::uint64_t position_ = 0;
@@ -256,8 +269,8 @@ bool is_archive(ByteView front) noexcept {
   return as_text(front).starts_with(magic);
 }
 
-ArchiveHead read_archive_head(ByteSource& source) {
-  return HeadReader(source).read();
+ArchiveHead read_archive_head(ByteSource& source, std::uint64_t memory_bytes_max) {
+  return HeadReader(source, memory_bytes_max).read();
 }
 
 }  // namespace holdfast::engine::postgresql

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/postgresql/catalog.h"
 #include "engine/postgresql/describe.h"
 #include "engine/postgresql/dump_import.h"
@@ -182,6 +183,8 @@ void prove(const Location& place, const model::DatabaseFacts& expected, const Lo
     ForcedPoliciesAside aside(place);
     describe_database(place, found, options.parallel, stop);
     aside.put_back(found);
+    for (const std::string& line : not_compared(expected, found, options))
+      log(LogLevel::warn, "not compared: " + line, {{"database", place.component}});
     const std::vector<std::string> lines = differences(expected, found, options);
     if (lines.empty()) return;
     throw Error(Errc::differs, fmt::format("{} differs from its manifest: {}", expected.name,

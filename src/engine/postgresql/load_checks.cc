@@ -123,14 +123,23 @@ model::TableName mapped(model::TableName name, const LoadOptions& options) {
   return name;
 }
 
-bool names_roles(std::string_view kind) {
-  return kind.starts_with("grants") || kind.starts_with("default grants") ||
-         kind == "user mapping" || kind == "policy";
+// Definitions of these name roles.
+bool defined_by_roles(std::string_view kind) {
+  return kind.starts_with("grants") || kind == "policy";
+}
+// These are named by roles.
+bool named_by_roles(std::string_view kind) {
+  return kind.starts_with("default grants") || kind == "user mapping";
 }
 
 std::int64_t major_of(const model::DatabaseFacts& facts) {
   return facts.engine_facts.is_object() ? facts.engine_facts.int_or("server_version_num", 0) / 10000
                                         : 0;
+}
+
+bool has_other_tablespaces(const model::DatabaseFacts& expected, const LoadOptions& options) {
+  return !options.tablespaces.empty() ||
+         (options.on_scratch && !texts(expected.engine_facts, "tablespaces").empty());
 }
 
 // Whether definitions of these name tablespaces.
@@ -210,14 +219,14 @@ void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
     return;
   }
   const bool other_version = major_of(expected) != major_of(found);
-  const bool other_tablespaces =
-      !options.tablespaces.empty() ||
-      (options.on_scratch && !texts(expected.engine_facts, "tablespaces").empty());
+  const bool other_tablespaces = has_other_tablespaces(expected, options);
   for (model::DatabaseFacts* facts : {&expected, &found}) {
-    if (!options.owners.empty())
-      std::erase_if(facts->objects, [](const auto& object) { return names_roles(object.kind); });
+    const bool other_roles = !options.owners.empty();
+    if (other_roles)
+      std::erase_if(facts->objects, [](const auto& object) { return named_by_roles(object.kind); });
     for (model::ObjectFacts& object : facts->objects) {
-      if (other_version || (other_tablespaces && names_tablespaces(object.kind)))
+      if (other_version || (other_roles && defined_by_roles(object.kind)) ||
+          (other_tablespaces && names_tablespaces(object.kind)))
         object.definition_sha256.clear();
     }
   }
@@ -228,6 +237,31 @@ void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
   for (const model::ObjectFacts& object : expected.objects) wanted.insert(key(object));
   std::erase_if(found.objects,
                 [&](const model::ObjectFacts& object) { return !wanted.contains(key(object)); });
+}
+
+std::vector<std::string> not_compared(const model::DatabaseFacts& expected,
+                                      const model::DatabaseFacts& found,
+                                      const LoadOptions& options) {
+  std::vector<std::string> lines;
+  if (expected.objects.empty() || major_of(expected) == 0) return lines;
+  if (!options.schemas.empty()) {
+    lines.emplace_back(
+        "objects other than tables: [restore.schema] changes their names and definitions");
+    return lines;
+  }
+  if (major_of(expected) != major_of(found)) {
+    lines.push_back(fmt::format(
+        "definitions of objects: version {} of the server words them differently than version {}",
+        major_of(found), major_of(expected)));
+  }
+  if (!options.owners.empty()) {
+    lines.emplace_back(
+        "owners and grants of objects, roles of policies, default grants and user mappings: "
+        "[restore.owner] changes them");
+  }
+  if (has_other_tablespaces(expected, options))
+    lines.emplace_back("definitions of tables and indexes: they lie in other tablespaces");
+  return lines;
 }
 
 std::vector<std::string> differences(const model::DatabaseFacts& expected_facts,

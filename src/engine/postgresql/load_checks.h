@@ -31,6 +31,11 @@ void refuse_problems(const std::vector<model::Finding>& findings);
 void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
                const LoadOptions& options);
 
+// What harmonize() keeps from being compared, a line each, for people.
+[[nodiscard]] std::vector<std::string> not_compared(const model::DatabaseFacts& expected,
+                                                    const model::DatabaseFacts& found,
+                                                    const LoadOptions& options);
+
 // What differs between what a copy should hold and what was found, a line each, at most a few.
 [[nodiscard]] std::vector<std::string> differences(const model::DatabaseFacts& expected,
                                                    const model::DatabaseFacts& found,

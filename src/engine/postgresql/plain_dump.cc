@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <map>
 #include <set>
 
@@ -254,26 +253,28 @@ CopyTarget parse_copy(std::string_view statement) {
 
 std::optional<InsertTarget> parse_insert(std::string_view statement) {
   if (statement.size() < 12 || (statement[0] != 'I' && statement[0] != 'i')) return std::nullopt;
-  const std::vector<Token> tokens = tokens_of(statement, std::numeric_limits<std::size_t>::max());
-  if (tokens.size() < 5 || !tokens[0].is("INSERT") || !tokens[1].is("INTO")) return std::nullopt;
+  const std::vector<Token> front = tokens_of(statement, 6);
+  if (front.size() < 5 || !front[0].is("INSERT") || !front[1].is("INTO")) return std::nullopt;
   std::size_t at = 2;
-  const auto table = table_at(tokens, at);
-  if (!table) return std::nullopt;
+  const auto table = table_at(front, at);
+  if (!table || at >= front.size()) return std::nullopt;
   InsertTarget target{*table, 0};
   std::size_t depth = 0;
   bool in_values = false;
-  for (; at < tokens.size(); ++at) {
-    if (tokens[at].is_symbol('(')) {
+  // One by one: a statement may have hundreds of millions.
+  TokenReader reader(statement.substr(front[at].offset));
+  while (const auto token = reader.next()) {
+    if (token->is_symbol('(')) {
       target.rows += in_values && depth == 0 ? 1 : 0;
       ++depth;
-    } else if (tokens[at].is_symbol(')')) {
+    } else if (token->is_symbol(')')) {
       depth -= depth > 0 ? 1 : 0;
-    } else if (depth == 0 && tokens[at].is("VALUES")) {
+    } else if (depth == 0 && token->is("VALUES")) {
       in_values = true;
-    } else if (depth == 0 && tokens[at].is("DEFAULT") && !in_values) {
+    } else if (depth == 0 && token->is("DEFAULT") && !in_values) {
       target.rows = 1;  // DEFAULT VALUES
       return target;
-    } else if (depth == 0 && tokens[at].is("ON")) {
+    } else if (depth == 0 && token->is("ON")) {
       break;  // CONFLICT (column) …
     }
   }

@@ -186,21 +186,31 @@ std::string Token::name() const {
   return result;
 }
 
+std::optional<Token> TokenReader::next() {
+  while (at_ < statement_.size()) {
+    if (is_space(byte_at(statement_, at_))) {
+      ++at_;
+    } else if (statement_.substr(at_, 2) == "--") {
+      at_ = std::min(statement_.find('\n', at_), statement_.size());
+    } else if (statement_.substr(at_, 2) == "/*") {
+      at_ = end_of_block_comment(statement_, at_);
+    } else {
+      const auto [end, kind] = end_of_token(statement_, at_);
+      const Token token{kind, statement_.substr(at_, end - at_), at_};
+      at_ = end;
+      return token;
+    }
+  }
+  return std::nullopt;
+}
+
 std::vector<Token> tokens_of(std::string_view statement, std::size_t count_max) {
   std::vector<Token> tokens;
-  std::size_t at = 0;
-  while (at < statement.size() && tokens.size() < count_max) {
-    if (is_space(byte_at(statement, at))) {
-      ++at;
-    } else if (statement.substr(at, 2) == "--") {
-      at = std::min(statement.find('\n', at), statement.size());
-    } else if (statement.substr(at, 2) == "/*") {
-      at = end_of_block_comment(statement, at);
-    } else {
-      const auto [end, kind] = end_of_token(statement, at);
-      tokens.push_back({kind, statement.substr(at, end - at), at});
-      at = end;
-    }
+  TokenReader reader(statement);
+  while (tokens.size() < count_max) {
+    const auto token = reader.next();
+    if (!token) break;
+    tokens.push_back(*token);
   }
   return tokens;
 }
@@ -217,11 +227,12 @@ bool ScriptReader::fill() {
     at_ = 0;
   }
   if (buffer_.size() - filled_ < step_bytes / 2) {
-    if (buffer_.size() > longest_bytes_) {
+    if (filled_ > longest_bytes_) {
       throw Error(Errc::unsupported, fmt::format("a line at byte {} is longer than {} bytes",
                                                  consumed_, longest_bytes_));
     }
-    buffer_.resize(std::max(buffer_.size() * 2, step_bytes));
+    buffer_.resize(
+        std::clamp(buffer_.size() * 2, step_bytes, std::max(longest_bytes_, filled_) + step_bytes));
   }
   const std::size_t count = source_.read(std::span(buffer_).subspan(filled_));
   filled_ += count;

@@ -39,6 +39,17 @@ struct Token {
   [[nodiscard]] std::string name() const;
 };
 
+// The tokens of one statement, without comments, one by one.
+class TokenReader {
+ public:
+  explicit TokenReader(std::string_view statement) : statement_(statement) {}
+  [[nodiscard]] std::optional<Token> next();
+
+ private:
+  std::string_view statement_;
+  std::size_t at_ = 0;
+};
+
 // The tokens of one statement, without comments; at most `count_max`.
 [[nodiscard]] std::vector<Token> tokens_of(std::string_view statement,
                                            std::size_t count_max = 100'000);

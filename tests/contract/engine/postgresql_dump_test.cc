@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a private server is, and what `inspect` says of the files that the real pg_dump makes of it.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -97,6 +98,18 @@ class PostgresqlDumps : public testing::Test {
   }
   static inline std::unique_ptr<TemporaryDirectory> home;
 };
+
+TEST_F(PostgresqlDumps, HaveTablesOfContentsThatFitIntoMemory) {
+  const Fd file = open_file(dump("custom", {"-Fc"}), O_RDONLY);
+  FdSource source(file.get(), "custom");
+  try {
+    static_cast<void>(pg::read_archive_head(source, 2000));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::unsupported);
+    EXPECT_NE(std::string(error.what()).find("more than 2000 bytes of memory"), std::string::npos);
+  }
+}
 
 TEST_F(PostgresqlDumps, AreCountedInEveryFormat) {
   for (const fs::path& file : all()) {
