@@ -69,31 +69,40 @@ class TablesLoad {
     aside_.emplace(options.kept_suffix, std::move(names));
   }
 
-  // Everything within the transaction that is open.
+  // Everything within the transaction that is open. Tables that are replaced stay as they are, free
+  // for their users, until the new ones are whole and proven.
   void run(Connection& connection, bool is_new, LoadReport& report) {
     for (const SchemaStatement& one : pre_) {
       if (one.kind == StatementKind::setting) run_setting(connection, one);
     }
     if (is_new) make_surroundings(connection);
-    for (const ChosenTable& table : tables_) make_room(connection, table.name, report);
+    for (const ChosenTable& table : tables_) look_at_room(connection, table.name);
+    if (!replaced_.empty()) make_shadows(connection);
+    if (shadows_.empty()) put_aside(connection, report);
     for (const SchemaStatement& one : pre_) {
       if (one.kind != StatementKind::setting && wants(subject_of(one.text)))
-        run_statement(connection, one);
+        run_statement(connection, shadowed(one));
     }
     const std::string encoding = facts_.engine_facts.string_or("encoding", "UTF8");
     for (const ChosenTable& table : tables_) {
       in_context("loading rows of " + table.name.display(), [&] {
-        for (const std::string& part : table.parts) {
-          report.rows += copy_in(connection, copy_in_statement(table.name, table.columns, encoding),
-                                 *parts_.open(part));
-        }
+        const std::string copy = copy_in_statement(shadow_of(table.name), table.columns, encoding);
+        for (const std::string& part : table.parts)
+          report.rows += copy_in(connection, copy, *parts_.open(part));
       });
     }
+    run_post(connection);
+    for (const ChosenTable& table : tables_)
+      connection.run("ANALYZE " + quote_name(shadow_of(table.name)));
+    compare(connection);
+    if (!shadows_.empty()) {
+      put_aside(connection, report);
+      leave_shadows(connection);
+    }
     set_sequences(connection);
-    run_post(connection, report);
+    run_foreign_keys(connection, report);
     for (const ChosenTable& table : tables_) aside_->join(connection, table.name);
     if (!is_new) attach_strays(connection, report);
-    for (const ChosenTable& table : tables_) connection.run("ANALYZE " + quote_name(table.name));
   }
 
   // How to take it all back once it is committed: the tables that were made, by their oids, and the
@@ -118,23 +127,6 @@ class TablesLoad {
   [[nodiscard]] bool is_chosen(const model::TableName& name) const {
     return std::any_of(tables_.begin(), tables_.end(),
                        [&](const ChosenTable& table) { return table.name == name; });
-  }
-
-  // Row counts and digests of the chosen tables.
-  void compare(const model::DatabaseFacts& found) const {
-    for (const ChosenTable& table : tables_) {
-      const auto is_it = [&](const model::TableFacts& one) {
-        return one.schema == table.name.schema && one.table == table.name.table;
-      };
-      const auto expected = std::find_if(facts_.tables.begin(), facts_.tables.end(), is_it);
-      if (expected == facts_.tables.end()) continue;
-      const auto other = std::find_if(found.tables.begin(), found.tables.end(), is_it);
-      if (other == found.tables.end() || other->rows != expected->rows ||
-          other->digest != expected->digest) {
-        throw Error(Errc::differs, fmt::format("the rows of table {} are not those of the copy",
-                                               table.name.display()));
-      }
-    }
   }
 
  private:
@@ -206,12 +198,18 @@ class TablesLoad {
     }
   }
 
-  // ALTER SEQUENCE s OWNED BY t.c: they go with their table. Identity columns have them within.
+  // ALTER SEQUENCE s OWNED BY t.c: they go with their table. So do those of
+  // identity columns: ADD GENERATED … AS IDENTITY (SEQUENCE NAME s.q …).
   void find_sequences() {
     for (const SchemaStatement& one : pre_) {
       const Subject subject = subject_of(one.text);
-      if (subject.kind != "sequence") continue;
+      const bool alters = subject.kind == "table" && !subject.creates && is_chosen(subject.name);
+      if (subject.kind != "sequence" && !alters) continue;
       const std::vector<Token> tokens = tokens_of(one.text, 100);
+      for (std::size_t i = 0; alters && i + 4 < tokens.size(); ++i) {
+        if (!tokens[i].is("SEQUENCE") || !tokens[i + 1].is("NAME")) continue;
+        if (const auto name = name_in(tokens, i + 2)) sequences_.insert(*name);
+      }
       for (std::size_t i = 0; i + 4 < tokens.size(); ++i) {
         if (tokens[i].is("OWNED") && tokens[i + 1].is("BY") && tokens[i + 3].is_symbol('.') &&
             is_chosen({tokens[i + 2].name(), tokens[i + 4].name()}))
@@ -237,8 +235,8 @@ class TablesLoad {
     }
   }
 
-  // A table of that name that is there goes out of the way, or is an error.
-  void make_room(Connection& connection, const model::TableName& name, LoadReport& report) {
+  // A table of that name that is there is replaced, or is an error.
+  void look_at_room(Connection& connection, const model::TableName& name) {
     const bool schema =
         !connection.query("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", {name.schema})
              .empty();
@@ -254,7 +252,124 @@ class TablesLoad {
     }
     if (there.view(0, 0) != "r" && there.view(0, 0) != "p")
       throw Error(Errc::unsupported, fmt::format("{} is there and is no table", name.display()));
-    report.kept.push_back(aside_->put_aside(connection, name));
+    replaced_.push_back(name);
+  }
+
+  void put_aside(Connection& connection, LoadReport& report) {
+    for (const model::TableName& name : replaced_)
+      report.kept.push_back(aside_->put_aside(connection, name));
+  }
+
+  // Schemas that nobody else sees before the transaction ends, in which the tables are made. Who
+  // may make none has the tables locked for longer.
+  void make_shadows(Connection& connection) {
+    connection.run("SAVEPOINT holdfast");
+    for (const ChosenTable& table : tables_) {
+      if (shadows_.contains(table.name.schema)) continue;
+      const std::string shadow =
+          fmt::format("holdfast_{}_{}", connection.backend_pid(), shadows_.size());
+      const std::string state = connection.attempt("CREATE SCHEMA " + quote_name(shadow));
+      if (state == "42501") {
+        connection.run("ROLLBACK TO SAVEPOINT holdfast");
+        shadows_.clear();
+        break;
+      }
+      if (!state.empty())
+        throw Error(Errc::exists, fmt::format("schema {} cannot be made ({})", shadow, state));
+      // Whoever will own a table must be able to.
+      connection.run(fmt::format("GRANT ALL ON SCHEMA {} TO PUBLIC", quote_name(shadow)));
+      shadows_[table.name.schema] = shadow;
+    }
+    connection.run("RELEASE SAVEPOINT holdfast");
+  }
+
+  void leave_shadows(Connection& connection) {
+    for (const ChosenTable& table : tables_) {
+      connection.run(fmt::format("ALTER TABLE {} SET SCHEMA {}", quote_name(shadow_of(table.name)),
+                                 quote_name(table.name.schema)));
+    }
+    for (const model::TableName& name : statistics_) {
+      connection.run(fmt::format("ALTER STATISTICS {} SET SCHEMA {}", quote_name(shadow_of(name)),
+                                 quote_name(name.schema)));
+    }
+    for (const auto& [schema, shadow] : shadows_)
+      connection.run("DROP SCHEMA " + quote_name(shadow));  // which fails if anything is left
+    shadows_.clear();
+  }
+
+  [[nodiscard]] bool is_ours(const model::TableName& name) const {
+    return is_chosen(name) || sequences_.contains(name) || objects_.contains(name);
+  }
+
+  [[nodiscard]] model::TableName shadow_of(const model::TableName& name) const {
+    const auto shadow = shadows_.find(name.schema);
+    return shadow == shadows_.end() ? name : model::TableName{shadow->second, name.table};
+  }
+
+  // The statement with our tables, sequences and indexes where they are made.
+  [[nodiscard]] SchemaStatement shadowed(const SchemaStatement& statement) const {
+    if (shadows_.empty()) return statement;
+    SchemaStatement result = statement;
+    result.text.clear();
+    std::size_t copied = 0;
+    const auto replace = [&](const Token& from, const Token& to, const std::string& by) {
+      result.text.append(statement.text, copied, from.offset - copied).append(by);
+      copied = to.offset + to.text.size();
+    };
+    const std::vector<Token> tokens = tokens_of(statement.text);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i].kind == TokenKind::string) {  // nextval('s.q'::regclass), and no other text
+        if (i + 3 >= tokens.size() || !tokens[i + 1].is_symbol(':') ||
+            !tokens[i + 2].is_symbol(':') || !tokens[i + 3].is_name() ||
+            tokens[i + 3].name() != "regclass")
+          continue;
+        const std::vector<Token> inner =
+            tokens_of(tokens[i].text.substr(1, tokens[i].text.size() - 2), 4);
+        if (const auto name = name_in(inner, 0); name && inner.size() == 3 && is_ours(*name))
+          replace(tokens[i], tokens[i], quote_text(quote_name(shadow_of(*name))));
+      } else if (const auto name = name_in(tokens, i); name && is_ours(*name)) {
+        replace(tokens[i], tokens[i + 2], quote_name(shadow_of(*name)));
+        i += 2;
+      }
+    }
+    result.text.append(statement.text, copied);
+    return result;
+  }
+
+  static std::optional<model::TableName> name_in(const std::vector<Token>& tokens, std::size_t at) {
+    if (at + 2 >= tokens.size() || !tokens[at].is_name() || !tokens[at + 1].is_symbol('.') ||
+        !tokens[at + 2].is_name())
+      return std::nullopt;
+    return model::TableName{tokens[at].name(), tokens[at + 2].name()};
+  }
+
+  // Row counts and digests of the chosen tables, as the transaction sees them.
+  void compare(Connection& connection) const {
+    const std::vector<Table> there = list_tables(connection, false);
+    for (const ChosenTable& chosen : tables_) {
+      const auto expected =
+          std::find_if(facts_.tables.begin(), facts_.tables.end(), [&](const auto& one) {
+            return one.schema == chosen.name.schema && one.table == chosen.name.table;
+          });
+      if (expected == facts_.tables.end()) continue;
+      const model::TableName place = shadow_of(chosen.name);
+      const auto table = std::find_if(there.begin(), there.end(),
+                                      [&](const Table& one) { return one.name == place; });
+      model::TableDigest digest;
+      if (table != there.end()) {
+        RowReader reader(table->columns);
+        model::Row row;
+        connection.copy_out(copy_out_statement(*table, connection.encoding(), nullptr),
+                            [&](ByteView line) {
+                              reader.read(line, row);
+                              digest.add(row);
+                            });
+      }
+      if (digest.rows() != expected->rows || digest.hex() != expected->digest) {
+        throw Error(Errc::differs, fmt::format("the rows of table {} are not those of the copy",
+                                               chosen.name.display()));
+      }
+    }
   }
 
   void set_sequences(Connection& connection) {
@@ -298,7 +413,7 @@ class TablesLoad {
     connection.run("RELEASE SAVEPOINT holdfast");
   }
 
-  void run_post(Connection& connection, LoadReport& report) {
+  void run_post(Connection& connection) {
     for (const SchemaStatement& one : post_) {
       if (one.kind == StatementKind::setting) {
         run_setting(connection, one);
@@ -307,12 +422,17 @@ class TablesLoad {
       const Subject subject = subject_of(one.text);
       if (!wants(subject)) continue;
       if (!subject.object.table.empty()) objects_.insert(subject.object);
+      if (subject.kind == "statistics" && subject.creates) statistics_.insert(subject.object);
       if (const auto index = constraint_of(one)) objects_.insert({subject.name.schema, *index});
-      if (one.kind != StatementKind::foreign_key) {
-        run_statement(connection, one);
-        continue;
-      }
-      // What it refers to may not be there, or lack the rows.
+      if (one.kind != StatementKind::foreign_key) run_statement(connection, shadowed(one));
+    }
+  }
+
+  // These lock what they refer to, which may not be there, or lack the rows.
+  void run_foreign_keys(Connection& connection, LoadReport& report) const {
+    for (const SchemaStatement& one : post_) {
+      const Subject subject = subject_of(one.text);
+      if (one.kind != StatementKind::foreign_key || !wants(subject)) continue;
       connection.run("SAVEPOINT holdfast");
       std::string message;
       if (!connection.attempt(one.text, &message).empty()) {
@@ -331,29 +451,14 @@ class TablesLoad {
   std::vector<ChosenTable> tables_;
   std::set<model::TableName> sequences_;
   std::set<model::TableName> objects_;  // indexes and statistics of the chosen tables
+  std::set<model::TableName> statistics_;
+  std::vector<model::TableName> replaced_;
+  std::map<std::string, std::string> shadows_;  // by schema; none: tables are made in their place
   std::vector<SchemaStatement> pre_, post_;
   std::map<model::TableName, Attachment> attached_;  // partitions of the copy
   std::set<model::TableName> partitioned_;
   std::optional<TablesAside> aside_;
 };
-
-// Digests of the tables as the transaction sees them.
-model::DatabaseFacts look_back(Connection& connection, const TablesLoad& load) {
-  model::DatabaseFacts found;
-  for (const Table& table : list_tables(connection, false)) {
-    if (!load.is_chosen(table.name)) continue;
-    RowReader reader(table.columns);
-    model::TableDigest digest;
-    model::Row row;
-    connection.copy_out(copy_out_statement(table, connection.encoding(), nullptr),
-                        [&](ByteView line) {
-                          reader.read(line, row);
-                          digest.add(row);
-                        });
-    found.tables.push_back({table.name.schema, table.name.table, digest.rows(), digest.hex()});
-  }
-  return found;
-}
 
 }  // namespace
 
@@ -385,7 +490,6 @@ LoadReport load_tables(const model::PartSource& parts, const model::DatabaseFact
       Connection connection(target ? target->place() : into, stop);
       connection.run("BEGIN");
       load.run(connection, target.has_value(), report);
-      load.compare(look_back(connection, load));
       if (stop.stop_requested())
         throw Error(Errc::cancelled, fmt::format("{}: stopped", into.component));
       // One transaction is all or nothing; after it, what else is restored may still fail.

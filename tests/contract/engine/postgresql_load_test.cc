@@ -500,6 +500,65 @@ TEST_F(PostgresqlLoad, PutsASingleTableWhereTheOldOneBelonged) {
   EXPECT_EQ(server().psql("measured", "SELECT b FROM heir; SELECT a FROM base"), "77\n1\n");
 }
 
+// Looks at the live table whenever a part of the copy is opened.
+class WatchedParts final : public model::PartSource {
+ public:
+  WatchedParts(const model::PartSource& parts, std::function<void(const std::string&)> watch)
+      : parts_(parts), watch_(std::move(watch)) {}
+  [[nodiscard]] std::vector<Entry> list() const override { return parts_.list(); }
+  [[nodiscard]] std::unique_ptr<ByteSource> open(std::string_view path) const override {
+    watch_(std::string(path));
+    return parts_.open(path);
+  }
+  [[nodiscard]] std::unique_ptr<model::RandomSource> open_random(
+      std::string_view path) const override {
+    return parts_.open_random(path);
+  }
+  void restore_tree(std::string_view path, const fs::path& into) const override {
+    parts_.restore_tree(path, into);
+  }
+  [[nodiscard]] const Json& facts() const override { return parts_.facts(); }
+
+ private:
+  const model::PartSource& parts_;
+  std::function<void(const std::string&)> watch_;
+};
+
+TEST_F(PostgresqlLoad, LeavesATableFreeWhileItsReplacementIsMade) {
+  server().make_database(
+      "live",
+      "CREATE TABLE t (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, a int, b int);"
+      "INSERT INTO t (a, b) SELECT i, i FROM generate_series(1, 50) i;"
+      "CREATE INDEX t_a ON t (a); CREATE STATISTICS t_s ON a, b FROM t;"
+      "CREATE TABLE child (t int REFERENCES t);"
+      "ALTER TABLE t ENABLE ROW LEVEL SECURITY;"
+      "CREATE POLICY p ON t USING (a < (SELECT max(x.a) FROM t x));"
+      "CREATE RULE r AS ON DELETE TO t WHERE old.a = 1 DO INSTEAD NOTHING;"
+      "COMMENT ON INDEX t_a IS 'of a'; COMMENT ON COLUMN t.a IS 'public.t';"
+      "GRANT SELECT ON t TO other; GRANT USAGE ON SEQUENCE t_id_seq TO other;");
+  const auto copy = back_up("live");
+  const std::string before = dump("live", {"-t", "t"});
+  engine::LoadOptions tables = options();
+  tables.tables = {{"public", "t"}};
+  tables.replace = true;
+  int looks = 0;
+  const WatchedParts parts(copy->parts, [&](const std::string& path) {
+    if (!path.starts_with("tables/")) return;
+    ++looks;
+    server().psql("live", "SET lock_timeout = '2s'; INSERT INTO t (a) VALUES (99);");
+  });
+  engine().load(parts, copy->facts, server().endpoint("live"), tables, {});
+  EXPECT_EQ(looks, 1);
+  EXPECT_EQ(server().psql("live", "SELECT count(*) FROM t"), "50\n");
+  EXPECT_EQ(server().psql("live", "SELECT count(*) FROM \"t_before_20261120T105601Z\""), "51\n");
+  EXPECT_EQ(server().psql("live", "INSERT INTO t (a) VALUES (2) RETURNING id, n"), "51|51\n");
+  server().psql("live", "DELETE FROM t WHERE id = 51");
+  server().psql("live", "SELECT setval('t_id_seq', 50); SELECT setval('t_n_seq', 50)");
+  expect_equal(before, dump("live", {"-t", "t"}));
+  EXPECT_EQ(server().psql("live", "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^holdfast'"),
+            "0\n");
+}
+
 TEST_F(PostgresqlLoad, RestoresPartitionedTablesWithTheirPartitions) {
   server().make_database("measured", measured_sql);
   const auto copy = back_up("measured");
