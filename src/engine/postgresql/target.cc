@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "engine/postgresql/in_place.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sessions.h"
 
@@ -29,6 +30,27 @@ std::optional<std::int64_t> oid_of(Connection& admin, const std::string& name) {
       admin.query("SELECT oid FROM pg_catalog.pg_database WHERE datname = $1", {name});
   if (rows.empty()) return std::nullopt;
   return rows.integer(0, 0);
+}
+
+// Which server that is, as its data say; empty where it does not say.
+std::string system_of(Connection& admin) {
+  if (!admin.attempt("SELECT FROM pg_catalog.pg_control_system()").empty()) return "";
+  return admin.value(
+      "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()");
+}
+
+// Names may lead elsewhere than they did. What bears a random name needs no such care.
+void refuse_other_server(Connection& admin, const Json& undo, const Location& into) {
+  const std::string then = undo.string_or("system", "");
+  const std::string now = system_of(admin);
+  if (then.empty() || now.empty() || then == now) return;
+  throw Error(Errc::not_found,
+              fmt::format("the server of {} is another than the one that was changed (its system "
+                          "identifier is {}, not {})",
+                          into.display(), now, then))
+      .set_hint(
+          "Connect it to that one again. Or, if that is gone for good, remove the job's "
+          "directory below `journals` in the state directory.");
 }
 
 // A statement of a process that was killed goes on in its server. Ends those that name `name`, a
@@ -91,55 +113,21 @@ void drop_with_subscriptions(Connection& admin, const Location& into, const std:
   drop_database(admin, name);
 }
 
-// Takes everything of a user's out of a database that was empty before.
-void clear_database(const Location& place) {
-  drop_subscriptions(place);
-  Connection connection(place);
-  connection.run(
-      "DO $clear$\n"
-      "DECLARE one record;\n"
-      "BEGIN\n"
-      "  FOR one IN SELECT pg_catalog.quote_ident(evtname) AS name"
-      " FROM pg_catalog.pg_event_trigger WHERE oid >= 16384 LOOP\n"
-      "    EXECUTE 'DROP EVENT TRIGGER ' || one.name;\n  END LOOP;\n"
-      "  FOR one IN SELECT pg_catalog.quote_ident(pubname) AS name"
-      " FROM pg_catalog.pg_publication WHERE oid >= 16384 LOOP\n"
-      "    EXECUTE 'DROP PUBLICATION ' || one.name;\n  END LOOP;\n"
-      "  FOR one IN SELECT pg_catalog.quote_ident(extname) AS name"
-      " FROM pg_catalog.pg_extension WHERE oid >= 16384 LOOP\n"
-      "    EXECUTE 'DROP EXTENSION IF EXISTS ' || one.name || ' CASCADE';\n  END LOOP;\n"
-      "  FOR one IN SELECT pg_catalog.quote_ident(fdwname) AS name"
-      " FROM pg_catalog.pg_foreign_data_wrapper WHERE oid >= 16384 LOOP\n"
-      "    EXECUTE 'DROP FOREIGN DATA WRAPPER IF EXISTS ' || one.name || ' CASCADE';\n"
-      "  END LOOP;\n"
-      "  FOR one IN SELECT pg_catalog.quote_ident(nspname) AS name, nspname = 'public' AS public"
-      " FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_'"
-      " AND nspname <> 'information_schema' LOOP\n"
-      "    EXECUTE 'DROP SCHEMA ' || one.name || ' CASCADE';\n"
-      "  END LOOP;\n"
-      "  FOR one IN SELECT pg_catalog.quote_ident(lanname) AS name"
-      " FROM pg_catalog.pg_language WHERE oid >= 16384 LOOP\n"
-      "    EXECUTE 'DROP LANGUAGE IF EXISTS ' || one.name || ' CASCADE';\n  END LOOP;\n"
-      "  FOR one IN SELECT castsource::pg_catalog.regtype AS source,"
-      " casttarget::pg_catalog.regtype AS target FROM pg_catalog.pg_cast WHERE oid >= 16384 LOOP\n"
-      "    EXECUTE pg_catalog.format('DROP CAST IF EXISTS (%s AS %s)', one.source, one.target);\n"
-      "  END LOOP;\n"
-      "  PERFORM pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata;\n"
-      "  CREATE SCHEMA public;\n"
-      "END\n$clear$;\n");
-  // As a new database has it.
-  const bool owned = connection.server_major() >= 15;
-  if (owned)
-    static_cast<void>(connection.attempt("ALTER SCHEMA public OWNER TO pg_database_owner"));
-  connection.run(owned ? "GRANT USAGE ON SCHEMA public TO PUBLIC"
-                       : "GRANT ALL ON SCHEMA public TO PUBLIC");
-  connection.run("COMMENT ON SCHEMA public IS 'standard public schema'");
+std::string random_digits() {
+  std::array<std::byte, 4> bytes{};
+  fill_random(bytes);
+  return to_hex(bytes);
 }
 
 std::string random_suffix() {
-  std::array<std::byte, 4> bytes{};
-  fill_random(bytes);
-  return "_holdfast_" + to_hex(bytes);
+  return "_holdfast_" + random_digits();
+}
+
+// "_before_20261120T105601Z" as "_undone_20261120T105601Z".
+std::string undone_suffix(std::string_view kept_suffix) {
+  constexpr std::string_view before = "_before_";
+  if (!kept_suffix.starts_with(before)) return "_undone" + random_suffix();
+  return "_undone_" + std::string(kept_suffix.substr(before.size()));
 }
 
 Json undo_of(std::string_view kind) {
@@ -148,42 +136,97 @@ Json undo_of(std::string_view kind) {
   return undo;
 }
 
-// Puts an announced switch back: whatever of it was done.
-void undo_switch(Connection& admin, const Location& into, const Json& undo) {
-  const std::string& name = undo.at("name").as_string();
-  const std::string& beside = undo.at("beside").as_string();
-  const std::string kept = undo.string_or("kept", "");
-  const std::int64_t fresh = undo.at("oid").as_int();
-  const bool switched = oid_of(admin, name) == fresh;
-  if (switched) {
-    const bool restores = !kept.empty() && oid_of(admin, kept);
-    std::vector<DatabaseRename> renames{{name, beside}};
-    if (restores) renames.push_back({kept, name});
-    rename_databases(admin, into, renames);
-  }
+// A name like `wanted` that no database has.
+std::string free_name(Connection& admin, const std::string& wanted) {
+  std::string name = wanted;
+  while (oid_of(admin, name)) name = with_suffix(wanted, random_suffix());
+  return name;
 }
 
-// Drops tables that single-table restores made, if they are still those, and gives their names back
-// to those that were kept.
+// Empties what was filled in its place, as long as it bears its mark: without it, it never was
+// filled, or is done and somebody's.
+void undo_filling(Connection& admin, const Location& into, const Json& undo) {
+  const std::string& name = undo.at("database").as_string();
+  const std::string& mark_name = undo.at("mark").as_string();
+  if (oid_of(admin, name) != undo.at("oid").as_int()) return;  // it is gone, with what we put in
+  end_statements_on(admin, mark_name);
+  const Location place = into.with_database(name);
+  if (Connection connection(place); !is_marked(connection, mark_name)) return;
+  end_sessions(admin, name);
+  drop_subscriptions(place);
+  Connection connection(place);
+  clear_marked(connection, mark_name, undo.at("before"));
+}
+
+// Puts an announced switch back. What bore the public name may have been written to since, so it
+// stays, under another one.
+void undo_switch(Connection& admin, const Location& into, const Json& undo) {
+  const std::string& name = undo.at("name").as_string();
+  const std::string kept = undo.string_or("kept", "");
+  if (oid_of(admin, name) != undo.at("oid").as_int()) return;  // never switched, or undone already
+  std::vector<DatabaseRename> renames{{name, free_name(admin, undo.at("undone").as_string())}};
+  if (!kept.empty()) {
+    if (oid_of(admin, kept) != undo.at("kept_oid").as_int()) {
+      throw Error(Errc::not_found,
+                  fmt::format("database {}, in whose place {} was put, is not there any more; "
+                              "nothing was changed",
+                              kept, name))
+          .set_hint("Give it that name again. Or, if " + name +
+                    " shall stay as it is, remove the job's directory below `journals` in the "
+                    "state directory.");
+    }
+    renames.push_back({kept, name});
+  }
+  rename_databases(admin, into, renames);
+  log(LogLevel::warn, "a database that had been put in place stays under another name",
+      {{"name", name}, {"now", renames.front().to}});
+}
+
+// Gives the names of tables that single-table restores made back to those that were kept. The
+// tables that were made may have been written to since: they go to a schema of their own.
 void undo_tables(const Json& undo, const Location& database) {
   Connection connection(database);
-  std::string made;
+  std::vector<std::string> made;
   for (const Json& one : undo.at("made").as_array()) {
     const std::string& table = one.at("table").as_string();
     const Rows rows = connection.query(
         "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.text", {table});
-    if (rows.view(0, 0) == one.at("oid").as_string()) made += (made.empty() ? "" : ", ") + table;
+    if (rows.view(0, 0) == one.at("oid").as_string()) made.push_back(table);
   }
   if (made.empty()) return;  // never committed, or undone already
+  const std::string schema = "holdfast_undone_" + random_digits();
   connection.run("BEGIN");
-  connection.run("DROP TABLE " + made);
+  connection.run("CREATE SCHEMA " + quote_name(schema));
+  for (const std::string& table : made) {
+    // Out of what it was put into, where the old one belongs again.
+    const Rows leaving = connection.query(
+        "SELECT CASE WHEN c.relispartition THEN pg_catalog.format('ALTER TABLE %s DETACH PARTITION"
+        " %s', i.inhparent::pg_catalog.regclass, $1::text) ELSE pg_catalog.format('ALTER TABLE %2$s"
+        " NO INHERIT %1$s', i.inhparent::pg_catalog.regclass, $1::text) END"
+        " FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhrelid = $1::pg_catalog.regclass"
+        " UNION ALL SELECT pg_catalog.format('ALTER PUBLICATION %I DROP TABLE ONLY %s', p.pubname,"
+        " $1::text) FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p"
+        " ON p.oid = r.prpubid WHERE r.prrelid = $1::pg_catalog.regclass"
+        " UNION ALL SELECT pg_catalog.format('ALTER STATISTICS %s.%I SET SCHEMA %I',"
+        " s.stxnamespace::pg_catalog.regnamespace, s.stxname, $2::text)"
+        " FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = $1::pg_catalog.regclass",
+        {table, schema});
+    for (std::size_t i = 0; i < leaving.size(); ++i) connection.run(leaving.view(i, 0));
+    connection.run(fmt::format("ALTER TABLE {} SET SCHEMA {}", table, quote_name(schema)));
+  }
   for (const Json& statement : undo.at("back").as_array()) connection.run(statement.as_string());
   connection.run("COMMIT");
+  log(LogLevel::warn, "tables that had been restored stay in a schema of their own",
+      {{"database", database.database}, {"schema", schema}});
 }
 
 }  // namespace
 
 Connection connect_admin(const Location& into, const std::stop_token& stop) {
+  // A database is not renamed by who is in it.
+  if (into.database == into.maintenance_database)
+    return Connection(into.with_database("template1"), stop);
   try {
     return Connection(into.with_database(into.maintenance_database), stop);
   } catch (const Error& error) {
@@ -219,6 +262,12 @@ DatabaseProperties properties_of(const Json& facts, const NameMapping& mapping) 
   return properties;
 }
 
+bool may_create_databases(Connection& admin) {
+  return admin.value(
+             "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles"
+             " WHERE rolname = current_user") == "t";
+}
+
 bool is_empty(Connection& connection) {
   return connection.value(
              "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
@@ -252,8 +301,11 @@ Target::Target(const Location& into, const LoadOptions& options, const std::stop
   exists_ = oid_of(admin_, into.database).has_value();
   if (!exists_ || options.replace) return;
   Connection look(into, stop);
-  if (is_empty(look)) return;
-  throw Error(Errc::exists, fmt::format("{} exists and is not empty", into.display()))
+  if (!is_empty(look)) refuse_content();
+}
+
+void Target::refuse_content() const {
+  throw Error(Errc::exists, fmt::format("{} exists and is not empty", into_.display()))
       .set_hint("Give --replace: it is then kept under a new name.");
 }
 
@@ -261,23 +313,27 @@ void Target::announce(std::string_view what, const Json& undo) const {
   if (options_.before_change) options_.before_change(what, undo);
 }
 
+void Target::prepare_in_place(Connection& connection) {
+  mark_ = "holdfast_filling_" + random_digits();
+  made_ = undo_of("filled")
+              .set("database", into_.database)
+              .set("oid", oid_of(admin_, into_.database).value_or(0))
+              .set("system", system_of(admin_))
+              .set("mark", mark_)
+              .set("before", remember_empty(connection));
+  announce("filled the empty database " + into_.database, made_);
+  mark(connection, mark_);
+  make_plain(connection);
+}
+
 void Target::prepare(const DatabaseProperties* properties) {
-  if (exists_ && options_.replace) {
-    // An empty one is not worth keeping another for.
+  if (exists_) {
     Connection look(into_);
-    if (is_empty(look)) {
-      is_new_ = false;
-    } else {
-      is_new_ = true;
-    }
-  } else {
-    is_new_ = !exists_;
+    const bool empty = is_empty(look);
+    if (!empty && !options_.replace) refuse_content();
+    if (empty && !may_create_databases(admin_)) return prepare_in_place(look);
   }
-  if (!is_new_) {
-    made_ = undo_of("filled").set("database", into_.database);
-    announce("filled the empty database " + into_.database, made_);
-    return;
-  }
+  is_new_ = true;
   place_ = into_.with_database(with_suffix(into_.database, random_suffix()));
   std::string sql =
       fmt::format("CREATE DATABASE {} TEMPLATE template0", quote_name(place_.database));
@@ -306,29 +362,40 @@ void Target::prepare(const DatabaseProperties* properties) {
 }
 
 std::optional<std::string> Target::switch_in() {
+  admin_ = connect_admin(into_, {});  // other components may have taken their time
   if (connection_limit_ >= 0) {
     admin_.run(fmt::format("ALTER DATABASE {} CONNECTION LIMIT {}", quote_name(place_.database),
                            connection_limit_));
   }
-  if (!is_new_) return std::nullopt;
+  if (!is_new_) {
+    Connection place(place_);
+    unmark(place, mark_);  // from now on it is somebody's
+    return std::nullopt;
+  }
   const auto fresh = oid_of(admin_, place_.database);
   check_rule(fresh.has_value(), "the database that was filled is there");
+  const std::string undone = with_suffix(into_.database, undone_suffix(options_.kept_suffix));
+  const std::string then = fmt::format(" (undone, it stays as {})", undone);
   Json undo = undo_of("switched")
                   .set("name", into_.database)
                   .set("beside", place_.database)
-                  .set("oid", *fresh);
+                  .set("oid", *fresh)
+                  .set("system", system_of(admin_))
+                  .set("undone", undone);
   if (!exists_) {
-    announce("named the new database " + into_.database, undo);
+    announce("named the new database " + into_.database + then, undo);
     rename_databases(admin_, into_, std::array{DatabaseRename{place_.database, into_.database}});
     return std::nullopt;
   }
-  const std::string kept = with_suffix(into_.database, options_.kept_suffix);
+  const std::string suffix =
+      options_.kept_suffix.empty() ? "_before" + random_suffix() : options_.kept_suffix;
+  const std::string kept = with_suffix(into_.database, suffix);
   if (oid_of(admin_, kept)) {
     throw Error(Errc::exists, fmt::format("there is a database {} already", kept))
         .set_hint("Rename or drop it first.");
   }
-  undo.set("kept", kept);
-  announce(fmt::format("put the new database in the place of {}", into_.database), undo);
+  undo.set("kept", kept).set("kept_oid", oid_of(admin_, into_.database).value_or(0));
+  announce(fmt::format("put the new database in the place of {}{}", into_.database, then), undo);
   rename_databases(admin_, into_,
                    std::array{DatabaseRename{into_.database, kept},
                               DatabaseRename{place_.database, into_.database}});
@@ -353,15 +420,13 @@ void undo_change(const Json& undo, const Location& into) {
     end_statements_on(admin, undo.at("database").as_string());
     drop_with_subscriptions(admin, into, undo.at("database").as_string());
   } else if (kind == "filled") {
-    const std::string& name = undo.at("database").as_string();
-    if (oid_of(admin, name)) {
-      end_sessions(admin, name);
-      clear_database(into.with_database(name));
-    }
+    refuse_other_server(admin, undo, into);
+    undo_filling(admin, into, undo);
   } else if (kind == "tables") {
     const std::string& name = undo.at("database").as_string();
     if (oid_of(admin, name)) undo_tables(undo, into.with_database(name));
   } else if (kind == "switched") {
+    refuse_other_server(admin, undo, into);
     end_statements_on(admin, undo.at("beside").as_string());
     undo_switch(admin, into, undo);
   } else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The database that a load goes to: a new one beside its place, proven there and then renamed into
-// it; or the empty one that is there. Whatever is changed is announced first, with its undo.
+// it; or, for a role that may make none, the empty one that is there, which is marked until it is
+// done. Whatever is changed is announced first, with its undo.
 #pragma once
 
 #include <memory>
@@ -27,7 +28,9 @@ struct DatabaseProperties {
 // Whether a database holds nothing of a user's.
 [[nodiscard]] bool is_empty(Connection& connection);
 
-// A session in the server's maintenance database, or in template1.
+[[nodiscard]] bool may_create_databases(Connection& admin);
+
+// A session in the server's maintenance database, or in template1: not in the one that `into` is.
 [[nodiscard]] Connection connect_admin(const Location& into, const std::stop_token& stop);
 
 class Target {
@@ -43,22 +46,27 @@ class Target {
   // What is filled, from prepare() on.
   [[nodiscard]] const Location& place() const noexcept { return place_; }
   [[nodiscard]] bool is_new() const noexcept { return is_new_; }
-  // Puts it in its place. Returns the name under which the old one is kept, or nothing. Nobody may
-  // be connected to either any more, of our own.
+  // A schema that is in the place until switch_in() and no part of the copy; empty: none.
+  [[nodiscard]] const std::string& mark_name() const noexcept { return mark_; }
+  // Puts it in its place, however long after prepare(). Returns the name under which the old one is
+  // kept, or nothing. Nobody may be connected to either any more, of our own.
   std::optional<std::string> switch_in();
   // Gives up what prepare() made, as undo would. Never throws.
   void give_up() noexcept;
 
  private:
+  [[noreturn]] void refuse_content() const;
+  void prepare_in_place(Connection& connection);
   void announce(std::string_view what, const Json& undo) const;
 
   Location into_;
-  const LoadOptions& options_;
+  LoadOptions options_;
   Connection admin_;
   bool exists_ = false;
   bool is_new_ = false;
   Location place_;
-  Json made_;  // the undo of prepare()
+  Json made_;         // the undo of prepare()
+  std::string mark_;  // of a place that is not new
   std::int64_t connection_limit_ = -1;
 };
 

@@ -43,6 +43,7 @@ class TargetChecks {
         "SELECT r.rolname, r.rolsuper, r.rolcreatedb FROM pg_catalog.pg_roles r"
         " WHERE r.rolname = current_user");
     role_ = quote_name(role.view(0, 0));
+    may_create_ = role.boolean(0, 1) || role.boolean(0, 2);
     look_at_existing();
     if (!role.boolean(0, 1)) {
       check_role(role.boolean(0, 2));
@@ -74,7 +75,7 @@ class TargetChecks {
                  rows.text(0, 3), rows.boolean(0, 4), rows.boolean(0, 5)};
     if (!existing_->may_connect) return;
     Connection look(into_);
-    fills_ = is_empty(look);
+    fills_ = !may_create_ && is_empty(look);
   }
 
   // Whether a new database is made, beside the one that is there or in its place.
@@ -260,7 +261,8 @@ class TargetChecks {
   bool replace_;
   std::string role_;
   std::optional<Existing> existing_;
-  bool fills_ = false;  // an empty database that is there
+  bool may_create_ = false;
+  bool fills_ = false;  // an empty database that is there, as we may make none
   std::vector<model::Finding> findings_;
 };
 

@@ -187,28 +187,102 @@ TEST_F(PostgresqlLoad, MakesExtensionsOfTheCopysVersion) {
   EXPECT_NE(server().psql("again", version), "1.5\n");
 }
 
-TEST_F(PostgresqlLoad, FillsAnEmptyDatabaseInItsPlace) {
+// Nothing that bears the public name is ever written to before it is proven.
+TEST_F(PostgresqlLoad, PutsTheCopyInThePlaceOfAnEmptyDatabase) {
   const auto copy = back_up("ugly");
   server().make_database("empty");
-  const std::string oid =
-      server().psql("empty", "SELECT oid FROM pg_database WHERE datname = 'empty'");
-  engine().load(copy->parts, copy->facts, server().endpoint("empty"), options(), {});
-  EXPECT_EQ(server().psql("empty", "SELECT oid FROM pg_database WHERE datname = 'empty'"), oid);
+  const auto report =
+      engine().load(copy->parts, copy->facts, server().endpoint("empty"), options(), {});
+  EXPECT_EQ(report.kept.size(), 1U);
   expect_equal(dump("ugly"), dump("empty"));
+  EXPECT_EQ(server().psql("empty_before_20261120T105601Z", "SELECT 1"), "1\n");
 }
 
-TEST_F(PostgresqlLoad, EmptiesAgainWhatItFailedToFill) {
-  const auto copy = back_up("ugly");
-  server().make_database("empty");
-  const std::string before = dump("empty");
-  copy->parts.put("schema-post-data.sql", Bytes());
-  std::string post = "CREATE INDEX i ON public.nowhere (a);";
-  append(copy->parts.at("schema-post-data.sql"), post);
-  EXPECT_NE(error_of([&] {
-              engine().load(copy->parts, copy->facts, server().endpoint("empty"), options(), {});
-            }).find("public.nowhere"),
-            std::string::npos);
-  expect_equal(before, dump("empty"));
+// By a role that may make no database.
+class PostgresqlFilling : public PostgresqlLoad {
+ protected:
+  void SetUp() override {
+    server().psql("postgres", "CREATE ROLE restorer LOGIN");
+    server().make_database(
+        "small",
+        "GRANT CREATE ON DATABASE small TO restorer; SET ROLE restorer;"
+        "CREATE SCHEMA s; CREATE TABLE s.t (a int PRIMARY KEY);"
+        "INSERT INTO s.t VALUES (1); CREATE VIEW s.v AS SELECT * FROM s.t;"
+        "CREATE TABLE s.parts (a int) PARTITION BY LIST (a);"
+        "CREATE TABLE s.one PARTITION OF s.parts FOR VALUES IN (1);"
+        "SELECT lo_from_bytea(1, 'x');"
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO other;"
+        "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;"
+        "RESET ROLE; ALTER DATABASE small SET work_mem = '5MB';"
+        "ALTER DATABASE small OWNER TO restorer; COMMENT ON DATABASE small IS 'x'");
+    copy_ = back_up("small");
+    server().make_database("empty",
+                           "ALTER DATABASE empty OWNER TO restorer;"
+                           "ALTER DATABASE empty SET search_path = a, public;"
+                           "ALTER DATABASE empty SET application_name = 'its own';"
+                           "COMMENT ON DATABASE empty IS 'waits for a copy';"
+                           "REVOKE ALL ON DATABASE empty FROM PUBLIC;"
+                           "GRANT CONNECT ON DATABASE empty TO plain_role;"
+                           "GRANT CREATE ON SCHEMA public TO plain_role");
+    into_ = server().endpoint("empty", "restorer");
+    before_ = looks();
+    options_ = options();
+    options_.before_change = [&](std::string_view /*what*/, const Json& undo) {
+      undos_.push_back(undo);
+    };
+  }
+  [[nodiscard]] static std::string looks() {
+    return dump("empty") + settings("empty") +
+           server().psql("empty", "SELECT count(*) FROM pg_default_acl");
+  }
+  static std::string oid() {
+    return server().psql("empty", "SELECT oid FROM pg_database WHERE datname = 'empty'");
+  }
+  void load() { engine().load(copy_->parts, copy_->facts, into_, options_, {}); }
+  void fail_to_load() {
+    append(copy_->parts.at("schema-post-data.sql"), "CREATE INDEX i ON public.nowhere (a);");
+    const std::string error = error_of([&] { load(); });
+    EXPECT_NE(error.find("public.nowhere"), std::string::npos) << error;
+  }
+
+  std::unique_ptr<Copy> copy_;
+  model::Endpoint into_;
+  std::string before_;
+  engine::LoadOptions options_;
+  std::vector<Json> undos_;
+};
+
+TEST_F(PostgresqlFilling, FillsTheEmptyDatabaseAndLeavesNoMark) {
+  const std::string number = oid();
+  load();
+  EXPECT_EQ(oid(), number);
+  expect_equal(dump("small"), dump("empty"));
+}
+
+TEST_F(PostgresqlFilling, EmptiesAgainWhatItFailedToFill) {
+  fail_to_load();
+  expect_equal(before_, looks());
+  ASSERT_EQ(undos_.size(), 1U);
+  engine().undo(undos_[0], into_);  // a repetition does no harm
+  expect_equal(before_, looks());
+}
+
+// Undone long afterwards, when it is somebody's, or another has its name.
+TEST_F(PostgresqlFilling, EmptiesNothingThatIsNotItsOwn) {
+  load();
+  ASSERT_EQ(undos_.size(), 1U);
+  const std::string done = looks();
+  engine().undo(undos_[0], into_);
+  expect_equal(done, looks());
+  const std::string mark = undos_[0].at("mark").as_string();
+  server().make_database("empty", "CREATE TABLE mine (a int); CREATE SCHEMA " + mark +
+                                      "; ALTER DATABASE empty OWNER TO restorer");
+  engine().undo(undos_[0], into_);  // another oid
+  EXPECT_EQ(server().psql("empty", "SELECT count(*) FROM mine"), "0\n");
+  Json elsewhere = undos_[0];
+  elsewhere.set("system", "4711");
+  const std::string error = error_of([&] { engine().undo(elsewhere, into_); });
+  EXPECT_NE(error.find("4711"), std::string::npos) << error;
 }
 
 TEST_F(PostgresqlLoad, KeepsWhatItReplaces) {
@@ -282,6 +356,42 @@ TEST_F(PostgresqlLoad, NamesASessionThatItMayNotEnd) {
   EXPECT_TRUE(watched());
   server().psql("postgres",
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'small'");
+}
+
+// Undone long after the switch: what applications have written to it since is not dropped.
+TEST_F(PostgresqlLoad, DropsNothingThatHadThePublicName) {
+  server().make_database("small", "CREATE TABLE t AS SELECT 1 AS a");
+  const auto copy = back_up("small");
+  for (const bool there : {true, false}) {
+    std::vector<Json> undos;
+    engine::LoadOptions replace = options();
+    replace.replace = true;
+    replace.before_change = [&](std::string_view /*what*/, const Json& undo) {
+      undos.push_back(undo);
+    };
+    if (!there) drop("small");
+    engine().load(copy->parts, copy->facts, server().endpoint("small"), replace, {});
+    server().psql("small", "INSERT INTO t VALUES (2)");
+    const auto undo_all = [&] {
+      for (auto undo = undos.rbegin(); undo != undos.rend(); ++undo)
+        engine().undo(*undo, server().endpoint("small"));
+    };
+    if (there) {
+      const std::string kept = "small_before_20261120T105601Z";
+      server().psql("postgres", "ALTER DATABASE \"" + kept + "\" RENAME TO aside");
+      const std::string error = error_of(undo_all);
+      EXPECT_NE(error.find(kept), std::string::npos) << error;
+      EXPECT_EQ(server().psql("small", "SELECT a FROM t ORDER BY 1"), "1\n2\n");
+      server().psql("postgres", "ALTER DATABASE aside RENAME TO \"" + kept + "\"");
+    }
+    undo_all();
+    undo_all();  // a repetition does no harm
+    EXPECT_EQ(server().psql("small_undone_20261120T105601Z", "SELECT a FROM t ORDER BY 1"),
+              "1\n2\n");
+    drop("small_undone_20261120T105601Z");
+    EXPECT_EQ(server().databases(), there ? (std::vector<std::string>{"small", "ugly"})
+                                          : std::vector<std::string>{"ugly"});
+  }
 }
 
 TEST_F(PostgresqlLoad, NoticesDamageBeforeAnythingIsReplaced) {
@@ -363,11 +473,14 @@ TEST_F(PostgresqlLoad, SaysWhichRolesAreMissing) {
 
 TEST_F(PostgresqlLoad, SaysWhatAnEmptyTargetCannotHold) {
   auto copy = back_up("ugly");
-  const auto codes = [&](const std::string& database) {
+  const auto codes = [&](const std::string& database, const std::string& user = "postgres") {
     std::set<std::string> found;
     for (const auto& finding :
-         engine().check_load(copy->facts, server().endpoint(database), options()))
-      found.insert(finding.code);
+         engine().check_load(copy->facts, server().endpoint(database, user), options())) {
+      const bool of_role = finding.code == "postgresql-target-privilege" ||
+                           finding.code == "postgresql-target-superuser";
+      if (!of_role || user == "postgres") found.insert(finding.code);
+    }
     return found;
   };
   EXPECT_EQ(codes("absent"), std::set<std::string>());
@@ -375,7 +488,8 @@ TEST_F(PostgresqlLoad, SaysWhatAnEmptyTargetCannotHold) {
                 "CREATE DATABASE narrow TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C'"
                 " LC_CTYPE 'C'");
   copy->facts.engine_facts.set("collate", "C.UTF-8");
-  EXPECT_EQ(codes("narrow"),
+  EXPECT_EQ(codes("narrow"), codes("absent"));  // a new one is put in its place
+  EXPECT_EQ(codes("narrow", "plain_role"),
             (std::set<std::string>{"postgresql-target-collation", "postgresql-target-encoding"}));
   copy->facts.engine_facts.set("collate", "xx_XX.nowhere");
   EXPECT_EQ(codes("absent"), std::set<std::string>{"postgresql-target-collation"});
@@ -436,10 +550,14 @@ TEST_F(PostgresqlLoad, TakesSingleTablesBackWhenAskedAfterwards) {
   engine().load(copy->parts, copy->facts, server().endpoint("part"), tables, {});
   ASSERT_EQ(undos.size(), 1U);
   EXPECT_NE(dump("part"), before);
-  for (int i = 0; i < 2; ++i) {  // a repetition does no harm
+  for (int i = 0; i < 2; ++i)  // a repetition does no harm
     engine().undo(undos[0], server().endpoint("part"));
-    expect_equal(dump("part"), before);
-  }
+  expect_equal(dump("part", {"--exclude-schema=holdfast_undone_*"}), before);
+  // Applications may have written to what was restored.
+  EXPECT_EQ(server().psql("part",
+                          "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid ="
+                          " c.relnamespace WHERE relname = 'ix' AND nspname ~ '^holdfast_undone_'"),
+            "1\n");
 }
 
 TEST_F(PostgresqlLoad, RestoresSingleTablesIntoANewDatabase) {
@@ -496,7 +614,7 @@ TEST_F(PostgresqlLoad, PutsASingleTableWhereTheOldOneBelonged) {
             "0\n4\n");
   ASSERT_EQ(undos.size(), 1U);
   engine().undo(undos[0], server().endpoint("measured"));
-  expect_equal(dump("measured", {"-T", "heir"}), before);
+  expect_equal(dump("measured", {"-T", "heir", "--exclude-schema=holdfast_undone_*"}), before);
   EXPECT_EQ(server().psql("measured", "SELECT b FROM heir; SELECT a FROM base"), "77\n1\n");
 }
 
