@@ -140,6 +140,9 @@ struct LoadOptions {
   std::map<std::string, std::string> owners, schemas, tablespaces;
   std::filesystem::path scratch_directory;
   unsigned parallel = 1;
+  // Load and prove, and leave it beside: LoadReport::switch_in does the rest. An engine that does
+  // not know how puts it in place at once.
+  bool leave_beside = false;
   // Told before anything that exists outside is changed; job writes it to the journal. Returns once
   // durable.
   std::function<void(std::string_view what, const Json& undo)> before_change;
@@ -150,6 +153,12 @@ struct LoadReport {
   std::vector<std::string>
       kept;  // what was replaced, under its new name, with the statement that drops it
   std::uint64_t rows = 0;
+  // What the proof found before anybody else could write to it: what describe() would have said.
+  // Nothing if the engine did not look, and whoever called it has to.
+  std::optional<model::DatabaseFacts> found;
+  // With leave_beside: puts it in its place, to be called once; lines for `kept`. If it is never
+  // called, what was made stays for its undo. Empty: it is there already.
+  std::function<std::vector<std::string>()> switch_in;
 };
 
 // A throw-away database for drills, gone with the object.

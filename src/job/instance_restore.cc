@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "base/crew.h"
@@ -108,11 +109,15 @@ class RestoreRun {
  private:
   void all_or_nothing(InstanceRestoreReport& report) {
     if (must_stop()) quiesced_.emplace(target_, *journal_, observer_, stop_);
-    restore_files(report);
-    load_databases(report);
+    // What a server makes public may be written to at once: that comes last, when all is proven.
+    restore_files_beside();
+    load_databases(false, report);
+    switch_files(report);
+    load_databases(true, report);
     compare(report);
     if (source_ != nullptr) source_->release();
     if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+    switch_databases(report);
     changes_->settle();
     tidy();
     if (quiesced_) {
@@ -158,26 +163,30 @@ class RestoreRun {
     std::optional<PathSwitch> change;
   };
 
-  // First those that lie in no other, all beside their places before the first is switched; then
-  // those that lie in them.
-  void restore_files(InstanceRestoreReport& report) {
-    std::vector<Item> outer, inner;
+  // Those that lie in no other.
+  void restore_files_beside() {
     for (const FilesTarget& files : plan_.files) {
-      for (const PathTarget& target : files.paths) {
-        (is_inner(target.path) ? inner : outer).push_back({&files, &target, std::nullopt});
-      }
+      for (const PathTarget& target : files.paths)
+        if (!is_inner(target.path)) switched_.push_back({&files, &target, std::nullopt});
+    }
+    for (Item& item : switched_) restore_beside(item);
+  }
+
+  // They, and then those that lie in them.
+  void switch_files(InstanceRestoreReport& report) {
+    for (Item& item : switched_) switch_in(item, options_.replace, report);
+    std::vector<Item> inner;
+    for (const FilesTarget& files : plan_.files) {
+      for (const PathTarget& target : files.paths)
+        if (is_inner(target.path)) inner.push_back({&files, &target, std::nullopt});
     }
     std::sort(inner.begin(), inner.end(),
               [](const Item& a, const Item& b) { return a.target->path < b.target->path; });
-    for (Item& item : outer) restore_beside(item);
-    for (Item& item : outer) switch_in(item, options_.replace, report);
     for (Item& item : inner) {
       restore_beside(item);
       // What is in its place came with the outer one, so it is ours.
       switch_in(item, true, report);
-    }
-    for (std::vector<Item>* items : {&outer, &inner}) {
-      for (Item& item : *items) switched_.push_back(std::move(item));
+      switched_.push_back(std::move(item));
     }
   }
 
@@ -214,18 +223,21 @@ class RestoreRun {
     }
   }
 
-  void load_databases(InstanceRestoreReport& report) {
+  // Those that are files may lie in what was restored; those of servers are left beside.
+  void load_databases(bool files, InstanceRestoreReport& report) {
+    std::vector<std::string> differences;
     for (const DatabaseTarget& database : plan_.databases) {
+      const fs::path path = local_path(database.endpoint);
+      if (path.empty() == files) continue;
       const std::string& name = database.facts.name;
       observer_.phase("loading database " + name);
-      if (const fs::path path = local_path(database.endpoint); !path.empty()) {
-        make_directories(path.parent_path(), *changes_);
-      }
+      if (files) make_directories(path.parent_path(), *changes_);
       engine::LoadOptions load = load_options(target_, options_, database);
       load.kept_suffix = suffix_;
       load.scratch_directory = scratch_.path();
-      load.before_change = [&](std::string_view what, const Json& undo) {
-        changes_->announce("engine", name + ": " + std::string(what),
+      load.leave_beside = true;
+      load.before_change = [this, &database](std::string_view what, const Json& undo) {
+        changes_->announce("engine", database.facts.name + ": " + std::string(what),
                            engine_undo(database.settings, undo));
       };
       engine::LoadReport loaded = in_context("loading database " + name, [&] {
@@ -235,15 +247,36 @@ class RestoreRun {
                                      database.endpoint, load, stop_);
       });
       for (std::string& line : loaded.kept) report.kept.push_back(std::move(line));
+      if (loaded.found) compare_database_target(database, &*loaded.found, differences, report);
+      loaded_.emplace(&database, std::move(loaded));
+    }
+    refuse_differences(differences);
+  }
+
+  // All are proven. Only what is wrong with the server itself can fail from here on.
+  void switch_databases(InstanceRestoreReport& report) {
+    for (const DatabaseTarget& database : plan_.databases) {
+      const auto& switch_in = loaded_.at(&database).switch_in;
+      if (!switch_in) continue;
+      observer_.phase("putting database " + database.facts.name + " in its place");
+      for (std::string& line :
+           in_context("putting database " + database.facts.name + " in its place", switch_in))
+        report.kept.push_back(std::move(line));
     }
   }
 
   void compare(InstanceRestoreReport& report) {
     observer_.phase("comparing");
     std::vector<std::string> differences;
-    for (const DatabaseTarget& database : plan_.databases)
-      compare_database_target(database, differences, report);
+    for (const DatabaseTarget& database : plan_.databases) {
+      if (!loaded_.at(&database).found)
+        compare_database_target(database, nullptr, differences, report);
+    }
     for (const FilesTarget& files : plan_.files) compare_files(files, differences, report);
+    refuse_differences(differences);
+  }
+
+  static void refuse_differences(std::vector<std::string>& differences) {
     if (differences.empty()) return;
     const std::size_t more =
         differences.size() > differences_shown ? differences.size() - differences_shown : 0;
@@ -253,15 +286,24 @@ class RestoreRun {
                                            more > 0 ? fmt::format("; and {} more", more) : ""));
   }
 
-  void compare_database_target(const DatabaseTarget& database,
+  // `proven` is what the engine found there before anybody else could write to it; without, it is
+  // looked at.
+  void compare_database_target(const DatabaseTarget& database, const model::DatabaseFacts* proven,
                                std::vector<std::string>& differences,
                                InstanceRestoreReport& report) {
     model::DatabaseFacts found = database.facts;
     found.tables.clear();
     found.objects.clear();
     found.uri = database.settings.uri;
-    in_context("looking at " + database.settings.uri,
-               [&] { database.engine->describe(database.endpoint, found, stop_); });
+    if (proven != nullptr) {
+      found.version = proven->version;
+      found.engine_facts = proven->engine_facts;
+      found.tables = proven->tables;
+      found.objects = proven->objects;
+    } else {
+      in_context("looking at " + database.settings.uri,
+                 [&] { database.engine->describe(database.endpoint, found, stop_); });
+    }
     model::DatabaseFacts expected = database.facts;
     if (source_ != nullptr && database.file.empty()) source_->complete(expected, stop_);
     // A file that was not looked into promises nothing.
@@ -353,7 +395,8 @@ class RestoreRun {
   std::unique_ptr<Journal> journal_;
   std::optional<Changes> changes_;
   std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
-  std::vector<Item> switched_;
+  std::vector<Item> switched_;        // or about to be
+  std::map<const DatabaseTarget*, engine::LoadReport> loaded_;
   std::vector<fs::path> later_;  // what may lie in a restored directory without being of it
   std::vector<fs::path> ours_;   // kept without need: removed in the end
 };

@@ -104,6 +104,48 @@ TEST_F(Postgresql, RestoresWhatItBackedUp) {
   EXPECT_EQ(server().psql(*kept, "SELECT count(*) FROM orders"), "0\n");
 }
 
+// What an application writes as soon as it is let in is no difference, and stays.
+TEST_F(Postgresql, ReplacesADatabaseThatIsWrittenTo) {
+  const std::string source = instance("source", "shop");
+  expect_done(place_.holdfast({"backup", "-I", source}));
+  std::jthread application([](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      try {
+        server().psql("shop", "INSERT INTO customers (name) VALUES ('new'); SELECT pg_sleep(0.01)");
+      } catch (const Error&) {  // ended, or not let in for a moment
+      }
+    }
+  });
+  const Outcome replaced = place_.holdfast({"restore", "latest", "-I", source, "--replace"});
+  EXPECT_TRUE(eventually(
+      [] { return server().psql("shop", "SELECT count(*) > 2000 FROM customers") == "t\n"; }));
+  application.request_stop();
+  application.join();
+  expect_done(replaced);
+  EXPECT_TRUE(replaced.says("digests equal")) << replaced.text();
+}
+
+// The copy changes itself while it is loaded: building an index writes to a table. That is found
+// before anything is put in place, though a migration knows only in the end what it should find.
+TEST_F(Postgresql, MigratesNothingThatIsNotProven) {
+  server().psql("shop",
+                "CREATE TABLE log (a int);"
+                "CREATE FUNCTION note() RETURNS int LANGUAGE plpgsql AS"
+                " 'BEGIN INSERT INTO public.log VALUES (1); RETURN 1; END';"
+                "CREATE FUNCTION pure(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS"
+                " 'BEGIN PERFORM public.note(); RETURN 1; END';"
+                "CREATE INDEX noting ON customers (pure(id))");
+  const std::string source = instance("source", "shop");
+  const std::string target = instance("target", "other", "", "moved");
+  server().make_database("other", "CREATE TABLE mine AS SELECT 7 AS a");
+  const Outcome outcome = place_.holdfast({"migrate", "-I", source, "--to", target, "--replace"});
+  EXPECT_NE(outcome.exit_code, 0) << outcome.text();
+  EXPECT_TRUE(outcome.says("public.log")) << outcome.text();
+  EXPECT_EQ(server().databases(), (std::vector<std::string>{"other", "shop"}));
+  EXPECT_EQ(server().psql("other", "SELECT a FROM mine"), "7\n");
+  EXPECT_FALSE(fs::exists(place_ / "moved"));
+}
+
 TEST_F(Postgresql, SaysWhatTheTargetLacks) {
   expect_done(place_.holdfast({"backup", "-I", instance("source", "shop")}));
   server().clean();

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -175,46 +177,59 @@ class ForcedPoliciesAside {
   std::vector<std::string> tables_;
 };
 
-void prove(const Location& place, const model::DatabaseFacts& expected, const LoadOptions& options,
-           const std::stop_token& stop) {
-  if (expected.tables.empty() && expected.objects.empty()) return;
-  in_context("proving what was restored", [&] {
+// What is in the place; nothing if nobody wants to know.
+std::optional<model::DatabaseFacts> prove(const Target& target,
+                                          const model::DatabaseFacts& expected,
+                                          const LoadOptions& options, const std::stop_token& stop) {
+  const bool promises = !expected.tables.empty() || !expected.objects.empty();
+  if (!promises && !options.leave_beside) return std::nullopt;
+  return in_context("proving what was restored", [&] {
     model::DatabaseFacts found;
-    ForcedPoliciesAside aside(place);
-    describe_database(place, found, options.parallel, stop);
+    ForcedPoliciesAside aside(target.place());
+    describe_database(target.place(), found, options.parallel, stop);
     aside.put_back(found);
+    if (const std::string& mark = target.mark_name(); !mark.empty()) {
+      std::erase_if(found.objects, [&](const model::ObjectFacts& object) {
+        return object.name.find(mark) != std::string::npos;
+      });
+    }
+    if (!promises) return found;
     for (const std::string& line : not_compared(expected, found, options))
-      log(LogLevel::warn, "not compared: " + line, {{"database", place.component}});
+      log(LogLevel::warn, "not compared: " + line, {{"database", target.place().component}});
     const std::vector<std::string> lines = differences(expected, found, options);
-    if (lines.empty()) return;
+    if (lines.empty()) return found;
     throw Error(Errc::differs, fmt::format("{} differs from its manifest: {}", expected.name,
                                            fmt::join(lines, "; ")))
         .set_hint("Run `holdfast check --read-data` on the repository.");
   });
 }
 
+std::vector<std::string> put_in_place(Target& target) {
+  const auto kept = target.switch_in();
+  if (!kept) return {};
+  return {fmt::format("database {0}; drop it with: DROP DATABASE {0};", quote_name(*kept))};
+}
+
 // Runs `fill` on a place, proves it and puts it where it belongs; whatever fails leaves things as
 // they were.
 template <typename Fill>
-LoadReport load_whole(const model::DatabaseFacts& facts, Target& target,
+LoadReport load_whole(const model::DatabaseFacts& facts, const std::shared_ptr<Target>& target,
                       const DatabaseProperties* properties, const LoadOptions& options,
                       const std::stop_token& stop, Fill fill) {
   LoadReport report;
   try {
-    target.prepare(properties);
-    report.rows = fill(target.place());
-    rename_schemas(target.place(), options);
-    prove(target.place(), facts, options, stop);
+    target->prepare(properties);
+    report.rows = fill(target->place());
+    rename_schemas(target->place(), options);
+    report.found = prove(*target, facts, options, stop);
     if (stop.stop_requested())
-      throw Error(Errc::cancelled, fmt::format("{}: stopped", target.place().component));
-    if (const auto kept = target.switch_in()) {
-      report.kept.push_back(
-          fmt::format("database {0}; drop it with: DROP DATABASE {0};", quote_name(*kept)));
-    }
+      throw Error(Errc::cancelled, fmt::format("{}: stopped", target->place().component));
+    if (!options.leave_beside) report.kept = put_in_place(*target);
   } catch (const Error&) {
-    target.give_up();
+    target->give_up();
     throw;
   }
+  if (options.leave_beside) report.switch_in = [target] { return put_in_place(*target); };
   return report;
 }
 
@@ -225,12 +240,12 @@ LoadReport load_parts(const model::PartSource& parts, const model::DatabaseFacts
                       const std::stop_token& stop) {
   NameMapping mapping = mapping_of(options);
   if (!options.tables.empty()) return load_tables(parts, facts, into, options, stop);
-  Target target(into, options, stop);
-  refuse_problems(find_server_problems(target.admin(), facts.engine_facts, options));
-  mapping.versions = extension_versions(target.admin(), facts.engine_facts);
+  const auto target = std::make_shared<Target>(into, options, stop);
+  refuse_problems(find_server_problems(target->admin(), facts.engine_facts, options));
+  mapping.versions = extension_versions(target->admin(), facts.engine_facts);
   const Filling filling = filling_of(parts, facts.engine_facts, mapping);
   if (options.on_scratch && has_part(parts.list(), globals_part))
-    make_roles(target.admin(), *parts.open(globals_part));
+    make_roles(target->admin(), *parts.open(globals_part));
   const DatabaseProperties properties = properties_of(facts.engine_facts, mapping);
   return load_whole(facts, target, &properties, options, stop, [&](const Location& place) {
     return fill_database(place, filling, mapping, options.parallel, stop);
@@ -249,7 +264,7 @@ LoadReport load_dump(const std::filesystem::path& file, const Location& into,
     throw Error(Errc::unsupported, "single tables of a dump cannot be imported")
         .set_hint("Import the whole dump into a scratch database, or use pg_restore --table.");
   }
-  Target target(into, options, stop);
+  const auto target = std::make_shared<Target>(into, options, stop);
   const NameMapping mapping = mapping_of(options);
   const DumpImport import(file, into, options, stop);
   return load_whole(import.expected(), target, import.properties(), options, stop,

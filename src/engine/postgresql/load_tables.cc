@@ -94,7 +94,7 @@ class TablesLoad {
     run_post(connection);
     for (const ChosenTable& table : tables_)
       connection.run("ANALYZE " + quote_name(shadow_of(table.name)));
-    compare(connection);
+    compare(connection, report.found.emplace());
     if (!shadows_.empty()) {
       put_aside(connection, report);
       leave_shadows(connection);
@@ -343,8 +343,8 @@ class TablesLoad {
     return model::TableName{tokens[at].name(), tokens[at + 2].name()};
   }
 
-  // Row counts and digests of the chosen tables, as the transaction sees them.
-  void compare(Connection& connection) const {
+  // Row counts and digests of the chosen tables, as the transaction sees them; put into `found`.
+  void compare(Connection& connection, model::DatabaseFacts& found) const {
     const std::vector<Table> there = list_tables(connection, false);
     for (const ChosenTable& chosen : tables_) {
       const auto expected =
@@ -369,6 +369,7 @@ class TablesLoad {
         throw Error(Errc::differs, fmt::format("the rows of table {} are not those of the copy",
                                                chosen.name.display()));
       }
+      found.tables.push_back(*expected);
     }
   }
 
