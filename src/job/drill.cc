@@ -170,7 +170,8 @@ class DrillRun {
     } catch (const Error& error) {
       if (error.code() != Errc::unsupported && error.code() != Errc::not_found) throw;
       journal_.settle(entry);
-      return read_only(facts, *parts, error.message());
+      const std::string hint = error.hint().empty() ? "" : fmt::format("; {}", error.hint());
+      return read_only(facts, *parts, error.message() + hint);
     }
     load_and_compare(*engine, facts, *parts, scratch->endpoint());
     scratch.reset();

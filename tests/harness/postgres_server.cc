@@ -72,7 +72,7 @@ Command PostgresServer::command(std::vector<std::string> argv) const {
   command.argv = std::move(argv);
   command.environment = {{"PGHOST", server_->socket_directory().native()},
                          {"PGPORT", std::to_string(engine::postgresql::PrivateServer::port())},
-                         {"PGUSER", engine::postgresql::PrivateServer::superuser()},
+                         {"PGUSER", server_->superuser()},
                          {"PGCLIENTENCODING", "UTF8"},
                          {"LC_ALL", "C"}};
   return command;

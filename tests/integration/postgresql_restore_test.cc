@@ -52,6 +52,8 @@ std::string dump_of(const std::string& database) {
 class Postgresql : public testing::Test {
  protected:
   Postgresql() {
+    // Scratch servers run as another user, who has to get there.
+    fs::permissions(place_ / "", fs::perms(0711));
     server().clean();
     server().psql("postgres", "CREATE ROLE shop_reader; CREATE ROLE other;");
     server().make_database("shop", shop_sql);

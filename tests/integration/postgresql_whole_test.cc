@@ -154,6 +154,7 @@ TEST_F(PostgresqlWhole, ADrillFindsWhatIsMissing) {
   const std::string instance = write_instance("everything");
   const Outcome saved = place_.holdfast({"backup", "-I", instance});
   ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  fs::permissions(place_ / "", fs::perms(0711));  // the scratch server's user has to get there
   const Outcome drilled = place_.holdfast({"drill", "latest", "-I", instance});
   EXPECT_EQ(drilled.exit_code, 0) << drilled.text();
 }

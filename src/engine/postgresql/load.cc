@@ -188,6 +188,7 @@ std::optional<model::DatabaseFacts> prove(const Target& target,
     ForcedPoliciesAside aside(target.place());
     describe_database(target.place(), found, options.parallel, stop);
     aside.put_back(found);
+    found.engine_facts.set("database", target.into().database);  // its name when all is done
     if (const std::string& mark = target.mark_name(); !mark.empty()) {
       std::erase_if(found.objects, [&](const model::ObjectFacts& object) {
         return object.name.find(mark) != std::string::npos;
@@ -248,6 +249,10 @@ LoadReport load_parts(const model::PartSource& parts, const model::DatabaseFacts
     make_roles(target->admin(), *parts.open(globals_part));
   const DatabaseProperties properties = properties_of(facts.engine_facts, mapping);
   return load_whole(facts, target, &properties, options, stop, [&](const Location& place) {
+    if (options.on_scratch && target->admin().server_major() < 15) {
+      // It belongs to the server's first role there, which dumps take for granted.
+      static_cast<void>(Connection(place).attempt("ALTER SCHEMA public OWNER TO postgres"));
+    }
     return fill_database(place, filling, mapping, options.parallel, stop);
   });
 }

@@ -185,7 +185,10 @@ struct Owned {
 constexpr std::array owned{
     Owned{"pg_class", "relowner", "relacl", "CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END",
           "c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S') AND c.relpersistence <> 't'"},
-    Owned{"pg_proc", "proowner", "proacl", "'f'", "true"},
+    // Not those that belong to a type, as ranges have: they stay with whoever made it.
+    Owned{"pg_proc", "proowner", "proacl", "'f'",
+          "NOT EXISTS (SELECT FROM pg_depend t WHERE t.classid = 'pg_proc'::regclass AND t.objid ="
+          " c.oid AND t.deptype = 'i')"},
     Owned{"pg_namespace", "nspowner", "nspacl", "'n'", "c.nspname !~ '^pg_'"},
     Owned{"pg_type", "typowner", "typacl", "'T'",
           "c.typtype IN ('e', 'd', 'r') OR (c.typtype = 'b' AND c.typelem = 0)"},

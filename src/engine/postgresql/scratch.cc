@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/postgresql/scratch.h"
 
+#include <array>
 #include <charconv>
+#include <cstddef>
 #include <string>
 
+#include "base/bytes.h"
+#include "base/hash.h"
 #include "engine/postgresql/scratch_server.h"
 
 namespace holdfast::engine::postgresql {
@@ -15,14 +19,21 @@ unsigned major_of(std::string_view version) {
   return major;
 }
 
+// None that the copy knows: it may take the rights of `postgres` away, as providers do.
+std::string superuser_name() {
+  std::array<std::byte, 6> bytes{};
+  fill_random(bytes);
+  return "holdfast_" + to_hex(bytes);
+}
+
 class ScratchServer final : public Scratch {
  public:
   ScratchServer(unsigned major, const std::filesystem::path& directory)
-      : server_({directory, major, "UTF8", {}}) {
+      : server_({directory, major, "UTF8", superuser_name(), {}}) {
     endpoint_.component = "scratch";
     endpoint_.engine = "postgresql";
     endpoint_.uri = server_.uri("scratch");
-    endpoint_.user = PrivateServer::superuser();
+    endpoint_.user = server_.superuser();
   }
   [[nodiscard]] const model::Endpoint& endpoint() const override { return endpoint_; }
 

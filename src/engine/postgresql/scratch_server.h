@@ -30,11 +30,14 @@ struct ServerBinaries {
 [[nodiscard]] ServerBinaries choose_server_binaries(unsigned major_needed);
 
 struct PrivateServerOptions {
-  // Exists. Everything the server has goes below. Where we are root, which servers refuse, the
-  // server runs as the directory's owner; if that is root too, as `postgres`.
+  // Exists, ours alone. Everything the server has goes below, but for its socket if that path is
+  // too long for one. Where we are root, which servers refuse, the server runs as the directory's
+  // owner; if that is root too, as the first of `holdfast`, `postgres` and `nobody` that is there
+  // and owns no other cluster, to whom its server would open. What it runs is the copy's.
   std::filesystem::path directory;
   unsigned major_needed = 0;
   std::string encoding = "UTF8";  // of the databases that the server itself makes
+  std::string superuser = "postgres";
   std::vector<std::pair<std::string, std::string>> settings;  // override ours
 };
 
@@ -51,7 +54,7 @@ class PrivateServer {
   [[nodiscard]] const std::filesystem::path& socket_directory() const noexcept { return socket_; }
   [[nodiscard]] const std::filesystem::path& log_file() const noexcept { return log_; }
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-  [[nodiscard]] static std::string superuser() { return "postgres"; }
+  [[nodiscard]] const std::string& superuser() const noexcept { return superuser_; }
   [[nodiscard]] static unsigned port() { return 5432; }
   // "postgresql:///name?host=…&port=…"; `database` is any name.
   [[nodiscard]] std::string uri(std::string_view database) const;
@@ -61,11 +64,13 @@ class PrivateServer {
   void start();
 
  private:
+  void choose_socket();
   void make_cluster(const PrivateServerOptions& options);
   void remove() noexcept;
 
   std::filesystem::path directory_, data_, socket_, log_;
   ServerBinaries binaries_;
+  std::string superuser_;
   std::vector<std::string> as_user_;  // argv in front of the server's
   std::vector<std::string> settings_;
   pid_t pid_ = -1;

@@ -45,6 +45,7 @@ class Target {
   void prepare(const DatabaseProperties* properties);
   // What is filled, from prepare() on.
   [[nodiscard]] const Location& place() const noexcept { return place_; }
+  [[nodiscard]] const Location& into() const noexcept { return into_; }
   [[nodiscard]] bool is_new() const noexcept { return is_new_; }
   // A schema that is in the place until switch_in() and no part of the copy; empty: none.
   [[nodiscard]] const std::string& mark_name() const noexcept { return mark_; }

@@ -442,7 +442,9 @@ TEST_P(EngineContract, ScratchIsGoneWithItsObject) {
   const auto copy = back_up(endpoint);
   {
     const auto scratch = engine().scratch(probe, home.path());
-    engine().load(copy->parts, copy->facts, scratch->endpoint(), load_options(), {});
+    engine::LoadOptions options = load_options();
+    options.on_scratch = true;
+    engine().load(copy->parts, copy->facts, scratch->endpoint(), options, {});
     EXPECT_EQ(content(describe(scratch->endpoint())), content(copy->facts));
   }
   EXPECT_TRUE(std::filesystem::is_empty(home.path()));

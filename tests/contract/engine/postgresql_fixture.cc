@@ -123,9 +123,8 @@ class PostgresqlFixture final : public EngineFixture {
   // What had the public name before it was undone stays on purpose.
   [[nodiscard]] std::vector<std::string> litter() const override {
     std::vector<std::string> names = server_.databases();
-    std::erase_if(names, [](const std::string& name) {
-      return name.find("_undone_") != std::string::npos;
-    });
+    std::erase_if(
+        names, [](const std::string& name) { return name.find("_undone_") != std::string::npos; });
     return names;
   }
   [[nodiscard]] std::string count_query(const std::string& table) const override {

@@ -2,6 +2,7 @@
 // Copies of ugly databases, restored and compared by PostgreSQL's own programs: nothing is lost in
 // translation. Files of pg_dump the same way. Mapped names, single tables, --replace.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -893,6 +894,81 @@ TEST_F(PostgresqlLoad, LoadsIntoAScratchServerWithoutTheRoles) {
     }
   }
   EXPECT_TRUE(fs::is_empty(home.path()));
+}
+
+// Providers take the rights of their `postgres` away, which is a role like any other here.
+TEST_F(PostgresqlLoad, LoadsIntoAScratchServerWhoseSuperuserIsNotTheCopys) {
+  server().make_database("small", "CREATE TABLE t AS SELECT 1 AS a; CREATE EXTENSION pg_trgm");
+  const auto copy = back_up("small");
+  append(copy->parts.at("globals.sql"),
+         "\nALTER ROLE postgres WITH NOSUPERUSER NOLOGIN CONNECTION LIMIT 0;\n"
+         "ALTER ROLE postgres SET default_transaction_read_only = on;\n");
+  engine::Probe probe;
+  probe.version = copy->facts.version;
+  const TemporaryDirectory home("hf-scratch", "/tmp");
+  const auto scratch = engine().scratch(probe, home.path());
+  EXPECT_NE(scratch->endpoint().user, "postgres");
+  engine::LoadOptions on_scratch = options();
+  on_scratch.on_scratch = true;
+  EXPECT_EQ(error_of([&] {
+              engine().load(copy->parts, copy->facts, scratch->endpoint(), on_scratch, {});
+            }),
+            "");
+}
+
+std::string status_of(pid_t pid, const std::string& key) {
+  const std::string text = file_text(fs::path("/proc") / std::to_string(pid) / "status");
+  const std::size_t at = text.find("\n" + key + ":\t");
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + key.size() + 3;
+  return text.substr(begin, text.find_first_of("\t\n", begin) - begin);
+}
+
+TEST(PostgresqlScratch, RunsWithoutRightsOfOthersAndOpensNoDirectoryButItsOwn) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root runs servers as another user";
+  const TemporaryDirectory top("hf-scratch", "/tmp");
+  fs::create_directories(top.path() / "foreign" / "drill");
+  fs::create_directories(top.path() / "holdfast-drill" / "1");
+  fs::permissions(top.path(), fs::perms(0755));
+  for (const char* name : {"foreign", "holdfast-drill"})
+    fs::permissions(top.path() / name, fs::perms(0700));
+  engine::postgresql::PrivateServerOptions options;
+  options.directory = top.path() / "foreign" / "drill";
+  try {
+    const engine::postgresql::PrivateServer server(options);
+    ADD_FAILURE() << "it went through a directory of somebody else";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::denied) << error.what();
+  }
+  EXPECT_EQ(fs::status(top.path() / "foreign").permissions(), fs::perms(0700));
+  options.directory = top.path() / "holdfast-drill" / "1";
+  const engine::postgresql::PrivateServer server(options);
+  EXPECT_EQ(status_of(server.pid(), "NoNewPrivs"), "1");
+  EXPECT_NE(status_of(server.pid(), "Uid"), "0");
+}
+
+TEST(PostgresqlScratch, FindsAShorterPlaceForItsSocket) {
+  const auto litter = [] {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator("/var/tmp"))
+      if (entry.path().filename().native().starts_with("holdfast-pg-"))
+        names.insert(entry.path().filename());
+    return names;
+  };
+  const std::set<std::string> before = litter();
+  const TemporaryDirectory top("hf-scratch", "/tmp");
+  fs::permissions(top.path(), fs::perms(0755));
+  const fs::path home = top.path() / std::string(100, 'x');
+  fs::create_directory(home);
+  engine::postgresql::PrivateServerOptions options;
+  options.directory = home;
+  for (const bool died : {false, true}) {
+    const engine::postgresql::PrivateServer server(options);
+    EXPECT_TRUE(fs::exists(server.socket_directory() / ".s.PGSQL.5432"));
+    if (died) engine::postgresql::remove_private_server(home);
+  }
+  EXPECT_TRUE(fs::is_empty(home));
+  for (const std::string& name : litter()) EXPECT_TRUE(before.contains(name)) << name;
 }
 
 }  // namespace
