@@ -15,7 +15,6 @@
 namespace holdfast::job {
 namespace {
 
-constexpr std::size_t manifest_bytes_max = 256U << 20U;
 constexpr std::string_view proves_tag = "proves=";
 
 // "tables/public/orders.copy" with each component escaped, unless its engine has done so.

@@ -18,6 +18,8 @@ namespace holdfast::job {
 
 inline constexpr std::string_view instance_tag = "holdfast";
 inline constexpr std::string_view proof_tag = "holdfast-proof";
+// No manifest larger than this is written or read.
+inline constexpr std::size_t manifest_bytes_max = 256U << 20U;
 
 // What the snapshots of an instance, and of the proofs of its drills, name as their only path.
 [[nodiscard]] std::string snapshot_path(std::string_view instance);

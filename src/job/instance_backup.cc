@@ -330,6 +330,14 @@ class InstanceCopy {
     sink_.save_text("RESTORE.md", restore_text(manifest_));
     const std::string manifest = model::to_json(manifest_).dump_indented() + "\n";
     // What cannot be read back must never become a snapshot.
+    if (manifest.size() > manifest_bytes_max) {
+      throw Error(Errc::unsupported, "the manifest would have " +
+                                         std::to_string(manifest.size() >> 20U) +
+                                         " MiB, and could not be read back")
+          .set_hint(
+              "Divide the instance: its databases have too many objects, or its files too "
+              "many that are unreadable.");
+    }
     static_cast<void>(model::parse_manifest(manifest));
     sink_.save_text("holdfast.json", manifest);
   }

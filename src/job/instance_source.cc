@@ -22,8 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t manifest_bytes_max = 256U << 20U;
-
 std::string counts_text(std::uint64_t files, std::uint64_t directories, std::uint64_t bytes) {
   return fmt::format("{} files in {} directories, {} bytes", files, directories, bytes);
 }

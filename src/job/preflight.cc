@@ -379,6 +379,7 @@ bool leaves_out(const Finding& finding) {
                                                    "engine-missing",
                                                    "database-missing",
                                                    "probe-unobservable",
+                                                   "postgresql-oids-left-out",
                                                    "postgresql-subscriptions-left-out",
                                                    "postgresql-unlogged-left-out",
                                                    "postgresql-user-mappings-left-out"};

@@ -133,7 +133,8 @@ TEST_F(PostgresqlStandby, IsCopiedAndSaysWhatThatMeans) {
 TEST_F(PostgresqlStandby, LacksUnloggedRowsAndIsThenIncomplete) {
   server_.make_database("shop",
                         "CREATE TABLE t (a int); INSERT INTO t VALUES (1);"
-                        "CREATE UNLOGGED TABLE u (a int); INSERT INTO u VALUES (1)");
+                        "CREATE UNLOGGED TABLE u (a int, s serial, i int GENERATED ALWAYS AS"
+                        " IDENTITY); INSERT INTO u VALUES (1)");
   const Standby standby(server_);
   ASSERT_TRUE(standby.catches_up());
   const std::string source = write_instance("source", standby.uri("shop"));

@@ -89,6 +89,25 @@ std::int64_t to_integer(std::string_view text) {
   return value;
 }
 
+// Of a connection that failed libpq has only words, in the server's language; the SQLSTATE is among
+// them if they are verbose: "FATAL:  3D000: database …", and a line that says where in the sources.
+std::string take_state(std::string& message) {
+  const auto is_state = [](std::string_view text) {
+    return text.size() == 7 && text.ends_with(": ") &&
+           std::all_of(text.begin(), text.begin() + 5,
+                       [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
+  };
+  for (std::size_t at = 0; (at = message.find(":  ", at)) != std::string::npos; at += 3) {
+    if (!is_state(std::string_view(message).substr(at + 3, 7))) continue;
+    std::string state = message.substr(at + 3, 5);
+    message.erase(at + 3, 7);
+    while (message.ends_with('\n')) message.pop_back();
+    if (const auto last = message.rfind('\n'); last != std::string::npos) message.erase(last);
+    return state;
+  }
+  return "";
+}
+
 enum class Waited : std::uint8_t { ready, stopped, timed_out };
 
 }  // namespace
@@ -322,6 +341,7 @@ void Connection::State::connect() {
   connection.reset(PQconnectStartParams(keys.data(), values.data(), 0));
   if (!connection) throw std::bad_alloc();
   PQsetNoticeReceiver(pg(), log_notice, nullptr);
+  PQsetErrorVerbosity(pg(), PQERRORS_VERBOSE);
   const auto until = std::chrono::steady_clock::now() + connect_wait;
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   if (PQstatus(pg()) == CONNECTION_BAD) status = PGRES_POLLING_FAILED;
@@ -337,10 +357,12 @@ void Connection::State::connect() {
     status = PQconnectPoll(pg());
   }
   if (status != PGRES_POLLING_OK) {
-    const std::string message = trimmed(PQerrorMessage(pg()));
+    std::string message = PQerrorMessage(pg());
+    const std::string state = take_state(message);
+    message = trimmed(message.c_str());
     connection.reset();
-    // libpq gives no SQLSTATE here; the server's words (in its own language) are all there is, but
-    // for what its programs rely on too.
+    if (!state.empty()) throw make_error(location.component, message, state);
+    // What libpq says by itself has no SQLSTATE.
     Errc code = Errc::unavailable;
     if (message.find("does not exist") != std::string::npos &&
         message.find("database \"") != std::string::npos)
@@ -354,6 +376,7 @@ void Connection::State::connect() {
       code = Errc::denied;
     throw Error(code, fmt::format("{}: {}", location.component, message));
   }
+  PQsetErrorVerbosity(pg(), PQERRORS_DEFAULT);
 }
 
 void Connection::State::set_up() {

@@ -28,7 +28,8 @@ constexpr std::string_view begin_reading =
 void describe_database(const Location& location, model::DatabaseFacts& facts, unsigned parallel,
                        const std::stop_token& stop) {
   HeldDatabase database(location, stop);
-  database.take_snapshot(lock_wait);
+  database.lock_tables(lock_wait);
+  database.take_snapshot();
   database.secure(lock_wait);
   Content content(database);
   content.read_catalog(stop);

@@ -18,8 +18,8 @@ using Milliseconds = std::chrono::milliseconds;
 
 constexpr std::size_t tables_at_once = 500;
 constexpr int snapshot_tries_max = 5;
-// How long reading definitions waits for somebody who changes one.
-constexpr Milliseconds catalog_wait = 30s;
+// How long reading a sequence waits for somebody who changes it.
+constexpr Milliseconds sequence_wait = 30s;
 // Rows of so much heap and TOAST are copied by themselves. The count of blocks is a power of two of
 // 8 KiB, so that the ranges stay where they are while a table grows.
 constexpr std::uint64_t range_bytes = 128U << 20U;
@@ -65,8 +65,17 @@ void HeldDatabase::lock(const std::vector<const Table*>& tables, Milliseconds wa
   for (std::size_t begin = 0; begin < tables.size(); begin += tables_at_once) {
     const auto first = tables.begin() + static_cast<std::ptrdiff_t>(begin);
     const std::size_t count = std::min(tables_at_once, tables.size() - begin);
-    control_.run(
-        lock_statement({first, first + static_cast<std::ptrdiff_t>(count)}, "ACCESS SHARE"));
+    const std::vector<const Table*> some(first, first + static_cast<std::ptrdiff_t>(count));
+    const std::string sql = lock_statement(some, "ACCESS SHARE");
+    std::string message;
+    const std::string state = control_.attempt(sql, &message);
+    if (state == "55P03") refuse_lock(some);
+    if (!state.empty()) {
+      throw Error(state == "42P01" || state == "3F000" ? Errc::not_found
+                  : state == "42501"                   ? Errc::denied
+                                                       : Errc::unavailable,
+                  fmt::format("{}: {} (SQLSTATE {})", location_.component, message, state));
+    }
   }
   for (const Table* table : tables) locked_.insert(table->oid);
 }
@@ -105,6 +114,7 @@ bool HeldDatabase::fence(SteadyTime deadline, Milliseconds silence_max) {
   if (state.empty()) {
     for (const Table& table : tables) locked_.insert(table.oid);
     fenced_ = lock_writers_out(*fence_, means, tables, deadline, silence_max);
+    moment_fenced_ = fenced_;
     if (fenced_) return true;
   }
   let_go();
@@ -136,6 +146,33 @@ void HeldDatabase::refuse_haste() const {
       .set_hint("Try again when no schema change is under way.");
 }
 
+// Names who keeps a table from us, if he is still there.
+void HeldDatabase::refuse_lock(const std::vector<const Table*>& tables) {
+  control_.rollback();
+  begun_ = false;
+  std::string oids;
+  for (const Table* table : tables)
+    oids += fmt::format("{}{}", oids.empty() ? "" : ",", table->oid);
+  const Rows rows = control_.query(fmt::format(
+      "SELECT n.nspname, c.relname, l.pid, coalesce(a.usename, '?'),"
+      " coalesce(nullif(a.application_name, ''), '?')"
+      " FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
+      " JOIN pg_namespace n ON n.oid = c.relnamespace"
+      " JOIN pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()"
+      " LEFT JOIN pg_stat_activity a ON a.pid = l.pid"
+      " WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.relation IN ({})"
+      " ORDER BY l.granted DESC, a.xact_start LIMIT 1",
+      oids));
+  std::string who;
+  if (!rows.empty()) {
+    who = fmt::format(": {} is locked by session {} of {} ({})",
+                      model::TableName{rows.text(0, 0), rows.text(0, 1)}.display(), rows.view(0, 2),
+                      rows.view(0, 3), rows.view(0, 4));
+  }
+  throw Error(Errc::unavailable, fmt::format("{}: lock timeout{}", location_.component, who))
+      .set_hint("Let it end, or end it, and try again; see pg_locks.");
+}
+
 // Begins, and locks all tables. False if one of them has gone meanwhile.
 bool HeldDatabase::begin_locked(Milliseconds wait) {
   const std::vector<Table> tables = list_tables(control_, false);
@@ -153,10 +190,14 @@ bool HeldDatabase::begin_locked(Milliseconds wait) {
   return true;
 }
 
-void HeldDatabase::take_snapshot(Milliseconds lock_wait) {
+void HeldDatabase::lock_tables(Milliseconds lock_wait) {
   for (int attempt = 1; !begun_ && !begin_locked(lock_wait); ++attempt) {
     if (attempt == snapshot_tries_max) refuse_haste();
   }
+}
+
+void HeldDatabase::take_snapshot() {
+  check_rule(begun_, "tables are locked before the snapshot");
   moment_.kind = model::MomentKind::at_capture;
   moment_.earliest = system_clock().now();
   snapshot_ = control_.value("SELECT pg_catalog.pg_export_snapshot()");
@@ -183,6 +224,7 @@ bool HeldDatabase::lock_new_tables(Milliseconds wait) {
                   lock_statement(fresh, "ACCESS SHARE")),
       &message);
   if (state == "42P01" || state == "3F000") return false;  // dropped already
+  if (state == "55P03") refuse_lock(fresh);
   if (!state.empty()) {
     throw Error(Errc::unavailable,
                 fmt::format("{}: {} (SQLSTATE {})", location_.component, message, state));
@@ -198,14 +240,17 @@ void HeldDatabase::secure(Milliseconds lock_wait) {
   for (int attempt = 1;; ++attempt) {
     tables_ = list_tables(control_);
     if (lock_new_tables(lock_wait)) break;
-    if (fenced() || attempt == snapshot_tries_max) refuse_haste();
+    if (moment_fenced_ || attempt == snapshot_tries_max) refuse_haste();
     control_.rollback();
     begun_ = false;
-    take_snapshot(lock_wait);
+    lock_tables(lock_wait);
+    take_snapshot();
   }
-  // From here on there is time again.
-  control_.run(fmt::format("SET LOCAL lock_timeout = {}", catalog_wait.count()));
+  control_.run(fmt::format("SET LOCAL lock_timeout = {}", sequence_wait.count()));
   sequences_ = read_sequences(control_);
+  // A view's definition is asked for later, and may be kept by REFRESH MATERIALIZED VIEW for as
+  // long as that takes.
+  control_.run("SET LOCAL lock_timeout = 0");
   large_objects_ = count_large_objects(control_);
   cut_ranges();
 }
@@ -321,6 +366,7 @@ void HeldDatabase::release() {
 
 void HeldDatabase::let_go() noexcept {
   unfence();
+  moment_fenced_ = false;
   {
     const std::lock_guard guard(workers_mutex_);
     idle_.clear();

@@ -57,9 +57,13 @@ class HeldDatabase {
   // Opens the session that fences, so that no time is lost while others wait behind a fence.
   void prepare_fence();
 
-  // Takes the snapshot: the moment is fixed. `lock_wait`: how long locks on tables are waited for.
-  void take_snapshot(std::chrono::milliseconds lock_wait);
-  // Makes sure of the tables, and reads what does not follow snapshots.
+  // Without a fence: begins, and locks the tables there are. `lock_wait`: how long a lock is waited
+  // for.
+  void lock_tables(std::chrono::milliseconds lock_wait);
+  // Takes the snapshot: the moment is fixed. Waits for nobody.
+  void take_snapshot();
+  // Makes sure of the tables, and reads what does not follow snapshots. May wait, so that nobody
+  // should be fenced off any longer.
   void secure(std::chrono::milliseconds lock_wait);
 
   // From here on: after secure().
@@ -93,6 +97,7 @@ class HeldDatabase {
   void begin();
   [[nodiscard]] bool begin_locked(std::chrono::milliseconds wait);
   [[noreturn]] void refuse_haste() const;
+  [[noreturn]] void refuse_lock(const std::vector<const Table*>& tables);
   void lock(const std::vector<const Table*>& tables, std::chrono::milliseconds wait);
   [[nodiscard]] bool lock_new_tables(std::chrono::milliseconds wait);
   void read_settings();
@@ -105,6 +110,7 @@ class HeldDatabase {
   Connection control_;
   std::optional<Connection> fence_;
   bool fenced_ = false;
+  bool moment_fenced_ = false;  // the snapshot is of a fenced moment, and cannot be taken again
   std::chrono::milliseconds deadlock_time_{0};
   std::optional<FenceMeans> fence_means_;
   bool begun_ = false;

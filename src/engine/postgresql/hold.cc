@@ -39,6 +39,7 @@ struct Member {
   Content content;
   bool superuser = false;
   std::set<std::string> settings;  // that the server knows
+  bool secured = false;
   Programs programs;
 };
 
@@ -61,6 +62,7 @@ class PostgresqlHold final : public Hold {
   enum class Stage : std::uint8_t { held, fenced, captured, released };
 
   [[nodiscard]] Member& captured(std::size_t database) const;
+  [[nodiscard]] Member& secured(std::size_t database) const;
   void refuse_twins() const;
   void copy_definitions(Member& member, std::string_view path, ByteSink& into,
                         const std::stop_token& stop) const;
@@ -151,10 +153,17 @@ void PostgresqlHold::capture() {
       if (hold != nullptr) hold->let_all_go();
     }
   } let_go{this};
-  const Milliseconds wait = was_fenced_ ? options_.fence_max : Milliseconds(lone_wait);
-  for (const auto& member : members_) member->database.take_snapshot(wait);
-  for (const auto& member : members_) member->database.secure(wait);
-  if (was_fenced_) {
+  // All locks first, so that nothing is waited for between the snapshots.
+  if (!was_fenced_) {
+    for (const auto& member : members_) member->database.lock_tables(lone_wait);
+  }
+  for (const auto& member : members_) member->database.take_snapshot();
+  if (!was_fenced_) {
+    for (const auto& member : members_) {
+      member->database.secure(lone_wait);
+      member->secured = true;
+    }
+  } else {
     // One moment for all: any instant between the fence and the last snapshot.
     const Timestamp latest = members_.back()->database.moment().latest;
     for (const auto& member : members_) {
@@ -184,12 +193,20 @@ Member& PostgresqlHold::captured(std::size_t database) const {
   return *members_[database];
 }
 
+// A fence ends before its databases are secured: that may wait, and writers would with it.
+Member& PostgresqlHold::secured(std::size_t database) const {
+  Member& member = captured(database);
+  if (!member.secured) member.database.secure(lone_wait);
+  member.secured = true;
+  return member;
+}
+
 model::Moment PostgresqlHold::moment(std::size_t database) const {
   return captured(database).database.moment();
 }
 
 std::vector<model::Part> PostgresqlHold::parts(std::size_t database) {
-  Member& member = captured(database);
+  Member& member = secured(database);
   // Definitions can change while data is copied; the sooner they are read the better.
   member.content.read_catalog({});
   std::vector<model::Part> parts;
@@ -289,7 +306,7 @@ void PostgresqlHold::copy(std::size_t database, const model::Part& part, model::
 
 void PostgresqlHold::describe(std::size_t database, model::DatabaseFacts& facts,
                               std::stop_token stop) {
-  Member& member = captured(database);
+  Member& member = secured(database);
   member.content.read_catalog(stop);
   member.content.read_rest(options_.parallel, stop);
   member.content.fill(facts);

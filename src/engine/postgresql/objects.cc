@@ -160,6 +160,9 @@ constexpr std::array questions{
              " WHERE {0} AND {1}"},
 };
 
+// Large objects whose oids divided by this are the same are told together.
+constexpr std::uint64_t large_objects_at_once = 65536;
+
 // Kinds of which it is enough to know that they are there.
 constexpr std::array<std::string_view, 15> identified{"pg_am",
                                                       "pg_cast",
@@ -272,11 +275,15 @@ std::vector<std::string> all_questions(int version) {
       "  AND NOT (x.indisready AND (x.indisvalid OR r.relkind = 'p')))"
       " AND NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = c.classoid"
       "  AND m.objid = c.objoid AND m.deptype = 'e')");
+  // There may be millions: of those in a range of oids together, how many and a digest.
   all.push_back(fmt::format(
-      "SELECT 'large object', c.oid::text, concat_ws(E'\\n', pg_get_userbyid(c.lomowner),"
-      " ({} FROM aclexplode(coalesce(c.lomacl, acldefault('L', c.lomowner))) x),"
-      " obj_description(c.oid, 'pg_largeobject')) FROM pg_largeobject_metadata c",
-      sorted_list));
+      "SELECT 'large objects', 'from ' || o.range * {0}, concat_ws(' ', count(*),"
+      " string_agg(encode(sha256(textsend(o.text)), 'hex'), '' ORDER BY o.oid))"
+      " FROM (SELECT c.oid, c.oid::int8 / {0} AS range, concat_ws(E'\\n',"
+      "  pg_get_userbyid(c.lomowner), ({1} FROM aclexplode(coalesce(c.lomacl,"
+      "   acldefault('L', c.lomowner))) x), obj_description(c.oid, 'pg_largeobject')) AS text"
+      "  FROM pg_largeobject_metadata c) o GROUP BY o.range",
+      large_objects_at_once, sorted_list));
   all.emplace_back(
       "SELECT 'setting', coalesce(pg_get_userbyid(nullif(s.setrole, 0)), 'all'),"
       " (SELECT string_agg(o, E'\\n' ORDER BY o COLLATE \"C\") FROM unnest(s.setconfig) o)"

@@ -255,7 +255,22 @@ class Prober {
            "back up that server too", MendClass::none);
     }
     look_at_indexes(connection);
+    look_at_oids(connection);
     look_at_wide_values(connection);
+  }
+
+  // Up to version 11 rows could have oids of their own, which were no column.
+  void look_at_oids(Connection& connection) {
+    if (connection.server_major() >= 12) return;
+    const std::string tables = connection.value(
+        fmt::format("SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                    " WHERE c.relhasoids AND c.relkind = 'r' AND {}",
+                    user_schemas));
+    if (tables == "0") return;
+    find("postgresql-oids-left-out", Severity::blocker,
+         fmt::format("{} tables are WITH OIDS", tables),
+         "the oids of their rows would not be in the copy, and no newer server has such tables",
+         "ALTER TABLE … SET WITHOUT OIDS, keeping them in a column if something refers to them");
   }
 
   void look_at_indexes(Connection& connection) {

@@ -104,13 +104,17 @@ std::string restore_paragraphs(const model::DatabaseFacts& facts) {
   const auto text = [&](std::string_view key) {
     return own.is_object() ? own.string_or(key, "") : std::string();
   };
+  const std::string icu =
+      text("locale_provider") == "i"
+          ? fmt::format(" --locale-provider=icu --icu-locale={}", text("icu_locale"))
+          : "";
   std::string commands = fmt::format(
       "`{0}` holds the database `{1}` of PostgreSQL {2} as SQL scripts and COPY files. It needs "
       "psql "
       "and a server of\n"
       "that version or a newer one. As a superuser of the new server:\n\n"
       "    cd {0}\n"
-      "    createdb --template=template0 --encoding={3} --lc-collate={4} --lc-ctype={5} NEW\n"
+      "    createdb --template=template0 --encoding={3} --lc-collate={4} --lc-ctype={5}{6} NEW\n"
       "    psql --no-psqlrc --dbname=NEW --set=globals=1 --file=restore.sql\n\n"
       "Leave `--set=globals=1` away on a server that has the roles already; errors about roles "
       "that "
@@ -123,7 +127,14 @@ std::string restore_paragraphs(const model::DatabaseFacts& facts) {
       "table each, or\n"
       "several in order of their numbers.\n",
       facts.directory, text("database"), facts.version, text("encoding"), text("collate"),
-      text("ctype"));
+      text("ctype"), icu);
+  if (const std::int64_t limit = own.is_object() ? own.int_or("connection_limit", -1) : -1;
+      limit >= 0) {
+    commands += fmt::format(
+        "\nThe database let {0} connections in: `ALTER DATABASE NEW CONNECTION LIMIT {0};` in the "
+        "end.\n",
+        limit);
+  }
   if (own.is_object() && !own.bool_or("role_passwords", true)) {
     commands +=
         "\nPasswords of roles are not in `globals.sql`, as the backup's user may not read them: "

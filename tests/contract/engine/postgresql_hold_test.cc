@@ -21,7 +21,9 @@
 #include "engine/postgresql/connection.h"
 #include "engine/postgresql/describe.h"
 #include "engine/postgresql/grants.h"
+#include "engine/postgresql/held_database.h"
 #include "engine/postgresql/location.h"
+#include "engine/postgresql/restore_text.h"
 #include "engine/registry.h"
 #include "harness/memory_parts.h"
 #include "harness/postgres_server.h"
@@ -417,6 +419,96 @@ TEST_F(PostgresqlHold, KeepsIdleConnectionsAlive) {
   stop.request_stop();
 }
 
+// What a database is called says nothing about why it is not had.
+TEST_F(PostgresqlHold, TellsAbsentDatabasesFromRefusals) {
+  const auto connect = [&](const std::string& database, const std::string& user) {
+    return code_of([&] { const Connection none(location_of(server_.endpoint(database, user))); });
+  };
+  EXPECT_EQ(connect("authentication failed", "postgres"), Errc::not_found);
+  server_.make_database("shop",
+                        "CREATE ROLE saver LOGIN; CREATE ROLE shut;"
+                        "REVOKE CONNECT ON DATABASE shop FROM PUBLIC");
+  EXPECT_EQ(connect("shop", "saver"), Errc::denied);
+  EXPECT_EQ(connect("shop", "shut"), Errc::denied);
+}
+
+// Who waits for a sequence waits without a fence.
+TEST_F(PostgresqlHold, WaitsForNobodyWithinAFence) {
+  const model::Endpoint endpoint =
+      server_.make_database("shop", "CREATE TABLE t (a int); CREATE SEQUENCE s");
+  const auto hold = make_hold({&endpoint, 1}, options());
+  Connection changer(location_of(endpoint));
+  changer.run("BEGIN; DROP SEQUENCE public.s");
+  ASSERT_TRUE(hold->fence(within(std::chrono::milliseconds(500))));
+  const auto begun = std::chrono::steady_clock::now();
+  hold->capture();
+  hold->unfence();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+  changer.rollback();
+  static_cast<void>(hold->parts(0));
+  EXPECT_NE(text_of(*hold, "sequences.sql").find("\"s\""), std::string::npos);
+}
+
+// Locks that are waited for do not put the databases' moments apart.
+TEST_F(PostgresqlHold, TakesItsSnapshotsInARow) {
+  const std::vector<model::Endpoint> endpoints{
+      server_.make_database("one", "CREATE TABLE t (a int)"),
+      server_.make_database("two", "CREATE TABLE t (a int)")};
+  Connection changer(location_of(endpoints[1]));
+  changer.run("BEGIN; LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE");
+  const auto hold = make_hold(endpoints, options());
+  std::jthread releasing([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    changer.rollback();
+  });
+  hold->capture();
+  EXPECT_LE(hold->moment(1).latest.seconds - hold->moment(0).earliest.seconds, 1);
+}
+
+// To an older snapshot a table that was emptied since looks empty: then another one is taken.
+TEST_F(PostgresqlHold, TakesAnotherSnapshotIfANewTableWasEmptied) {
+  const model::Endpoint endpoint = server_.make_database("shop", "CREATE TABLE t (a int)");
+  engine::postgresql::HeldDatabase database(location_of(endpoint));
+  constexpr auto wait = std::chrono::seconds(5);
+  database.lock_tables(wait);
+  server_.psql("shop", "CREATE TABLE fresh AS SELECT generate_series(1, 5) a");
+  database.take_snapshot();
+  server_.psql("shop", "TRUNCATE fresh; INSERT INTO fresh VALUES (1), (2)");
+  database.secure(wait);
+  database.with_control({}, [](Connection& control) {
+    EXPECT_EQ(control.value("SELECT count(*) FROM public.fresh"), "2");
+    // A view's definition is waited for as long as REFRESH MATERIALIZED VIEW takes.
+    EXPECT_EQ(control.value("SHOW lock_timeout"), "0");
+  });
+}
+
+// A database may have millions; the manifest must not grow with them.
+TEST_F(PostgresqlHold, TellsLargeObjectsTogether) {
+  const model::Endpoint endpoint = server_.make_database(
+      "shop", "SELECT count(lo_create(n)) FROM generate_series(100000, 100999) n");
+  model::DatabaseFacts facts;
+  describe_database(location_of(endpoint), facts, 1, {});
+  const auto large = std::count_if(facts.objects.begin(), facts.objects.end(), [](const auto& one) {
+    return one.kind.starts_with("large object");
+  });
+  EXPECT_EQ(large, 1);
+}
+
+TEST_F(PostgresqlHold, WritesDownHowToMakeAnEqualDatabase) {
+  server_.psql("postgres",
+               server_.server().binaries().major >= 15
+                   ? "CREATE DATABASE shop TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de'"
+                     " ENCODING 'UTF8' LOCALE 'C' CONNECTION LIMIT 7"
+                   : "CREATE DATABASE shop CONNECTION LIMIT 7");
+  model::DatabaseFacts facts;
+  describe_database(location_of(server_.endpoint("shop")), facts, 1, {});
+  const std::string text = engine::postgresql::restore_paragraphs(facts);
+  EXPECT_NE(text.find("CONNECTION LIMIT 7;"), std::string::npos) << text;
+  EXPECT_TRUE(server_.server().binaries().major < 15 ||
+              text.find(" --locale-provider=icu --icu-locale=de") != std::string::npos)
+      << text;
+}
+
 // What a drill must notice: each of these changes what describe() says.
 TEST_F(PostgresqlHold, EveryLossIsSeen) {
   const bool can_extend =
@@ -464,6 +556,8 @@ TEST_F(PostgresqlHold, EveryLossIsSeen) {
                            "DROP PUBLICATION some_rows",
                            "DROP STATISTICS s",
                            "SELECT lo_put(4711, 0, 'y')",
+                           "COMMENT ON LARGE OBJECT 4711 IS 'z'",
+                           "GRANT SELECT ON LARGE OBJECT 4711 TO reader",
                            "SELECT lo_unlink(4712)",
                            "ALTER SEQUENCE counter INCREMENT 2",
                            "ALTER DATABASE shop SET work_mem = '5MB'",
@@ -595,23 +689,38 @@ TEST_F(PostgresqlHold, BearsTablesThatGoWhileItBegins) {
   EXPECT_GT(held, 0);
 }
 
+// A sink that asks for the end as soon as it gets something.
+class StoppingSink final : public model::PartSink {
+ public:
+  [[nodiscard]] std::unique_ptr<Segment> segment(std::uint32_t /*number*/) override {
+    return std::make_unique<Stopping>(stop);
+  }
+  std::stop_source stop;
+
+ private:
+  class Stopping final : public Segment {
+   public:
+    explicit Stopping(std::stop_source stop) : stop_(std::move(stop)) {}
+    void write(ByteView /*bytes*/) override { stop_.request_stop(); }
+    void finish() override { ADD_FAILURE() << "the copy went on to its end"; }
+
+   private:
+    std::stop_source stop_;
+  };
+};
+
 TEST_F(PostgresqlHold, StopsSoonAfterARequest) {
   const model::Endpoint endpoint = server_.make_database(
-      "slow",
-      "CREATE FUNCTION slow(int) RETURNS int LANGUAGE sql AS 'SELECT $1 FROM pg_sleep(30)';"
-      "CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 3000);");
+      "slow", "CREATE TABLE t AS SELECT i, repeat('x', 1000) FROM generate_series(1, 30000) i");
   const auto hold = captured(endpoint);
-  std::stop_source stop;
-  stop.request_stop();
   model::Part part;
   part.path = "tables/public/t/00000.copy";
-  MemoryPartSink sink;
-  try {
-    hold->copy(0, part, sink, stop.get_token());
-    ADD_FAILURE() << "nothing was thrown";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Errc::cancelled) << error.what();
-  }
+  StoppingSink sink;
+  EXPECT_EQ(code_of([&] { hold->copy(0, part, sink, sink.stop.get_token()); }), Errc::cancelled);
+  EXPECT_EQ(server_.psql("postgres",
+                         "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+                         " AND query LIKE 'COPY %'"),
+            "0\n");
 }
 
 }  // namespace
