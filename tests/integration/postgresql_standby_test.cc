@@ -2,7 +2,7 @@
 // Backups from a standby of PostgreSQL: what they hold, what they cannot hold, and that it is said.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -26,9 +26,13 @@ class Standby {
  public:
   explicit Standby(PostgresServer& primary) : primary_(primary), directory_("hf-sb", "/tmp") {
     if (::geteuid() == 0) {
-      const struct passwd* user = ::getpwnam("postgres");
-      if (user == nullptr || ::chown(directory_.path().c_str(), user->pw_uid, user->pw_gid) != 0)
-        throw Error(Errc::io, "there is no user postgres to run a standby");
+      // As whom the primary runs: its socket lets nobody else in.
+      struct ::stat owner {};
+      if (::stat(primary.server().socket_directory().c_str(), &owner) != 0 ||
+          ::chown(directory_.path().c_str(), owner.st_uid, owner.st_gid) != 0)
+        throw Error(Errc::io, "the standby cannot run as the primary does");
+      user_ = owner.st_uid;
+      group_ = owner.st_gid;
     }
     run({"pg_basebackup", "--pgdata=" + data().native(), "--write-recovery-conf",
          "--checkpoint=fast", "--wal-method=stream", "--no-sync",
@@ -73,8 +77,8 @@ class Standby {
   std::string run(std::vector<std::string> argv) const {
     argv[0] = (primary_.server().binaries().directory / argv[0]).native();
     if (::geteuid() == 0) {
-      argv.insert(argv.begin(),
-                  {"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"});
+      argv.insert(argv.begin(), {"setpriv", fmt::format("--reuid={}", user_),
+                                 fmt::format("--regid={}", group_), "--clear-groups", "--"});
     }
     Command command;
     command.argv = argv;
@@ -87,6 +91,8 @@ class Standby {
 
   PostgresServer& primary_;
   TemporaryDirectory directory_;
+  ::uid_t user_ = 0;
+  ::gid_t group_ = 0;
 };
 
 class PostgresqlStandby : public testing::Test {
