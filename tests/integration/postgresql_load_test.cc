@@ -282,6 +282,35 @@ TEST_F(PostgresqlLoad, AKilledHoldfastLeavesNoLock) {
   EXPECT_TRUE(place_.holdfast({"snapshots", "--json"}).array().empty());
 }
 
+TEST_F(PostgresqlLoad, AHoldfastKilledWithinItsFenceLetsWritersGoOn) {
+  const std::string instance =
+      write_instance("bank.toml", "", uploads(), "[limits]\nfence_ms = 3000\n");
+  {
+    // The second database is not to be had, so that the first stays fenced meanwhile.
+    Connection writer(location_of(server_.endpoint("vault")));
+    writer.run("BEGIN; UPDATE public.bars SET amount = amount");
+    Connection watcher(location_of(server_.endpoint("bank")));
+    Started run = place_.start({"backup", "-I", instance});
+    ASSERT_TRUE(eventually([&] {
+      return watcher.value(
+                 "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND granted AND"
+                 " relation = 'public.current'::pg_catalog.regclass") != "0" ||
+             run.has_ended();
+    }));
+    EXPECT_EQ(
+        watcher.attempt("SET lock_timeout = '1ms'; UPDATE public.current SET amount = amount"),
+        "55P03")
+        << "not killed within the fence";
+    run.kill(SIGKILL);
+    static_cast<void>(run.wait());
+    EXPECT_EQ(
+        watcher.attempt("SET lock_timeout = '10s'; UPDATE public.current SET amount = amount"), "");
+    writer.rollback();
+  }
+  EXPECT_TRUE(eventually([&] { return nothing_is_left(); }));
+  EXPECT_TRUE(place_.holdfast({"snapshots", "--json"}).array().empty());
+}
+
 TEST_F(PostgresqlLoad, AServerThatDiesFailsTheBackupByName) {
   server_.psql("bank",
                "CREATE TABLE big AS SELECT i, repeat('x', 200) AS filler"

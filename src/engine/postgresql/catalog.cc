@@ -6,9 +6,14 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <optional>
+#include <span>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "engine/postgresql/patience.h"
 #include "engine/postgresql/quote.h"
+#include "engine/postgresql/sqlstate.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -164,7 +169,7 @@ Json names_of(const Rows& rows) {
 }  // namespace
 
 std::vector<Table> list_tables(Connection& connection, bool with_sizes) {
-  const Rows rows = connection.query(fmt::format(
+  const std::string sql = fmt::format(
       "SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_get_userbyid(c.relowner),"
       " c.relpersistence = 'u', c.relispartition, c.relrowsecurity, x.relid IS NOT NULL,"
       " coalesce(x.condition, ''), {}"
@@ -176,7 +181,9 @@ std::vector<Table> list_tables(Connection& connection, bool with_sizes) {
                    " / pg_catalog.current_setting('block_size')::int8,"
                    " pg_catalog.pg_table_size(c.oid)"
                  : "c.relpages, c.relpages::int8 * pg_catalog.current_setting('block_size')::int8",
-      owned_or_configured));
+      owned_or_configured);
+  // REINDEX keeps a TOAST table's index, and with it the table's size.
+  const Rows rows = with_sizes ? query_patiently(connection, sql) : connection.query(sql);
   std::map<std::uint64_t, std::vector<CopyColumn>> columns = list_columns(connection);
   std::vector<Table> tables;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -199,31 +206,69 @@ std::vector<Table> list_tables(Connection& connection, bool with_sizes) {
   return tables;
 }
 
+std::vector<TableAt> list_table_names(Connection& connection) {
+  const Rows rows =
+      connection.query(fmt::format("SELECT c.oid, n.nspname, c.relname FROM pg_class c"
+                                   " JOIN pg_namespace n ON n.oid = c.relnamespace"
+                                   " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {}",
+                                   owned_or_configured));
+  std::vector<TableAt> tables;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    tables.push_back({number(rows, i, 0), {rows.text(i, 1), rows.text(i, 2)}});
+  return tables;
+}
+
+namespace {
+
+// Of `sequences`, which say where they start. Of one that was dropped since the snapshot nobody can
+// say more.
+void read_values(Connection& connection, std::span<SequenceValue> sequences) {
+  std::string sql;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    sql += fmt::format("{}SELECT {}, last_value, is_called FROM {}",
+                       sql.empty() ? "" : " UNION ALL ", i, quote_name(sequences[i].name));
+  }
+  std::string state;
+  std::string message;
+  const std::optional<Rows> values = attempt_patiently(connection, sql, state, message);
+  if (values) {
+    for (std::size_t i = 0; i < values->size(); ++i) {
+      SequenceValue& sequence = sequences[number(*values, i, 0)];
+      sequence.last_value = values->integer(i, 1);
+      sequence.is_called = values->boolean(i, 2);
+    }
+    return;
+  }
+  if (state != "42P01" && state != "3F000")
+    throw refusal(connection.location().component, message, state);
+  if (sequences.size() > 1) {
+    read_values(connection, sequences.first(sequences.size() / 2));
+    read_values(connection, sequences.subspan(sequences.size() / 2));
+    return;
+  }
+  log(LogLevel::warn, "a sequence was dropped while the backup began; it is copied as if new",
+      {{"component", connection.location().component},
+       {"sequence", sequences.front().name.display()}});
+}
+
+}  // namespace
+
 std::vector<SequenceValue> read_sequences(Connection& connection) {
   const Rows rows = connection.query(fmt::format(
-      "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+      "SELECT n.nspname, c.relname, s.seqstart FROM pg_class c"
+      " JOIN pg_sequence s ON s.seqrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
       " WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {}"
       // Unlogged ones (of unlogged tables, from 15 on) cannot be read on a standby.
       " AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())",
       owned_or_configured));
   std::vector<SequenceValue> sequences;
   for (std::size_t i = 0; i < rows.size(); ++i)
-    sequences.push_back({{rows.text(i, 0), rows.text(i, 1)}, 0, false});
+    sequences.push_back({{rows.text(i, 0), rows.text(i, 1)}, rows.integer(i, 2), false});
   std::sort(sequences.begin(), sequences.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   for (std::size_t begin = 0; begin < sequences.size(); begin += sequences_at_once) {
-    const std::size_t end = std::min(begin + sequences_at_once, sequences.size());
-    std::string sql;
-    for (std::size_t i = begin; i < end; ++i) {
-      sql += fmt::format("{}SELECT {}, last_value, is_called FROM {}",
-                         sql.empty() ? "" : " UNION ALL ", i, quote_name(sequences[i].name));
-    }
-    const Rows values = connection.query(sql);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      SequenceValue& sequence = sequences.at(number(values, i, 0));
-      sequence.last_value = values.integer(i, 1);
-      sequence.is_called = values.boolean(i, 2);
-    }
+    read_values(connection, std::span(sequences).subspan(
+                                begin, std::min(sequences_at_once, sequences.size() - begin)));
   }
   return sequences;
 }

@@ -31,15 +31,24 @@ struct Table {
   std::uint64_t size_bytes = 0;   // heap and TOAST
 };
 // In order of schema and name. Rows of a standby's unlogged tables cannot be read; they are listed
-// all the same. Without sizes no table is touched, so that nothing waits for a lock.
+// all the same. Without sizes no table is touched, so that nothing waits for a lock; with them,
+// within a transaction, patiently.
 [[nodiscard]] std::vector<Table> list_tables(Connection& connection, bool with_sizes = true);
+
+// Only which tables there are, in any order.
+struct TableAt {
+  std::uint64_t oid = 0;
+  model::TableName name;
+};
+[[nodiscard]] std::vector<TableAt> list_table_names(Connection& connection);
 
 struct SequenceValue {
   model::TableName name;
   std::int64_t last_value = 0;
   bool is_called = false;
 };
-// As they are now: sequences do not follow snapshots.
+// As they are now: sequences do not follow snapshots. Within a transaction; one that was dropped
+// since its snapshot is given as if nobody had called it.
 [[nodiscard]] std::vector<SequenceValue> read_sequences(Connection& connection);
 
 // Large objects: how many there are, and which oids bound them.

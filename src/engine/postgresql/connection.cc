@@ -14,6 +14,7 @@
 #include "base/c_handle.h"
 #include "base/log.h"
 #include "engine/postgresql/quote.h"
+#include "engine/postgresql/sqlstate.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -41,44 +42,6 @@ void log_notice(void* /*context*/, const PGresult* result) {
       {{"notice", trimmed(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY))}});
 }
 
-// What an SQLSTATE asks of the reader; docs: PostgreSQL, appendix A.
-Errc code_of(std::string_view state) {
-  const std::string_view group = state.substr(0, std::min<std::size_t>(2, state.size()));
-  if (state == "42501" || group == "28") return Errc::denied;
-  if (state == "3D000" || state == "42P01" || state == "42704" || state == "3F000")
-    return Errc::not_found;
-  if (state == "42P04" || state == "42P06" || state == "42P07" || state == "42710")
-    return Errc::exists;
-  if (state == "53100") return Errc::no_space;
-  if (state.empty() || group == "08" || group == "53" || group == "40" || group == "55" ||
-      group == "57")
-    return Errc::unavailable;
-  if (group == "0A") return Errc::unsupported;
-  if (group == "XX" || group == "22" || group == "23") return Errc::corrupt;
-  if (group == "42" || group == "25") return Errc::usage;
-  return Errc::io;
-}
-
-std::string_view hint_of(std::string_view state) {
-  if (state == "53200")
-    return "If the server's log says so, raise max_locks_per_transaction: each table takes a lock.";
-  if (state == "53300") return "Raise max_connections, or lower limits.parallel.";
-  if (state == "55P03") return "Another session holds a lock on it; see pg_locks.";
-  if (state == "40001")
-    return "On a standby, replay ended the query; raise max_standby_streaming_delay, or set "
-           "hot_standby_feedback.";
-  if (state.starts_with("28")) return "Check user, password and pg_hba.conf.";
-  return "";
-}
-
-Error make_error(std::string_view component, std::string_view message, std::string_view state) {
-  Error error(code_of(state), state.empty()
-                                  ? fmt::format("{}: {}", component, message)
-                                  : fmt::format("{}: {} (SQLSTATE {})", component, message, state));
-  if (const auto hint = hint_of(state); !hint.empty()) error.set_hint(hint);
-  return error;
-}
-
 std::int64_t to_integer(std::string_view text) {
   if (text.empty()) return 0;
   std::int64_t value = 0;
@@ -87,25 +50,6 @@ std::int64_t to_integer(std::string_view text) {
     throw Error(Errc::corrupt,
                 fmt::format("the server answered `{}` where a number is due", text.substr(0, 60)));
   return value;
-}
-
-// Of a connection that failed libpq has only words, in the server's language; the SQLSTATE is among
-// them if they are verbose: "FATAL:  3D000: database …", and a line that says where in the sources.
-std::string take_state(std::string& message) {
-  const auto is_state = [](std::string_view text) {
-    return text.size() == 7 && text.ends_with(": ") &&
-           std::all_of(text.begin(), text.begin() + 5,
-                       [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
-  };
-  for (std::size_t at = 0; (at = message.find(":  ", at)) != std::string::npos; at += 3) {
-    if (!is_state(std::string_view(message).substr(at + 3, 7))) continue;
-    std::string state = message.substr(at + 3, 5);
-    message.erase(at + 3, 7);
-    while (message.ends_with('\n')) message.pop_back();
-    if (const auto last = message.rfind('\n'); last != std::string::npos) message.erase(last);
-    return state;
-  }
-  return "";
 }
 
 enum class Waited : std::uint8_t { ready, stopped, timed_out };
@@ -278,7 +222,7 @@ struct Connection::State {
       return Error(Errc::unavailable, fmt::format("{}: the connection was lost: {}",
                                                   location.component, message_of(result)));
     }
-    return make_error(location.component, message_of(result), state);
+    return refusal(location.component, message_of(result), state);
   }
 
   // Reads all results of what was sent. The first failure is returned, the last good one kept.
@@ -297,6 +241,22 @@ struct Connection::State {
       touched = static_cast<std::uint64_t>(to_integer(PQcmdTuples(result.get())));
       last = std::move(result);
     }
+    return last;
+  }
+
+  // One statement's last result; or the failure, and nothing.
+  PgResult ask(std::string_view sql, std::span<const std::optional<std::string>> parameters,
+               PgResult& failure) {
+    require_idle();
+    std::vector<const char*> values;
+    values.reserve(parameters.size());
+    for (const auto& parameter : parameters)
+      values.push_back(parameter ? parameter->c_str() : nullptr);
+    if (PQsendQueryParams(pg(), std::string(sql).c_str(), static_cast<int>(values.size()), nullptr,
+                          values.data(), nullptr, nullptr, 0) == 0)
+      lost();
+    PgResult last = collect(failure);
+    if (!failure && !last) lost();
     return last;
   }
 
@@ -357,24 +317,9 @@ void Connection::State::connect() {
     status = PQconnectPoll(pg());
   }
   if (status != PGRES_POLLING_OK) {
-    std::string message = PQerrorMessage(pg());
-    const std::string state = take_state(message);
-    message = trimmed(message.c_str());
+    const std::string message = PQerrorMessage(pg());
     connection.reset();
-    if (!state.empty()) throw make_error(location.component, message, state);
-    // What libpq says by itself has no SQLSTATE.
-    Errc code = Errc::unavailable;
-    if (message.find("does not exist") != std::string::npos &&
-        message.find("database \"") != std::string::npos)
-      code = Errc::not_found;
-    if (message.find("authentication failed") != std::string::npos ||
-        message.find("no pg_hba.conf entry") != std::string::npos ||
-        message.find("no password supplied") != std::string::npos ||
-        message.find("permission denied for database") != std::string::npos ||
-        message.find("is not permitted to log in") != std::string::npos ||
-        message.find("role \"") != std::string::npos)
-      code = Errc::denied;
-    throw Error(code, fmt::format("{}: {}", location.component, message));
+    throw connect_refusal(location.component, message);
   }
   PQsetErrorVerbosity(pg(), PQERRORS_DEFAULT);
 }
@@ -479,19 +424,21 @@ std::string Connection::attempt(std::string_view sql, std::string* message) {
 
 Rows Connection::query(std::string_view sql,
                        std::span<const std::optional<std::string>> parameters) {
-  state_->require_idle();
-  std::vector<const char*> values;
-  values.reserve(parameters.size());
-  for (const auto& parameter : parameters)
-    values.push_back(parameter ? parameter->c_str() : nullptr);
-  if (PQsendQueryParams(state_->pg(), std::string(sql).c_str(), static_cast<int>(values.size()),
-                        nullptr, values.data(), nullptr, nullptr, 0) == 0)
-    state_->lost();
   PgResult failure;
-  PgResult last = state_->collect(failure);
+  PgResult last = state_->ask(sql, parameters, failure);
   if (failure) throw state_->error_of(failure.get());
-  if (!last) state_->lost();
   return Rows(std::make_shared<const Rows::Result>(Rows::Result{std::move(last)}));
+}
+
+std::optional<Rows> Connection::attempt_query(std::string_view sql, std::string& state,
+                                              std::string* message) {
+  PgResult failure;
+  PgResult last = state_->ask(sql, {}, failure);
+  if (!failure) return Rows(std::make_shared<const Rows::Result>(Rows::Result{std::move(last)}));
+  state = State::state_of(failure.get());
+  if (state.empty() || !alive()) throw state_->error_of(failure.get());
+  if (message != nullptr) *message = state_->message_of(failure.get());
+  return std::nullopt;
 }
 
 Rows Connection::query(std::string_view sql,

@@ -90,6 +90,9 @@ class Connection {
   // Like run(), but a refusal of the server's is an answer: its SQLSTATE, and its message in
   // `message`. Empty if all went well. Errors of the connection are thrown.
   [[nodiscard]] std::string attempt(std::string_view sql, std::string* message = nullptr);
+  // Both: the rows, or nothing and the refusal's SQLSTATE.
+  [[nodiscard]] std::optional<Rows> attempt_query(std::string_view sql, std::string& state,
+                                                  std::string* message = nullptr);
   // How many rows the last statement of run() touched, as the server counts them.
   [[nodiscard]] std::uint64_t touched() const noexcept;
 

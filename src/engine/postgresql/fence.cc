@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "engine/postgresql/quote.h"
+#include "engine/postgresql/sqlstate.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -68,11 +69,11 @@ FenceMeans find_fence_means(Connection& connection) {
   return rows.boolean(0, 2) ? FenceMeans::function : FenceMeans::none;
 }
 
-std::string lock_statement(const std::vector<const Table*>& tables, std::string_view mode,
-                           bool wait) {
+std::string lock_statement(const std::vector<const model::TableName*>& tables,
+                           std::string_view mode, bool wait) {
   std::string list;
-  for (const Table* table : tables)
-    list += (list.empty() ? "ONLY " : ", ONLY ") + quote_name(table->name);
+  for (const model::TableName* table : tables)
+    list += (list.empty() ? "ONLY " : ", ONLY ") + quote_name(*table);
   return fmt::format("LOCK TABLE {} IN {} MODE{}", list, mode, wait ? "" : " NOWAIT");
 }
 
@@ -92,20 +93,20 @@ bool lock_writers_out(Connection& connection, FenceMeans means, const std::vecto
         state == "3F000")
       return false;
     if (!state.empty())
-      throw Error(state == "42501" ? Errc::denied : Errc::unavailable,
-                  fmt::format("{}: fencing: {} (SQLSTATE {})", connection.location().component,
-                              message, state));
+      throw refusal(connection.location().component, "fencing: " + message, state);
     return true;
   };
-  connection.run(fmt::format("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {}",
-                             silence_max.count()));
+  // Each statement sees what is there by then, whatever the role's own default is.
+  connection.run(fmt::format(
+      "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = {}",
+      silence_max.count()));
   bool locked = true;
   if (means == FenceMeans::function) {
     locked = attempt("SELECT holdfast.fence()");
   } else {
-    std::vector<const Table*> chunk;
+    std::vector<const model::TableName*> chunk;
     for (std::size_t i = 0; i < tables.size() && locked; ++i) {
-      if (!tables[i].of_extension) chunk.push_back(&tables[i]);
+      if (!tables[i].of_extension) chunk.push_back(&tables[i].name);
       if (chunk.empty() || (chunk.size() < tables_at_once && i + 1 < tables.size())) continue;
       locked = attempt(lock_statement(chunk, "SHARE"));
       chunk.clear();

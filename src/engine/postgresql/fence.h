@@ -22,7 +22,7 @@ enum class FenceMeans : std::uint8_t {
 [[nodiscard]] FenceMeans find_fence_means(Connection& connection);
 
 // "LOCK TABLE ONLY a, ONLY b IN … MODE".
-[[nodiscard]] std::string lock_statement(const std::vector<const Table*>& tables,
+[[nodiscard]] std::string lock_statement(const std::vector<const model::TableName*>& tables,
                                          std::string_view mode, bool wait = true);
 
 // Begins a transaction on `connection` that keeps writers of all tables out, `tables` being those

@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 #include "base/timestamp.h"
+#include "engine/postgresql/patience.h"
 #include "engine/postgresql/quote.h"
+#include "engine/postgresql/sqlstate.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -18,8 +20,6 @@ using Milliseconds = std::chrono::milliseconds;
 
 constexpr std::size_t tables_at_once = 500;
 constexpr int snapshot_tries_max = 5;
-// How long reading a sequence waits for somebody who changes it.
-constexpr Milliseconds sequence_wait = 30s;
 // Rows of so much heap and TOAST are copied by themselves. The count of blocks is a power of two of
 // 8 KiB, so that the ranges stay where they are while a table grows.
 constexpr std::uint64_t range_bytes = 128U << 20U;
@@ -35,6 +35,18 @@ std::uint64_t range_blocks_of(const Table& table) {
   const std::uint64_t blocks =
       std::bit_floor(std::max<std::uint64_t>(range_bytes / bytes_a_block, range_blocks_min));
   return std::min(blocks, range_blocks_max);
+}
+
+std::vector<const model::TableName*> names_of(const std::vector<const Table*>& tables) {
+  std::vector<const model::TableName*> names;
+  names.reserve(tables.size());
+  for (const Table* table : tables) names.push_back(&table->name);
+  return names;
+}
+
+// What a lock is refused with if its table, or the table's schema, is not there any more.
+bool is_gone(std::string_view state) {
+  return state == "42P01" || state == "3F000";
 }
 
 }  // namespace
@@ -66,16 +78,11 @@ void HeldDatabase::lock(const std::vector<const Table*>& tables, Milliseconds wa
     const auto first = tables.begin() + static_cast<std::ptrdiff_t>(begin);
     const std::size_t count = std::min(tables_at_once, tables.size() - begin);
     const std::vector<const Table*> some(first, first + static_cast<std::ptrdiff_t>(count));
-    const std::string sql = lock_statement(some, "ACCESS SHARE");
     std::string message;
-    const std::string state = control_.attempt(sql, &message);
+    const std::string state =
+        control_.attempt(lock_statement(names_of(some), "ACCESS SHARE"), &message);
     if (state == "55P03") refuse_lock(some);
-    if (!state.empty()) {
-      throw Error(state == "42P01" || state == "3F000" ? Errc::not_found
-                  : state == "42501"                   ? Errc::denied
-                                                       : Errc::unavailable,
-                  fmt::format("{}: {} (SQLSTATE {})", location_.component, message, state));
-    }
+    if (!state.empty()) throw refusal(location_.component, message, state);
   }
   for (const Table* table : tables) locked_.insert(table->oid);
 }
@@ -108,7 +115,8 @@ bool HeldDatabase::fence(SteadyTime deadline, Milliseconds silence_max) {
     state = control_.attempt(
         fmt::format("SET LOCAL lock_timeout = {0}; SET LOCAL statement_timeout = {0}; {1};"
                     " SET LOCAL statement_timeout = 0",
-                    std::max<std::int64_t>(left.count(), 1), lock_statement(all, "ACCESS SHARE")),
+                    std::max<std::int64_t>(left.count(), 1),
+                    lock_statement(names_of(all), "ACCESS SHARE")),
         &message);
   }
   if (state.empty()) {
@@ -118,11 +126,8 @@ bool HeldDatabase::fence(SteadyTime deadline, Milliseconds silence_max) {
     if (fenced_) return true;
   }
   let_go();
-  if (!state.empty() && state != "55P03" && state != "57014" && state != "42P01" &&
-      state != "3F000") {
-    throw Error(state == "42501" ? Errc::denied : Errc::unavailable,
-                fmt::format("{}: {} (SQLSTATE {})", location_.component, message, state));
-  }
+  if (!state.empty() && state != "55P03" && state != "57014" && !is_gone(state))
+    throw refusal(location_.component, message, state);
   return false;
 }
 
@@ -153,24 +158,7 @@ void HeldDatabase::refuse_lock(const std::vector<const Table*>& tables) {
   std::string oids;
   for (const Table* table : tables)
     oids += fmt::format("{}{}", oids.empty() ? "" : ",", table->oid);
-  const Rows rows = control_.query(fmt::format(
-      "SELECT n.nspname, c.relname, l.pid, coalesce(a.usename, '?'),"
-      " coalesce(nullif(a.application_name, ''), '?')"
-      " FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
-      " JOIN pg_namespace n ON n.oid = c.relnamespace"
-      " JOIN pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()"
-      " LEFT JOIN pg_stat_activity a ON a.pid = l.pid"
-      " WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.relation IN ({})"
-      " ORDER BY l.granted DESC, a.xact_start LIMIT 1",
-      oids));
-  std::string who;
-  if (!rows.empty()) {
-    who = fmt::format(": {} is locked by session {} of {} ({})",
-                      model::TableName{rows.text(0, 0), rows.text(0, 1)}.display(), rows.view(0, 2),
-                      rows.view(0, 3), rows.view(0, 4));
-  }
-  throw Error(Errc::unavailable, fmt::format("{}: lock timeout{}", location_.component, who))
-      .set_hint("Let it end, or end it, and try again; see pg_locks.");
+  throw lock_refusal(control_, who_locks(control_, oids));
 }
 
 // Begins, and locks all tables. False if one of them has gone meanwhile.
@@ -196,8 +184,35 @@ void HeldDatabase::lock_tables(Milliseconds lock_wait) {
   }
 }
 
+// Within a fence: tables that were made since its list was read, and that could be dropped or
+// emptied once it has ended. After the snapshot there is no way back, as there is without a fence.
+void HeldDatabase::lock_latecomers() {
+  for (int attempt = 0; attempt < snapshot_tries_max; ++attempt) {
+    const std::vector<TableAt> tables = list_table_names(*fence_);
+    std::vector<const model::TableName*> fresh;
+    for (const TableAt& table : tables) {
+      if (!locked_.contains(table.oid)) fresh.push_back(&table.name);
+    }
+    if (fresh.empty()) return;
+    control_.run("SAVEPOINT holdfast_latecomers");
+    const std::string state = control_.attempt(lock_statement(fresh, "ACCESS SHARE", false));
+    // No snapshot is exported within a savepoint.
+    control_.run(fmt::format("{}RELEASE SAVEPOINT holdfast_latecomers",
+                             state.empty() ? "" : "ROLLBACK TO SAVEPOINT holdfast_latecomers; "));
+    if (state.empty()) {
+      for (const TableAt& table : tables) locked_.insert(table.oid);
+      return;
+    }
+    if (!is_gone(state)) return;  // somebody is at it: secure() will see
+  }
+}
+
 void HeldDatabase::take_snapshot() {
   check_rule(begun_, "tables are locked before the snapshot");
+  if (fenced_) {
+    check_fence();
+    lock_latecomers();
+  }
   moment_.kind = model::MomentKind::at_capture;
   moment_.earliest = system_clock().now();
   snapshot_ = control_.value("SELECT pg_catalog.pg_export_snapshot()");
@@ -221,14 +236,11 @@ bool HeldDatabase::lock_new_tables(Milliseconds wait) {
   std::string message;
   const std::string state = control_.attempt(
       fmt::format("SET LOCAL lock_timeout = {}; {}", std::max<std::int64_t>(wait.count(), 1),
-                  lock_statement(fresh, "ACCESS SHARE")),
+                  lock_statement(names_of(fresh), "ACCESS SHARE")),
       &message);
-  if (state == "42P01" || state == "3F000") return false;  // dropped already
+  if (is_gone(state)) return false;
   if (state == "55P03") refuse_lock(fresh);
-  if (!state.empty()) {
-    throw Error(Errc::unavailable,
-                fmt::format("{}: {} (SQLSTATE {})", location_.component, message, state));
-  }
+  if (!state.empty()) throw refusal(location_.component, message, state);
   for (const Table* table : fresh) locked_.insert(table->oid);
   // The left side is as the snapshot has it, the right side as it is now.
   return control_.value(fmt::format("SELECT count(*) FROM pg_class c WHERE c.oid IN ({}) AND"
@@ -246,11 +258,7 @@ void HeldDatabase::secure(Milliseconds lock_wait) {
     lock_tables(lock_wait);
     take_snapshot();
   }
-  control_.run(fmt::format("SET LOCAL lock_timeout = {}", sequence_wait.count()));
   sequences_ = read_sequences(control_);
-  // A view's definition is asked for later, and may be kept by REFRESH MATERIALIZED VIEW for as
-  // long as that takes.
-  control_.run("SET LOCAL lock_timeout = 0");
   large_objects_ = count_large_objects(control_);
   cut_ranges();
 }
@@ -324,7 +332,7 @@ std::uint64_t HeldDatabase::read_range(const TableRange& range,
   std::unique_ptr<Connection> worker = take_worker(stop);
   // Whoever waits to change the table has all newcomers wait behind him, and him our holding
   // session keeps waiting; which needs no new lock to read.
-  const std::string state = worker->attempt(lock_statement({&table}, "ACCESS SHARE", false));
+  const std::string state = worker->attempt(lock_statement({&table.name}, "ACCESS SHARE", false));
   if (state == "55P03") {
     worker.reset();
     with_control(stop, [&](Connection& control) { rows = control.copy_out(sql, line); });

@@ -99,6 +99,7 @@ class HeldDatabase {
   [[noreturn]] void refuse_haste() const;
   [[noreturn]] void refuse_lock(const std::vector<const Table*>& tables);
   void lock(const std::vector<const Table*>& tables, std::chrono::milliseconds wait);
+  void lock_latecomers();
   [[nodiscard]] bool lock_new_tables(std::chrono::milliseconds wait);
   void read_settings();
   void cut_ranges();

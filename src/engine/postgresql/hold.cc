@@ -208,7 +208,7 @@ model::Moment PostgresqlHold::moment(std::size_t database) const {
 std::vector<model::Part> PostgresqlHold::parts(std::size_t database) {
   Member& member = secured(database);
   // Definitions can change while data is copied; the sooner they are read the better.
-  member.content.read_catalog({});
+  member.content.read_catalog(options_.stop);
   std::vector<model::Part> parts;
   const auto add = [&](std::string_view path, std::uint64_t bytes_estimate) {
     model::Part part;

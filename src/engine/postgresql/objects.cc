@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "base/hash.h"
+#include "engine/postgresql/patience.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -302,7 +303,8 @@ std::vector<model::ObjectFacts> list_objects(Connection& connection,
     objects.push_back({std::move(kind), std::move(name), to_hex(ByteView(hash))});
   };
   for (const std::string& question : all_questions(connection.server_version())) {
-    const Rows rows = connection.query(question);
+    // A view is kept from readers as long as its REFRESH takes.
+    const Rows rows = query_patiently(connection, question);
     for (std::size_t i = 0; i < rows.size(); ++i)
       add(rows.text(i, 0), rows.text(i, 1), rows.view(i, 2));
   }

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <initializer_list>
 #include <optional>
 
 #include "base/error.h"
@@ -225,13 +227,7 @@ class Prober {
   void look_at_tables(Connection& connection) {
     const bool standby = probe_.facts.bool_or("standby", false);
     std::uint64_t unlogged = 0;
-    for (const Table& table : list_tables(connection, false)) {
-      unlogged += table.unlogged ? 1 : 0;
-      if (is_utf8(table.name.schema) && is_utf8(table.name.table)) continue;
-      find("postgresql-name-not-utf8", Severity::blocker, "a table's name is not UTF-8",
-           "the manifest could not say it", "rename it");
-      break;
-    }
+    for (const Table& table : list_tables(connection, false)) unlogged += table.unlogged ? 1 : 0;
     if (unlogged > 0) {
       const std::string seen = fmt::format("{} tables are unlogged", unlogged);
       if (standby) {
@@ -254,9 +250,51 @@ class Prober {
            "their definitions are copied; their rows are another server's",
            "back up that server too", MendClass::none);
     }
+    look_at_names(connection);
     look_at_indexes(connection);
     look_at_oids(connection);
     look_at_wide_values(connection);
+  }
+
+  // Where the server does not know what its texts mean, names may be of any encoding; those of
+  // roles and tablespaces may everywhere, as they are kept as some other database wrote them.
+  void look_at_names(Connection& connection) {
+    std::string sql =
+        "SELECT 'role', r.rolname::text FROM pg_roles r"
+        " UNION ALL SELECT 'tablespace', t.spcname FROM pg_tablespace t";
+    if (connection.encoding() == "SQL_ASCII" || connection.encoding() == "MULE_INTERNAL") {
+      for (const auto& [kind, catalog, name] :
+           std::initializer_list<std::array<std::string_view, 3>>{
+               {"schema", "pg_namespace", "nspname"},
+               {"table, view, sequence or index", "pg_class", "relname"},
+               {"column", "pg_attribute", "attname"},
+               {"function", "pg_proc", "proname"},
+               {"type", "pg_type", "typname"},
+               {"constraint", "pg_constraint", "conname"},
+               {"trigger", "pg_trigger", "tgname"},
+               {"rule", "pg_rewrite", "rulename"},
+               {"policy", "pg_policy", "polname"},
+               {"operator", "pg_operator", "oprname"},
+               {"collation", "pg_collation", "collname"},
+               {"event trigger", "pg_event_trigger", "evtname"},
+               {"publication", "pg_publication", "pubname"},
+               {"foreign server", "pg_foreign_server", "srvname"},
+               {"statistics object", "pg_statistic_ext", "stxname"}}) {
+        sql += fmt::format(" UNION ALL SELECT DISTINCT '{}', c.{} FROM {} c", kind, name, catalog);
+      }
+    }
+    // Patterns do not tell what is not text in the database's own encoding.
+    const Rows rows = connection.query(
+        fmt::format("SELECT n.kind, n.name FROM ({}) n(kind, name)"
+                    " WHERE n.kind IN ('role', 'tablespace') OR n.name !~ '^[ -~]*$'",
+                    sql));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (is_utf8(rows.view(i, 1))) continue;
+      find("postgresql-name-not-utf8", Severity::blocker,
+           fmt::format("the name of a {} is not UTF-8", rows.view(i, 0)),
+           "the manifest could not say it", "rename it");
+      return;
+    }
   }
 
   // Up to version 11 rows could have oids of their own, which were no column.

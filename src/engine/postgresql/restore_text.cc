@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <string>
+#include <vector>
+
+#include "base/process.h"
 #include "engine/postgresql/catalog.h"
 #include "engine/postgresql/connection.h"
 #include "engine/postgresql/quote.h"
@@ -104,17 +108,24 @@ std::string restore_paragraphs(const model::DatabaseFacts& facts) {
   const auto text = [&](std::string_view key) {
     return own.is_object() ? own.string_or(key, "") : std::string();
   };
-  const std::string icu =
-      text("locale_provider") == "i"
-          ? fmt::format(" --locale-provider=icu --icu-locale={}", text("icu_locale"))
-          : "";
+  // Names of locales come from whoever made the database, and are pasted into a shell.
+  std::vector<std::string> create{"createdb", "--template=template0",
+                                  "--encoding=" + text("encoding"),
+                                  "--lc-collate=" + text("collate"), "--lc-ctype=" + text("ctype")};
+  if (text("locale_provider") == "i") {
+    create.insert(create.end(), {"--locale-provider=icu", "--icu-locale=" + text("icu_locale")});
+    if (!text("icu_rules").empty()) create.push_back("--icu-rules=" + text("icu_rules"));
+  } else if (text("locale_provider") == "b") {
+    create.insert(create.end(),
+                  {"--locale-provider=builtin", "--builtin-locale=" + text("icu_locale")});
+  }
   std::string commands = fmt::format(
       "`{0}` holds the database `{1}` of PostgreSQL {2} as SQL scripts and COPY files. It needs "
       "psql "
       "and a server of\n"
       "that version or a newer one. As a superuser of the new server:\n\n"
-      "    cd {0}\n"
-      "    createdb --template=template0 --encoding={3} --lc-collate={4} --lc-ctype={5}{6} NEW\n"
+      "    {4}\n"
+      "    {5} NEW\n"
       "    psql --no-psqlrc --dbname=NEW --set=globals=1 --file=restore.sql\n\n"
       "Leave `--set=globals=1` away on a server that has the roles already; errors about roles "
       "that "
@@ -126,8 +137,8 @@ std::string restore_paragraphs(const model::DatabaseFacts& facts) {
       "one "
       "table each, or\n"
       "several in order of their numbers.\n",
-      facts.directory, text("database"), facts.version, text("encoding"), text("collate"),
-      text("ctype"), icu);
+      facts.directory, text("database"), facts.version, text("encoding"),
+      display({"cd", facts.directory}), display(create));
   if (const std::int64_t limit = own.is_object() ? own.int_or("connection_limit", -1) : -1;
       limit >= 0) {
     commands += fmt::format(

@@ -23,6 +23,7 @@
 #include "engine/postgresql/grants.h"
 #include "engine/postgresql/held_database.h"
 #include "engine/postgresql/location.h"
+#include "engine/postgresql/patience.h"
 #include "engine/postgresql/restore_text.h"
 #include "engine/registry.h"
 #include "harness/memory_parts.h"
@@ -376,8 +377,7 @@ TEST_F(PostgresqlHold, AFenceOfWhoIsSilentEnds) {
   ASSERT_TRUE(hold->fence(within(std::chrono::milliseconds(500))));
   EXPECT_THROW(server_.psql("shop", "SET lock_timeout = '50ms'; INSERT INTO t VALUES (1)"), Error);
   server_.psql("shop", "SET lock_timeout = '20s'; INSERT INTO t VALUES (1)");
-  hold->capture();
-  EXPECT_EQ(code_of([&] { hold->unfence(); }), Errc::not_consistent);
+  EXPECT_EQ(code_of([&] { hold->capture(); }), Errc::not_consistent);
 }
 
 TEST_F(PostgresqlHold, KeepsIdleConnectionsAlive) {
@@ -477,9 +477,126 @@ TEST_F(PostgresqlHold, TakesAnotherSnapshotIfANewTableWasEmptied) {
   database.secure(wait);
   database.with_control({}, [](Connection& control) {
     EXPECT_EQ(control.value("SELECT count(*) FROM public.fresh"), "2");
-    // A view's definition is waited for as long as REFRESH MATERIALIZED VIEW takes.
-    EXPECT_EQ(control.value("SHOW lock_timeout"), "0");
   });
+}
+
+// What is made within a fence cannot be dropped or emptied before it is held: the fenced moment
+// cannot be taken again.
+TEST_F(PostgresqlHold, HoldsWhatIsMadeWithinAFence) {
+  const model::Endpoint endpoint = server_.make_database(
+      "shop",
+      "CREATE TABLE t (a int); CREATE SEQUENCE s START 5; SELECT nextval('s');"
+      "CREATE SEQUENCE other");
+  // A session's own idea of isolation is not that of a fence.
+  server_.psql("shop", "ALTER DATABASE shop SET default_transaction_isolation = 'serializable'");
+  engine::postgresql::HeldDatabase database(location_of(endpoint));
+  database.prepare_fence();
+  ASSERT_TRUE(database.fence(within(std::chrono::seconds(5)), std::chrono::seconds(60)));
+  server_.psql("shop", "CREATE TABLE fresh AS SELECT 1 AS a");
+  database.take_snapshot();
+  database.unfence();
+  EXPECT_THROW(server_.psql("shop", "SET lock_timeout = '200ms'; TRUNCATE fresh"), Error);
+  EXPECT_THROW(server_.psql("shop", "SET lock_timeout = '200ms'; DROP TABLE fresh"), Error);
+  server_.psql("shop", "DROP SEQUENCE s; SELECT nextval('other')");
+  database.secure(std::chrono::seconds(5));
+  EXPECT_EQ(database.tables().size(), 2U);
+  ASSERT_EQ(database.sequences().size(), 2U);
+  EXPECT_TRUE(database.sequences()[0].is_called);
+  EXPECT_EQ(database.sequences()[1].last_value, 5);
+  EXPECT_FALSE(database.sequences()[1].is_called);
+}
+
+// Neither a REFRESH nor a REINDEX ends a backup that began with a short fence; it waits for them.
+TEST_F(PostgresqlHold, WaitsForARefreshAndAReindex) {
+  const model::Endpoint endpoint = server_.make_database(
+      "shop",
+      "CREATE TABLE wide (a text); CREATE TABLE slow (a int);"
+      "CREATE FUNCTION nap(int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT $1 FROM pg_sleep(3)';"
+      "CREATE MATERIALIZED VIEW lazy AS SELECT public.nap(a) FROM slow;"
+      "INSERT INTO slow VALUES (1)");
+  const auto hold = make_hold({&endpoint, 1}, options());
+  Connection reindexer(location_of(endpoint));
+  reindexer.run("BEGIN; REINDEX TABLE public.wide");
+  ASSERT_TRUE(hold->fence(within(std::chrono::milliseconds(500))));
+  hold->capture();
+  hold->unfence();
+  std::jthread others([&] {
+    Connection refresher(location_of(endpoint));
+    refresher.run("REFRESH MATERIALIZED VIEW public.lazy");
+  });
+  std::jthread ending([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    reindexer.rollback();
+  });
+  model::DatabaseFacts facts;
+  hold->describe(0, facts);
+  EXPECT_TRUE(std::any_of(facts.objects.begin(), facts.objects.end(),
+                          [](const auto& one) { return one.kind == "materialized view"; }));
+  hold->release();
+}
+
+// Whoever keeps a view open is waited for, but can be told apart, and we can be stopped.
+TEST_F(PostgresqlHold, SaysWhomItWaitsForAndCanBeStopped) {
+  const model::Endpoint endpoint =
+      server_.make_database("shop", "CREATE TABLE t (a int); CREATE VIEW seen AS SELECT * FROM t");
+  std::stop_source stop;
+  HoldOptions stoppable = options();
+  stoppable.stop = stop.get_token();
+  const auto hold = make_hold({&endpoint, 1}, stoppable);
+  hold->capture();
+  Connection changer(location_of(endpoint));
+  changer.run("SET application_name = 'psql'; BEGIN; ALTER VIEW public.seen ALTER a SET DEFAULT 1");
+  testing::internal::CaptureStderr();
+  std::jthread stopping([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    stop.request_stop();
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(code_of([&] { static_cast<void>(hold->parts(0)); }), Errc::cancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("public.seen is locked by session"), std::string::npos) << said;
+  // And not for ever.
+  Connection reader(location_of(endpoint));
+  reader.run("BEGIN");
+  engine::postgresql::Patience patience;
+  patience.max = patience.slice = std::chrono::milliseconds(100);
+  const std::string sql = "SELECT pg_catalog.pg_get_viewdef('public.seen'::pg_catalog.regclass)";
+  EXPECT_EQ(code_of([&] { query_patiently(reader, sql, patience); }), Errc::unavailable);
+  EXPECT_TRUE(reader.in_transaction());
+  changer.rollback();
+  EXPECT_FALSE(query_patiently(reader, sql, patience).empty());
+}
+
+// In a database of unknown encoding a name may be anything; the manifest is UTF-8.
+TEST_F(PostgresqlHold, FindsNamesThatTheManifestCannotSay) {
+  const auto found = [&](const std::string& database) {
+    std::string seen;
+    for (const auto& finding :
+         engine::find_engine("postgresql")->probe(server_.endpoint(database)).findings) {
+      if (finding.code == "postgresql-name-not-utf8") seen += finding.seen;
+    }
+    return seen;
+  };
+  const std::string bad = "\"n\xe9\"";
+  for (const auto& [kind, make] : std::map<std::string, std::string>{
+           {"schema", "CREATE SCHEMA " + bad},
+           {"table, view, sequence or index", "CREATE VIEW " + bad + " AS SELECT 1"},
+           {"column", "CREATE TABLE t (" + bad + " int)"},
+           {"function", "CREATE FUNCTION " + bad + "() RETURNS int LANGUAGE sql AS 'SELECT 1'"},
+           {"type", "CREATE DOMAIN " + bad + " AS int"},
+           {"", "CREATE TABLE \"n\u00e9\" (a int)"}}) {
+    server_.psql("postgres", "DROP DATABASE IF EXISTS raw");
+    server_.psql("postgres",
+                 "CREATE DATABASE raw TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    server_.psql("raw", "SET client_encoding = 'SQL_ASCII'; " + make);
+    EXPECT_EQ(found("raw"), kind.empty() ? "" : "the name of a " + kind + " is not UTF-8");
+  }
+  // Roles are named in the encoding of whoever makes them.
+  server_.psql("raw", "SET client_encoding = 'SQL_ASCII'; CREATE ROLE " + bad);
+  server_.make_database("plain");
+  EXPECT_EQ(found("plain"), "the name of a role is not UTF-8");
+  server_.psql("raw", "SET client_encoding = 'SQL_ASCII'; DROP ROLE " + bad);
 }
 
 // A database may have millions; the manifest must not grow with them.
