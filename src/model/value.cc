@@ -203,23 +203,57 @@ bool operator==(const Value& a, const Value& b) noexcept {
   return a.text == b.text;
 }
 
-void append_canonical(Bytes& to, const Row& row) {
+namespace {
+
+// Texts of so many bytes are hashed where they are.
+constexpr std::size_t hashed_apart_bytes = std::size_t{1} << 20U;
+
+// All of a value but the text itself.
+void append_head(Bytes& to, const Value& value) {
+  to.push_back(tag(value.kind));
+  if (value.kind == ValueKind::null) return;
+  if (value.kind == ValueKind::real) {
+    append_le64(to, canonical_bits(value.real));
+  } else {
+    append_varint(to, value.text.size());
+  }
+}
+
+bool has_text(const Value& value) noexcept {
+  return value.kind != ValueKind::null && value.kind != ValueKind::real;
+}
+
+Sha256Digest hash_of(const Row& row, Bytes& scratch) {
+  scratch.clear();
+  std::optional<Sha256> apart;
   for (const Value& value : row) {
-    to.push_back(tag(value.kind));
-    if (value.kind == ValueKind::null) continue;
-    if (value.kind == ValueKind::real) {
-      append_le64(to, canonical_bits(value.real));
+    append_head(scratch, value);
+    if (!has_text(value)) continue;
+    if (value.text.size() < hashed_apart_bytes) {
+      append(scratch, value.text);
       continue;
     }
-    append_varint(to, value.text.size());
-    append(to, value.text);
+    if (!apart) apart.emplace();
+    apart->update(scratch);
+    scratch.clear();
+    apart->update(as_bytes(value.text));
+  }
+  if (!apart) return sha256(scratch);
+  apart->update(scratch);
+  return apart->finish();
+}
+
+}  // namespace
+
+void append_canonical(Bytes& to, const Row& row) {
+  for (const Value& value : row) {
+    append_head(to, value);
+    if (has_text(value)) append(to, value.text);
   }
 }
 
 void TableDigest::add(const Row& row) {
-  scratch_.clear();
-  append_canonical(scratch_, row);
-  const Sha256Digest hash = sha256(scratch_);
+  const Sha256Digest hash = hash_of(row, scratch_);
   TableDigest one;
   one.rows_ = 1;
   for (std::size_t limb = 0; limb < one.sum_.size(); ++limb) {

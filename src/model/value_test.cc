@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/hash.h"
 
 namespace holdfast::model {
 namespace {
@@ -37,6 +38,19 @@ TEST(Value, WritesNumbersWithoutExponentAndSuperfluousZeros) {
   EXPECT_EQ(Value::number("0e999999999999").text, "0");
   EXPECT_EQ(Value::integer(std::numeric_limits<std::int64_t>::min()).text, "-9223372036854775808");
   EXPECT_EQ(Value::integer(5), Value::number("5.00"));
+}
+
+// Wide texts are hashed without being copied; the digest is that of the encoding all the same.
+TEST(TableDigest, IsTheSameForWideValues) {
+  const std::string wide(3U << 20U, 'w');
+  for (const Row& row :
+       {Row{Value::of_text("a"), Value::of_text(wide), Value::integer(7)},
+        Row{Value::of_text(wide), Value{}, Value::of_text(wide + "\xff"), Value::of_real(1)},
+        Row{Value::of_text("narrow"), Value::of_real(0.5)}}) {
+    Bytes bytes;
+    append_canonical(bytes, row);
+    EXPECT_EQ(digest_of({row}).hex(), to_hex(sha256(bytes)));
+  }
 }
 
 TEST(Value, RefusesWhatIsNoDecimal) {

@@ -131,6 +131,41 @@ TEST_F(PostgresqlWhole, EverythingComesBackByHand) {
   expect_equal(before, dumped("byhand"));
 }
 
+// Values of 64 MiB come back, and memory is bounded by the widest row whatever is copied at once.
+TEST_F(PostgresqlWhole, WideValuesComeBackInBoundedMemory) {
+  constexpr std::uint64_t wide_mib = 64;
+  server_.make_database("wide",
+                        "SELECT format('CREATE TABLE wide_%1$s (i int, data bytea, words text);"
+                        "ALTER TABLE wide_%1$s ALTER data SET STORAGE EXTERNAL;"
+                        "INSERT INTO wide_%1$s VALUES (%1$s, decode(repeat(md5(''%1$s''), 4194304),"
+                        " ''hex''), NULL), (0, NULL, ''''), (0, '''', NULL)', n) FROM"
+                        " generate_series(1, 3) n\n\\gexec\n"
+                        "INSERT INTO wide_3 VALUES (5, NULL, repeat('ä😀\\', 8388608))");
+  const std::string sums =
+      "SELECT string_agg(concat_ws(' ', i, md5(data), md5(words), data IS NULL, words IS NULL,"
+      " octet_length(data), octet_length(words)), ',' ORDER BY t::text) FROM (SELECT i, data, words"
+      " FROM wide_1 UNION ALL SELECT * FROM wide_2 UNION ALL SELECT * FROM wide_3) t";
+  const std::string before = server_.psql("wide", sums);
+  const std::string instance = write_instance("wide", "postgres", "[limits]\nparallel = 3\n");
+  Started run = place_.start({"backup", "-I", instance});
+  std::uint64_t most_kib = 0;
+  while (!run.has_ended()) {
+    const std::string status = read_text(fmt::format("/proc/{}/status", run.pid()));
+    const std::size_t at = status.find("RssAnon:");
+    if (at != std::string::npos)
+      most_kib = std::max<std::uint64_t>(most_kib, std::stoull(status.substr(at + 8)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  const Outcome saved = run.wait();
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  EXPECT_LT(most_kib / 1024, 200 + wide_mib * 9 / 2);
+  EXPECT_GT(most_kib / 1024, wide_mib) << "not measured";
+  RecordProperty("most_mib", std::to_string(most_kib / 1024));
+  const Outcome restored = place_.holdfast({"restore", "latest", "-I", write_instance("again")});
+  ASSERT_EQ(restored.exit_code, 0) << restored.text();
+  EXPECT_EQ(server_.psql("again", sums), before);
+}
+
 // libpq's programs take such names for more than names.
 TEST_F(PostgresqlWhole, ANameThatLooksLikeAConnectionIsAName) {
   server_.make_database("plain", "CREATE TABLE t (a int); INSERT INTO t VALUES (7)");

@@ -460,8 +460,8 @@ std::uint64_t Connection::touched() const noexcept {
   return state_->touched;
 }
 
-std::uint64_t Connection::copy_out(std::string_view sql,
-                                   const std::function<void(ByteView)>& piece) {
+std::uint64_t Connection::copy_out(std::string_view sql, const std::function<void(ByteView)>& piece,
+                                   WideRowTurn* turn) {
   State& state = *state_;
   state.send(sql);
   // Whatever leaves by an exception leaves the connection free for the next statement.
@@ -480,12 +480,14 @@ std::uint64_t Connection::copy_out(std::string_view sql,
     const int count = PQgetCopyData(state.pg(), &data, 1);
     if (count > 0) {
       const CHandle<char, PQfreemem> row(data);
+      if (turn != nullptr) turn->got(static_cast<std::size_t>(count));
       piece(ByteView(reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(count)));
       continue;
     }
     if (count < 0) break;
     if (const Waited waited = state.wait(POLLIN, state.deadline(), true); waited != Waited::ready)
       state.refuse_wait(waited);
+    if (turn != nullptr) turn->take(state.stop);
     if (PQconsumeInput(state.pg()) == 0) state.lost();
     if (state.stop.stop_requested()) state.refuse_wait(Waited::stopped);
   }

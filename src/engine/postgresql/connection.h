@@ -29,6 +29,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "engine/postgresql/location.h"
+#include "engine/wide_row.h"
 
 namespace holdfast::engine::postgresql {
 
@@ -98,7 +99,10 @@ class Connection {
 
   // COPY … TO STDOUT: `piece` gets what the server sends, one row of the text format (with its
   // line end) at a time. An error of `piece` ends the statement and is thrown. Returns the rows.
-  std::uint64_t copy_out(std::string_view sql, const std::function<void(ByteView)>& piece);
+  // What a wide row takes stays with the connection: with `turn`, it waits for its turn to take
+  // any, and the connection is to go before that does.
+  std::uint64_t copy_out(std::string_view sql, const std::function<void(ByteView)>& piece,
+                         WideRowTurn* turn = nullptr);
 
   // COPY … FROM STDIN: begin, any number of writes of any size, end. Without end (or after an
   // error) the statement is failed and nothing of it stays. Nothing else may be asked meanwhile.

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "engine/postgresql/objects.h"
 #include "engine/postgresql/quote.h"
+#include "engine/wide_row.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -25,6 +26,7 @@ class PassingRows {
   void line(ByteView line) {
     reader_.read(line, row_);
     digest_.add(row_);
+    if (line.size() >= wide_row_bytes) row_ = {};  // it is not needed any longer
     if (into_ == nullptr) return;
     if (piece_.size() + line.size() > piece_bytes) flush();
     if (line.size() > piece_bytes) {
@@ -51,7 +53,8 @@ class PassingRows {
 
 void Content::note(const std::string& part, const model::TableDigest& digest) {
   const std::lock_guard guard(mutex_);
-  digests_[part] = digest;
+  model::TableDigest& kept = digests_[part] = {};
+  kept.add(digest);  // and not what a row has left in it
 }
 
 bool Content::has(const std::string& part) const {

@@ -234,6 +234,9 @@ void RowReader::read(ByteView line, model::Row& row) {
     if (field == "\\N") {
       row[i].kind = ValueKind::null;
       row[i].text.clear();
+    } else if (columns_[i].form == TextForm::bytea && field.starts_with("\\\\x")) {
+      // Hex digits need no escaping, and may be many.
+      set_value(row[i], columns_[i].form, field.substr(1));
     } else if (field.find('\\') == std::string_view::npos) {
       set_value(row[i], columns_[i].form, field);
     } else {

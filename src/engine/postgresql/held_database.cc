@@ -11,6 +11,7 @@
 #include "engine/postgresql/patience.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sqlstate.h"
+#include "engine/wide_row.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -329,20 +330,25 @@ std::uint64_t HeldDatabase::read_range(const TableRange& range,
   const std::string sql =
       copy_out_statement(table, encoding_, range.blocks ? &*range.blocks : nullptr);
   std::uint64_t rows = 0;
+  WideRowTurn turn;  // what a wide row has taken is free when its session has gone
   std::unique_ptr<Connection> worker = take_worker(stop);
   // Whoever waits to change the table has all newcomers wait behind him, and him our holding
   // session keeps waiting; which needs no new lock to read.
   const std::string state = worker->attempt(lock_statement({&table.name}, "ACCESS SHARE", false));
   if (state == "55P03") {
     worker.reset();
-    with_control(stop, [&](Connection& control) { rows = control.copy_out(sql, line); });
+    with_control(stop, [&](Connection& control) { rows = control.copy_out(sql, line, &turn); });
     return rows;
   }
   if (!state.empty()) {
     throw Error(Errc::unavailable, fmt::format("{}: {} cannot be locked (SQLSTATE {})",
                                                location_.component, table.name.display(), state));
   }
-  rows = worker->copy_out(sql, line);
+  rows = worker->copy_out(sql, line, &turn);
+  if (turn.wide()) {
+    worker.reset();
+    return rows;
+  }
   const std::lock_guard guard(workers_mutex_);
   idle_.push_back(std::move(worker));
   return rows;

@@ -55,9 +55,11 @@ std::optional<std::string> constraint_of(const SchemaStatement& statement) {
 
 class TablesLoad {
  public:
+  // `versions`: of extensions, as far as the server has those of the copy.
   TablesLoad(const model::PartSource& parts, const model::DatabaseFacts& facts,
-             const LoadOptions& options)
+             const LoadOptions& options, std::map<std::string, std::string> versions)
       : parts_(parts), facts_(facts), options_(options), mapping_(mapping_of(options)) {
+    mapping_.versions = std::move(versions);
     pre_ = read_schema_script(*parts.open(pre_data_part), mapping_);
     post_ = read_schema_script(*parts.open(post_data_part), mapping_);
     find_partitions();
@@ -470,18 +472,21 @@ LoadReport load_tables(const model::PartSource& parts, const model::DatabaseFact
     throw Error(Errc::unsupported, "single tables cannot be restored into schemas of other names")
         .set_hint("Leave [restore.schema] out, or restore the whole database.");
   }
-  TablesLoad load(parts, facts, options);
+  bool exists = false;
+  std::map<std::string, std::string> versions;
+  {
+    Connection admin = connect_admin(into, stop);
+    exists =
+        !admin.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", {into.database})
+             .empty();
+    versions = extension_versions(admin, facts.engine_facts);
+  }
+  TablesLoad load(parts, facts, options, std::move(versions));
   LoadReport report;
   LoadOptions whole = options;
   whole.replace = false;
   std::optional<Target> target;
-  {
-    Connection admin = connect_admin(into, stop);
-    const bool exists =
-        !admin.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", {into.database})
-             .empty();
-    if (!exists) target.emplace(into, whole, stop);
-  }
+  if (!exists) target.emplace(into, whole, stop);
   try {
     if (target) {
       const DatabaseProperties properties = properties_of(facts.engine_facts, mapping_of(options));

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <thread>
@@ -26,6 +27,7 @@
 #include "engine/postgresql/patience.h"
 #include "engine/postgresql/restore_text.h"
 #include "engine/registry.h"
+#include "engine/wide_row.h"
 #include "harness/memory_parts.h"
 #include "harness/postgres_server.h"
 
@@ -597,6 +599,52 @@ TEST_F(PostgresqlHold, FindsNamesThatTheManifestCannotSay) {
   server_.make_database("plain");
   EXPECT_EQ(found("plain"), "the name of a role is not UTF-8");
   server_.psql("raw", "SET client_encoding = 'SQL_ASCII'; DROP ROLE " + bad);
+}
+
+// Memory is bounded by one wide row, however many are read at once.
+TEST_F(PostgresqlHold, HasOneWideRowInFlight) {
+  const model::Endpoint endpoint = server_.make_database(
+      "shop",
+      "SELECT format('CREATE TABLE wide_%s AS SELECT i, repeat(''x'', i * 8000000) AS t FROM"
+      " generate_series(0, 2) i', n) FROM generate_series(1, 3) n\n\\gexec\n");
+  engine::postgresql::HeldDatabase database(location_of(endpoint));
+  constexpr auto wait = std::chrono::seconds(5);
+  database.lock_tables(wait);
+  database.take_snapshot();
+  database.secure(wait);
+  std::atomic<int> at_once = 0;
+  std::atomic<int> most = 0;
+  std::atomic<int> rows = 0;
+  {
+    std::vector<std::jthread> readers;
+    for (const auto& range : database.ranges()) {
+      readers.emplace_back([&] {
+        const auto line = [&](ByteView bytes) {
+          ++rows;
+          if (bytes.size() < engine::wide_row_bytes) return;
+          most = std::max(most.load(), ++at_once);
+          std::this_thread::sleep_for(std::chrono::milliseconds(50));
+          --at_once;
+        };
+        static_cast<void>(database.read_range(range, line, {}));
+      });
+    }
+  }
+  EXPECT_EQ(rows, 9);
+  EXPECT_EQ(most, 1);
+  // Who waits for his turn can be stopped.
+  engine::WideRowTurn taken;
+  taken.take({});
+  std::stop_source stop;
+  std::jthread stopping([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    stop.request_stop();
+  });
+  EXPECT_EQ(code_of([&] {
+              static_cast<void>(database.read_range(
+                  database.ranges().at(0), [](ByteView) {}, stop.get_token()));
+            }),
+            Errc::cancelled);
 }
 
 // A database may have millions; the manifest must not grow with them.

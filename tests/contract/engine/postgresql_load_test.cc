@@ -169,10 +169,15 @@ TEST_F(PostgresqlLoad, MakesExtensionsOfTheCopysVersion) {
                     "SELECT 1 FROM pg_available_extension_versions"
                     " WHERE name = 'pg_trgm' AND version = '1.5'") == "")
     GTEST_SKIP() << "pg_trgm 1.5 cannot be made";
-  server().make_database("old", "CREATE EXTENSION pg_trgm VERSION '1.5'");
+  server().make_database("old", "CREATE EXTENSION pg_trgm VERSION '1.5'; CREATE TABLE t (a text)");
   const auto copy = back_up("old");
   engine().load(copy->parts, copy->facts, server().endpoint("again"), options(), {});
   const std::string version = "SELECT extversion FROM pg_extension WHERE extname = 'pg_trgm'";
+  EXPECT_EQ(server().psql("again", version), "1.5\n");
+  drop("again");
+  engine::LoadOptions single = options();
+  single.tables = {{"public", "t"}};
+  engine().load(copy->parts, copy->facts, server().endpoint("again"), single, {});
   EXPECT_EQ(server().psql("again", version), "1.5\n");
   drop("again");
   Json extensions = copy->facts.engine_facts.at("extensions");
