@@ -124,8 +124,17 @@ TEST_F(PostgresqlStandby, IsCopiedAndSaysWhatThatMeans) {
   EXPECT_EQ(looked.exit_code, 0) << looked.text();
   for (const char* code : {"postgresql-standby", "postgresql-recovery-conflicts"})
     EXPECT_TRUE(looked.says(code)) << looked.text();
+  EXPECT_FALSE(looked.says("postgresql-standby-lag")) << looked.text();
+  static_cast<void>(standby.psql("postgres", "SELECT pg_wal_replay_pause()"));
+  EXPECT_TRUE(place_.holdfast({"preflight", "-I", source}).says("postgresql-standby-lag"));
+  static_cast<void>(standby.psql("postgres", "SELECT pg_wal_replay_resume()"));
   const Outcome saved = place_.holdfast({"backup", "-I", source});
   ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  // Nothing is written to a standby.
+  const Outcome misled =
+      place_.holdfast({"restore", "latest", "-I", write_instance("misled", standby.uri("again"))});
+  EXPECT_EQ(misled.exit_code, 20) << misled.text();
+  EXPECT_TRUE(misled.says("postgresql-target-standby")) << misled.text();
   const Outcome manifest = place_.holdfast({"dump", "latest", "/shop/holdfast.json"});
   const Json facts = manifest.document().at("databases").as_array().at(0).at("engine_facts");
   EXPECT_TRUE(facts.bool_or("standby", false));

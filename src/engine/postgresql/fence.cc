@@ -130,6 +130,21 @@ bool has_fence_function(Connection& connection) {
   return connection.value(fmt::format("SELECT EXISTS (SELECT {})", trusted_function)) == "t";
 }
 
+std::string missing_fence_grants(Connection& connection, std::string_view role) {
+  const Rows rows =
+      connection.query(fmt::format("SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE'),"
+                                   " pg_catalog.has_function_privilege(p.oid, 'EXECUTE') {}",
+                                   trusted_function));
+  if (rows.empty()) return "run what `holdfast grants backup` prints about holdfast.fence()";
+  std::string statements;
+  if (!rows.boolean(0, 0)) statements = fmt::format("GRANT USAGE ON SCHEMA holdfast TO {};", role);
+  if (!rows.boolean(0, 1)) {
+    statements += fmt::format("{}GRANT EXECUTE ON FUNCTION holdfast.fence() TO {};",
+                              statements.empty() ? "" : "\n", role);
+  }
+  return statements;
+}
+
 std::string fence_function(std::string_view role, bool made) {
   const std::string lend = fmt::format(
       "GRANT USAGE ON SCHEMA holdfast TO {0};\n"

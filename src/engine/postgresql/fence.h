@@ -40,6 +40,8 @@ enum class FenceMeans : std::uint8_t {
 // The statements that make holdfast.fence() in a new schema, for a superuser or the owner of the
 // database, and let `role` call it. With `made` it is there already, and trusted.
 [[nodiscard]] std::string fence_function(std::string_view role, bool made);
+// What gives `role` (an SQL identifier) the use of it: statements, or where they are printed.
+[[nodiscard]] std::string missing_fence_grants(Connection& connection, std::string_view role);
 // Whether holdfast.fence() is there and belongs to somebody who is trusted: a superuser, or the
 // owner of the database. Others could have made one that locks nothing.
 [[nodiscard]] bool has_fence_function(Connection& connection);

@@ -21,6 +21,7 @@
 #include "engine/postgresql/objects.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/scratch_server.h"
+#include "engine/postgresql/server_checks.h"
 #include "engine/postgresql/sql.h"
 #include "engine/postgresql/target.h"
 #include "engine/postgresql/target_checks.h"
@@ -284,6 +285,9 @@ std::vector<model::Finding> find_load_problems(const model::DatabaseFacts& facts
   for (model::Finding& finding :
        find_target_problems(admin, into, facts, mapping_of(options), options))
     findings.push_back(std::move(finding));
+  if (!options.on_scratch) {
+    for (model::Finding& finding : find_target_risks(admin)) findings.push_back(std::move(finding));
+  }
   return findings;
 }
 

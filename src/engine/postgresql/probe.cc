@@ -17,6 +17,7 @@
 #include "engine/postgresql/privileges.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/scratch_server.h"
+#include "engine/postgresql/server_checks.h"
 #include "engine/postgresql/target.h"
 
 namespace holdfast::engine::postgresql {
@@ -56,6 +57,8 @@ class Prober {
     look_at_roles(*connection);
     look_at_tables(*connection);
     look_at_locks(*connection);
+    for (model::Finding& finding : find_source_risks(*connection, probe_.size_bytes))
+      probe_.findings.push_back(std::move(finding));
     if (probe_.facts.bool_or("standby", false)) look_at_standby(*connection);
     return std::move(probe_);
   }
@@ -188,7 +191,7 @@ class Prober {
     if (!probe_.abilities.fence && !probe_.facts.bool_or("standby", false)) {
       find("postgresql-no-fence", Severity::note, "we may not lock the tables against writers",
            "several databases then have several moments; one alone has one anyway",
-           "run what `holdfast grants backup` prints about holdfast.fence()");
+           missing_fence_grants(connection, role));
     }
   }
 

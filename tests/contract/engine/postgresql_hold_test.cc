@@ -26,6 +26,7 @@
 #include "engine/postgresql/location.h"
 #include "engine/postgresql/patience.h"
 #include "engine/postgresql/restore_text.h"
+#include "engine/postgresql/server_checks.h"
 #include "engine/registry.h"
 #include "engine/wide_row.h"
 #include "harness/memory_parts.h"
@@ -645,6 +646,108 @@ TEST_F(PostgresqlHold, HasOneWideRowInFlight) {
                   database.ranges().at(0), [](ByteView) {}, stop.get_token()));
             }),
             Errc::cancelled);
+}
+
+// What preflight says of a database and its server: by code, what was seen.
+std::map<std::string, model::Finding> findings_of(const model::Endpoint& endpoint) {
+  std::map<std::string, model::Finding> found;
+  for (const auto& finding : engine::find_engine("postgresql")->probe(endpoint).findings)
+    found.insert({finding.code, finding});
+  return found;
+}
+
+TEST_F(PostgresqlHold, PreflightNamesWhatABackupMeets) {
+  const model::Endpoint endpoint = server_.make_database(
+      "shop",
+      "CREATE TABLE wide (b bytea); CREATE UNLOGGED TABLE u (a int);"
+      "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w;"
+      "CREATE FOREIGN TABLE away (a int) SERVER far; CREATE ROLE saver LOGIN;"
+      "GRANT SELECT ON wide, u TO saver;"
+      "CREATE SUBSCRIPTION sub CONNECTION 'dbname=none' PUBLICATION p WITH (connect = false,"
+      " slot_name = NONE)");
+  server_.psql("shop",
+               "ALTER ROLE saver SET statement_timeout = '1min';"
+               "ALTER DATABASE shop SET lock_timeout = 7;"
+               "ALTER ROLE saver SET idle_in_transaction_session_timeout = '5s';"
+               "UPDATE pg_class SET relpages = 100000 WHERE oid = (SELECT reltoastrelid FROM"
+               " pg_class WHERE relname = 'wide');"
+               "BEGIN; INSERT INTO u VALUES (1); PREPARE TRANSACTION 'waits'");
+  auto found = findings_of(server_.endpoint("shop", "saver"));
+  server_.psql("shop", "ROLLBACK PREPARED 'waits'");
+  for (const char* code :
+       {"postgresql-timeouts", "postgresql-wide-values", "postgresql-unlogged",
+        "postgresql-foreign-tables", "postgresql-subscriptions-left-out",
+        "postgresql-prepared-transactions", "postgresql-role-passwords", "postgresql-no-fence"})
+    EXPECT_TRUE(found.contains(code)) << code;
+  EXPECT_EQ(found["postgresql-timeouts"].seen,
+            "idle_in_transaction_session_timeout = 5000 ms, lock_timeout = 7 ms,"
+            " statement_timeout = 60000 ms");
+  EXPECT_NE(found["postgresql-wide-values"].seen.find("public.wide has 781"), std::string::npos)
+      << found["postgresql-wide-values"].seen;
+  {
+    Connection connection(location_of(endpoint));
+    const auto risks = engine::postgresql::find_source_risks(connection, UINT64_MAX / 2);
+    EXPECT_TRUE(std::any_of(risks.begin(), risks.end(),
+                            [](const auto& one) { return one.code == "postgresql-disk-low"; }));
+    EXPECT_FALSE(found.contains("postgresql-disk-low"));
+  }
+  // Programs that are older than the server cannot say what is in it.
+  const fs::path old = scratch_.path() / "old-programs";
+  fs::create_directories(old);
+  write_file_durably(old / "pg_dump", as_bytes("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n"),
+                     0755);
+  model::Endpoint with_old = endpoint;
+  with_old.options["bin_dir"] = old.native();
+  found = findings_of(with_old);
+  ASSERT_TRUE(found.contains("postgresql-programs-missing"));
+  EXPECT_EQ(found["postgresql-programs-missing"].severity, model::Severity::blocker);
+  EXPECT_FALSE(found.contains("postgresql-timeouts") &&
+               found["postgresql-timeouts"].seen.find("statement") != std::string::npos);
+}
+
+// What a restore meets on its server, beyond what the copy asks for.
+TEST_F(PostgresqlHold, PreflightNamesWhatARestoreMeets) {
+  const model::Endpoint endpoint = server_.make_database("shop", "CREATE TABLE t (a int)");
+  model::DatabaseFacts facts;
+  describe_database(location_of(endpoint), facts, 1, {});
+  const auto codes = [&] {
+    std::string text;
+    for (const auto& finding :
+         engine::find_engine("postgresql")->check_load(facts, server_.endpoint("again"), {}))
+      text += finding.code + ": " + finding.seen + "\n";
+    return text;
+  };
+  EXPECT_EQ(codes(), "");
+  server_.psql("postgres", "SELECT pg_create_physical_replication_slot('left', true)");
+  EXPECT_EQ(codes(), "postgresql-target-wal: nobody reads from replication slot \"left\"\n");
+  server_.psql("postgres", "SELECT pg_drop_replication_slot('left')");
+  server_.psql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'gone'");
+  server_.psql("postgres", "SELECT pg_reload_conf()");
+  const bool said = [&] {
+    for (int i = 0; i < 100 && codes().empty(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return codes().starts_with("postgresql-target-replicas: synchronous_standby_names is gone");
+  }();
+  server_.psql("postgres", "SET synchronous_commit = off; ALTER SYSTEM RESET ALL");
+  server_.psql("postgres", "SELECT pg_reload_conf()");
+  EXPECT_TRUE(said);
+  // And what the copy asks for.
+  Json extension = Json::object();
+  extension.set("name", "no_such_extension").set("schema", "public").set("version", "1");
+  Json extensions = Json::array();
+  extensions.push(std::move(extension));
+  facts.engine_facts.set("extensions", std::move(extensions));
+  Json names = Json::array();
+  names.push("nobody here");
+  facts.engine_facts.set("roles", names);
+  facts.engine_facts.set("tablespaces", names);
+  facts.engine_facts.set("server_version_num", 990000);
+  for (int i = 0; i < 100 && codes().find("replicas") != std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const std::string lacks = codes();
+  for (const char* code : {"postgresql-target-extension", "postgresql-target-role",
+                           "postgresql-target-tablespace", "postgresql-target-older"})
+    EXPECT_NE(lacks.find(std::string(code) + ": "), std::string::npos) << code << "\n" << lacks;
 }
 
 // A database may have millions; the manifest must not grow with them.
