@@ -87,6 +87,15 @@ std::string PostgresServer::psql(const std::string& database, std::string_view s
   return result.output;
 }
 
+std::string PostgresServer::conninfo(const std::string& database) {
+  std::string text = "dbname='";
+  for (const char c : database) {
+    if (c == '\'' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + "'";
+}
+
 std::string PostgresServer::program(const std::vector<std::string>& argv) const {
   const ProcessResult result = run_process(command(argv), {}, {}, std::size_t{1} << 30U);
   if (result.exit_code != 0) throw Error(Errc::failed_child, argv[0] + ": " + result.errors);

@@ -35,6 +35,8 @@ class PostgresServer {
   // Errc::failed_child with psql's words if a statement fails.
   std::string psql(const std::string& database, std::string_view script,
                    const std::string& user = "postgres") const;
+  // A database's name for psql(), which takes some names for more than a name.
+  [[nodiscard]] static std::string conninfo(const std::string& database);
   // The output of another of PostgreSQL's programs: {"pg_dump", "-Fc", "shop"}. Where to connect is
   // in its environment.
   std::string program(const std::vector<std::string>& argv) const;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -66,14 +67,16 @@ class PostgresqlWhole : public testing::Test {
   }
 
   // Everything pg_dump says of a database, as lines; what differs by chance is left out.
-  std::vector<std::string> dumped(const std::string& database) {
+  std::vector<std::string> dumped(const std::string& database) { return dumped(server_, database); }
+  static std::vector<std::string> dumped(const PostgresServer& server,
+                                         const std::string& database) {
     std::vector<std::string> lines;
-    for (std::string& line : lines_of(server_.program({"pg_dump", database}))) {
+    for (std::string& line : lines_of(server.program({"pg_dump", database}))) {
       if (line.starts_with("\\restrict") || line.starts_with("\\unrestrict")) continue;
       lines.push_back(std::move(line));
     }
     // And what it says of a database only where it makes one.
-    const std::string own = server_.psql(
+    const std::string own = server.psql(
         database,
         "SELECT coalesce(r.rolname, ''), s.setconfig FROM pg_db_role_setting s"
         " JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole"
@@ -97,6 +100,17 @@ class PostgresqlWhole : public testing::Test {
     }
   }
 
+  // The latest copy's files, as restic gives them out.
+  fs::path unpacked() {
+    const fs::path target = place_ / "files";
+    const Outcome outcome =
+        place_.run({"restic", "--repo", place_.repository().string(), "--password-file",
+                    place_.password_file().string(), "--no-cache", "restore", "latest", "--target",
+                    target.string()});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
+    return target / "whole";
+  }
+
   PostgresServer& server_ = PostgresServer::shared();
   Place place_;
 };
@@ -117,18 +131,138 @@ TEST_F(PostgresqlWhole, EverythingComesBackByHand) {
   const std::vector<std::string> before = dumped("everything");
   const Outcome saved = place_.holdfast({"backup", "-I", write_instance("everything")});
   ASSERT_EQ(saved.exit_code, 0) << saved.text();
-  const fs::path target = place_ / "files";
-  const Outcome unpacked =
-      place_.run({"restic", "--repo", place_.repository().string(), "--password-file",
-                  place_.password_file().string(), "--no-cache", "restore", "latest", "--target",
-                  target.string()});
-  ASSERT_EQ(unpacked.exit_code, 0) << unpacked.text();
-  EXPECT_NE(read_text(target / "whole" / "RESTORE.md").find("--file=restore.sql"),
-            std::string::npos);
+  const fs::path target = unpacked();
+  EXPECT_NE(read_text(target / "RESTORE.md").find("--file=restore.sql"), std::string::npos);
   server_.make_database("byhand");
-  server_.psql("byhand", "\\cd " + (target / "whole/databases/data").string() +
+  server_.psql("byhand", "\\cd " + (target / "databases/data").string() +
                              "\n\\set globals 1\n\\i restore.sql\n");
   expect_equal(before, dumped("byhand"));
+}
+
+// The commands that RESTORE.md prints, pasted into a shell: nothing of ours, and nothing on the
+// server before. Then Holdfast's own restore into that server, which has the roles by now.
+TEST_F(PostgresqlWhole, EverythingComesBackOnAnEmptyServer) {
+  make_everything("everything");
+  const std::vector<std::string> before = dumped("everything");
+  const Outcome saved = place_.holdfast({"backup", "-I", write_instance("everything")});
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  const fs::path target = unpacked();
+  const std::vector<std::pair<std::string, std::string>> settings{{"wal_level", "logical"}};
+  PostgresServer other(settings);
+  std::string commands;
+  for (const std::string& line : lines_of(read_text(target / "RESTORE.md"))) {
+    if (line.starts_with("    ") &&
+        (line.find("cd ") == 4 || line.find("createdb ") == 4 || line.find("psql ") == 4))
+      commands += line.substr(4) + "\n";
+  }
+  for (std::size_t at = 0; (at = commands.find("NEW", at)) != std::string::npos;)
+    commands.replace(at, 3, "byhand");
+  const std::string printed = "/tmp/restore/whole";
+  ASSERT_EQ(commands.find("cd " + printed), 0U) << commands;
+  commands.replace(3, printed.size(), target.string());
+  ASSERT_EQ(std::count(commands.begin(), commands.end(), '\n'), 4) << commands;
+  const Outcome done = place_.run(
+      {"sh", "-ec", commands},
+      {.environment = {{"PGHOST", other.server().socket_directory().native()},
+                       {"PGPORT", std::to_string(engine::postgresql::PrivateServer::port())},
+                       {"PGUSER", other.server().superuser()}}});
+  ASSERT_EQ(done.exit_code, 0) << done.text();
+  const auto roles = [](const PostgresServer& server) {
+    std::vector<std::string> lines;
+    for (const std::string& line : lines_of(server.program({"pg_dumpall", "--globals-only"}))) {
+      if (line.find("restrict ") == std::string::npos) lines.push_back(line);
+    }
+    return lines;
+  };
+  std::string instance = write_instance("again");
+  std::string text = read_text(instance);
+  const std::string uri = server_.endpoint("again").uri;
+  text.replace(text.find(uri), uri.size(), other.endpoint("again").uri);
+  write_text(instance, text);
+  const Outcome restored = place_.holdfast({"restore", "latest", "-I", instance});
+  ASSERT_EQ(restored.exit_code, 0) << restored.text();
+  // Restored in another time zone, compared in the same.
+  EXPECT_NE(other.psql("postgres", "SHOW timezone"), "Asia/Kolkata\n");
+  other.psql("postgres", "ALTER SYSTEM SET timezone = 'Asia/Kolkata'");
+  other.psql("postgres", "SELECT pg_reload_conf()");
+  ASSERT_TRUE(
+      eventually([&] { return other.psql("postgres", "SHOW timezone") == "Asia/Kolkata\n"; }));
+  expect_equal(before, dumped(other, "byhand"));
+  expect_equal(before, dumped(other, "again"));
+  expect_equal(roles(server_), roles(other));
+}
+
+// What an extension declares as its configuration is the user's: rows as far as it says, sequences.
+TEST_F(PostgresqlWhole, ConfigurationOfExtensionsComesBack) {
+  if (server_.psql("postgres", "SELECT 1 FROM pg_settings WHERE name = 'extension_destdir'") == "")
+    GTEST_SKIP() << "this server finds extensions in its own directory only";
+  const TemporaryDirectory files("hf-ext", "/tmp");
+  const std::string share =
+      lines_of(server_.psql("postgres", "SELECT setting FROM pg_config() WHERE name = 'SHAREDIR'"))
+          .at(0);
+  const fs::path directory = files.path().string() + share + "/extension";
+  fs::create_directories(directory);
+  fs::permissions(files.path(), fs::perms(0755));
+  write_text(directory / "hf_test.control", "default_version = '1.0'\nrelocatable = true\n");
+  write_text(directory / "hf_test--1.0.sql",
+             "CREATE TABLE settings (key text PRIMARY KEY, value text, shipped bool);"
+             "INSERT INTO settings VALUES ('built in', '1', true);"
+             "CREATE TABLE \"Whole one\" (a int); CREATE SEQUENCE numbers;"
+             "CREATE TABLE internal (a int); INSERT INTO internal VALUES (1);"
+             "SELECT pg_extension_config_dump('settings', 'WHERE NOT shipped');"
+             "SELECT pg_extension_config_dump('\"Whole one\"', '');"
+             "SELECT pg_extension_config_dump('numbers', '');");
+  server_.psql("postgres", "ALTER SYSTEM SET extension_destdir = '" + files.path().string() + "'");
+  server_.psql("postgres", "SELECT pg_reload_conf()");
+  EXPECT_TRUE(eventually([&] {
+    return server_.psql("postgres", "SHOW extension_destdir") == files.path().string() + "\n";
+  }));
+  server_.make_database("shop",
+                        "CREATE SCHEMA \"Ext\"; CREATE EXTENSION hf_test SCHEMA \"Ext\";"
+                        "INSERT INTO \"Ext\".settings VALUES ('mine', E'a\\tb', false);"
+                        "INSERT INTO \"Ext\".\"Whole one\" VALUES (7);"
+                        "SELECT setval('\"Ext\".numbers', 41)");
+  const std::vector<std::string> before = dumped("shop");
+  const std::string content =
+      "SELECT * FROM \"Ext\".settings ORDER BY 1; SELECT * FROM \"Ext\".\"Whole one\";"
+      "SELECT * FROM \"Ext\".internal; SELECT last_value, is_called FROM \"Ext\".numbers";
+  const std::string rows = server_.psql("shop", content);
+  const Outcome saved = place_.holdfast({"backup", "-I", write_instance("shop")});
+  EXPECT_EQ(saved.exit_code, 0) << saved.text();
+  // By hand, as the server makes such extensions and does not list them.
+  server_.make_database("again");
+  server_.psql("again", "\\cd " + (unpacked() / "databases/data").string() + "\n\\i restore.sql\n");
+  expect_equal(before, dumped("again"));
+  EXPECT_EQ(server_.psql("again", content), rows);
+  server_.psql("postgres", "ALTER SYSTEM RESET extension_destdir");
+  server_.psql("postgres", "SELECT pg_reload_conf()");
+}
+
+// A database's own name may be anything too.
+TEST_F(PostgresqlWhole, ADatabaseOfAnyNameComesBack) {
+  for (const std::string& name : std::vector<std::string>{
+           "Select \"From\" \\ 'Where'", "🐘 of % & ?", "x" + std::string(62, 'y'), "--help"}) {
+    server_.psql("postgres", "CREATE DATABASE " + sql_name(name));
+    server_.psql("postgres", "ALTER DATABASE " + sql_name(name) + " SET work_mem = '7MB'");
+    server_.psql("postgres", "COMMENT ON DATABASE " + sql_name(name) + " IS 'odd'");
+    const auto odd_instance = [&] {
+      const std::string path = write_instance("odd");
+      std::string text = read_text(path);
+      const std::string uri = server_.endpoint("odd").uri;
+      text.replace(text.find(uri), uri.size(), server_.endpoint(name).uri);
+      write_text(path, text);
+      return path;
+    }();
+    server_.psql(server_.conninfo(name), "CREATE TABLE t (a int); INSERT INTO t VALUES (7)");
+    const Outcome saved = place_.holdfast({"backup", "-I", odd_instance});
+    EXPECT_EQ(saved.exit_code, 0) << name << "\n" << saved.text();
+    const Outcome replaced =
+        place_.holdfast({"restore", "latest", "-I", odd_instance, "--replace"});
+    EXPECT_EQ(replaced.exit_code, 0) << name << "\n" << replaced.text();
+    EXPECT_EQ(server_.psql(server_.conninfo(name), "SELECT a FROM t; SHOW work_mem"), "7\n7MB\n");
+    for (const std::string& one : server_.databases())
+      server_.psql("postgres", "DROP DATABASE " + sql_name(one));
+  }
 }
 
 // Values of 64 MiB come back, and memory is bounded by the widest row whatever is copied at once.

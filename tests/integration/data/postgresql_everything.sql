@@ -93,6 +93,44 @@ lumn" int);
 INSERT INTO "a/b%c"."line
 break" VALUES (7);
 CREATE TABLE plain.dollar$1 (a$ int);
+-- Reserved words, wherever a name can stand.
+CREATE SCHEMA "select" AUTHORIZATION "user";
+CREATE TYPE "select"."grant" AS ENUM ('all', 'null', '');
+CREATE TABLE "select"."table" ("from" int CONSTRAINT "primary" PRIMARY KEY, "where" text DEFAULT 'order',
+  "user" "select"."grant" DEFAULT 'all', "default" int GENERATED ALWAYS AS ("from" + 1) STORED);
+INSERT INTO "select"."table" ("from", "where") VALUES (1, NULL), (2, ''), (3, 'null');
+CREATE INDEX "index" ON "select"."table" ("where");
+CREATE FUNCTION "select"."returns"("order" int) RETURNS int LANGUAGE sql AS 'SELECT $1';
+CREATE VIEW "select"."view" AS SELECT "from" AS "group", "select"."returns"("from") AS "limit" FROM "select"."table";
+CREATE SEQUENCE "select"."end" OWNED BY "select"."table"."from";
+CREATE TRIGGER "trigger" BEFORE UPDATE ON "select"."table" FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+GRANT SELECT ("from") ON "select"."table" TO "röle 😀 of; 'many' words";
+-- 63 bytes, none of them at a character's end too many.
+SELECT 'x' || repeat('é', 31) AS long, repeat('😀', 15) || 'abc' AS wide, repeat('y', 62) || 'a' AS one, repeat('y', 62) || 'b' AS other \gset
+CREATE SCHEMA :"long" AUTHORIZATION "röle 😀 of; 'many' words";
+CREATE TABLE :"long".:"long" (:"long" serial PRIMARY KEY, :"wide" text UNIQUE);
+INSERT INTO :"long".:"long" (:"wide") VALUES ('a'), (NULL);
+CREATE TABLE :"long".:"wide" (:"one" int, :"other" int REFERENCES :"long".:"long");
+INSERT INTO :"long".:"wide" VALUES (1, 2);
+CREATE TABLE :"long".:"one" (a int);
+CREATE TABLE :"long".:"other" (a int);
+INSERT INTO :"long".:"one" VALUES (1);
+CREATE FUNCTION :"long".:"long"() RETURNS int LANGUAGE sql AS 'SELECT 1';
+-- What patterns, psql, shells and programs take for something else.
+CREATE SCHEMA "CamelCase";
+CREATE TABLE "CamelCase"."*" ("?" int);
+CREATE TABLE "CamelCase"."a.b" ("c.d" int, "C.d" int);
+CREATE TABLE "CamelCase".":psql" (":name" int, ":'name'" int, ":""x" int);
+CREATE TABLE "CamelCase"."-n --file=x" ("\!" int, "\." text);
+CREATE TABLE "CamelCase"."trailing " (" leading" int, U&"tab\0009here" int, "`id`$(id)" int);
+CREATE TABLE "CamelCase".camelcase (a int);
+CREATE TABLE "CamelCase"."CamelCase" ("A" int, a int);
+INSERT INTO "CamelCase"."*" VALUES (1);
+INSERT INTO "CamelCase"."a.b" VALUES (1, 2);
+INSERT INTO "CamelCase".":psql" VALUES (1, 2, 3);
+INSERT INTO "CamelCase"."-n --file=x" VALUES (1, E'\\.'), (2, E'\\.\n\\.');
+INSERT INTO "CamelCase"."trailing " VALUES (1, 2, 3);
+INSERT INTO "CamelCase"."CamelCase" VALUES (1, 2);
 CREATE TABLE plain.nothing ();
 INSERT INTO plain.nothing DEFAULT VALUES;
 CREATE TABLE plain.empty (a int);
@@ -230,6 +268,26 @@ CREATE COLLATION plain.numbers (provider = icu, locale = 'en-u-kn-true');
 CREATE TEXT SEARCH DICTIONARY plain.stems (TEMPLATE = snowball, language = german);
 CREATE TEXT SEARCH CONFIGURATION plain.words (COPY = german);
 ALTER TEXT SEARCH CONFIGURATION plain.words ALTER MAPPING FOR word WITH plain.stems, simple;
+
+CREATE CONVERSION plain.from_latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE TYPE plain.shape AS (a int, b text);
+CREATE TABLE plain.typed OF plain.shape (a PRIMARY KEY);
+INSERT INTO plain.typed VALUES (1, 'x');
+CREATE OPERATOR FAMILY plain.ints USING btree;
+CREATE OPERATOR CLASS plain.backwards FOR TYPE int4 USING btree FAMILY plain.ints AS
+  OPERATOR 1 >, OPERATOR 2 >=, OPERATOR 3 =, OPERATOR 4 <=, OPERATOR 5 <, FUNCTION 1 btint4cmp(int4, int4);
+CREATE ACCESS METHOD rows_again TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TABLE plain.by_method (a int) USING rows_again;
+INSERT INTO plain.by_method VALUES (1);
+CREATE TEXT SEARCH PARSER plain.parser (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype);
+CREATE TEXT SEARCH TEMPLATE plain.template (LEXIZE = dsimple_lexize, INIT = dsimple_init);
+SELECT current_setting('server_version_num')::int >= 150000 AS has_15 \gset
+\if :has_15
+CREATE PUBLICATION some_rows FOR TABLE plain.child (id, parent) WHERE (id > 1);
+CREATE PUBLICATION a_schema FOR TABLES IN SCHEMA "CamelCase";
+CREATE TABLE plain.lonely_null (a int UNIQUE NULLS NOT DISTINCT);
+CREATE VIEW plain.asked WITH (security_invoker) AS SELECT 1 AS one;
+\endif
 
 -- Large objects with owners and grants.
 SELECT lo_from_bytea(900001, decode(repeat('00ff7f80', 400000), 'hex'));
