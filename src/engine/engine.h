@@ -159,6 +159,8 @@ struct LoadReport {
   // With leave_beside: puts it in its place, to be called once; lines for `kept`. If it is never
   // called, what was made stays for its undo. Empty: it is there already.
   std::function<std::vector<std::string>()> switch_in;
+  // What switch_in() does cannot be put back: it comes after all that can.
+  bool switches_last = false;
 };
 
 // A throw-away database for drills, gone with the object.
@@ -218,8 +220,15 @@ class Engine {
                          const LoadOptions& options) const;
   // Puts back what an interrupted load() announced through before_change. No error if nothing is
   // left to do, so that a repetition does no harm; entries are undone last first.
-  // `into` is the endpoint of that load(), made anew: an undo holds no password.
-  virtual void undo(const Json& undo, const model::Endpoint& into) const = 0;
+  // `into` is the endpoint of that load(), made anew: an undo holds no password. Returns what is
+  // left for somebody to look at, as lines for people, with their names; empty: nothing.
+  virtual std::string undo(const Json& undo, const model::Endpoint& into) const = 0;
+  // Whether that change was made and stands, which ends a load() whose last it was. Changes
+  // nothing.
+  [[nodiscard]] virtual bool stands(const Json& undo, const model::Endpoint& into) const;
+  // Throws what undo() would, if it is to be foreseen: nothing of a run is undone if some of it
+  // cannot be. Changes nothing.
+  virtual void check_undo(const Json& undo, const model::Endpoint& into) const;
 
   // Applies the mend of a finding of probe() whose class is safe or writes_source. Returns what was
   // done, a line. Errc::unsupported naming the code if this engine has no such mend.

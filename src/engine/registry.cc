@@ -41,6 +41,12 @@ std::vector<model::Finding> Engine::check_load(const model::DatabaseFacts& /*fac
 void Engine::harmonize(model::DatabaseFacts& /*expected*/, model::DatabaseFacts& /*found*/,
                        const LoadOptions& /*options*/) const {}
 
+bool Engine::stands(const Json& /*undo*/, const model::Endpoint& /*into*/) const {
+  return false;
+}
+
+void Engine::check_undo(const Json& /*undo*/, const model::Endpoint& /*into*/) const {}
+
 std::string Engine::mend(const model::Endpoint& endpoint, std::string_view code) const {
   throw Error(Errc::unsupported,
               fmt::format("{}: the {} engine mends no `{}`", endpoint.component, name(), code));

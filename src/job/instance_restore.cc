@@ -141,7 +141,7 @@ class RestoreRun {
   void put_back() {
     try {
       observer_.phase("putting back what was there");
-      journal_->undo_all();
+      journal_->undo_all([this](const std::string& left) { observer_.warning(left); });
       quiesced_.reset();
       journal_->close();
     } catch (const std::exception& error) {
@@ -238,7 +238,7 @@ class RestoreRun {
       load.leave_beside = true;
       load.before_change = [this, &database](std::string_view what, const Json& undo) {
         changes_->announce("engine", database.facts.name + ": " + std::string(what),
-                           engine_undo(database.settings, undo));
+                           engine_undo(database.settings, undo, is_last_switch_));
       };
       engine::LoadReport loaded = in_context("loading database " + name, [&] {
         if (!database.file.empty())
@@ -253,14 +253,20 @@ class RestoreRun {
     refuse_differences(differences);
   }
 
-  // All are proven. Only what is wrong with the server itself can fail from here on.
+  // All are proven. Only what is wrong with the server itself can fail from here on; what cannot be
+  // put back then comes last.
   void switch_databases(InstanceRestoreReport& report) {
-    for (const DatabaseTarget& database : plan_.databases) {
-      const auto& switch_in = loaded_.at(&database).switch_in;
-      if (!switch_in) continue;
-      observer_.phase("putting database " + database.facts.name + " in its place");
-      for (std::string& line :
-           in_context("putting database " + database.facts.name + " in its place", switch_in))
+    std::vector<const DatabaseTarget*> order;
+    for (const DatabaseTarget& database : plan_.databases)
+      if (loaded_.at(&database).switch_in) order.push_back(&database);
+    std::stable_partition(order.begin(), order.end(), [&](const DatabaseTarget* database) {
+      return !loaded_.at(database).switches_last;
+    });
+    for (const DatabaseTarget* database : order) {
+      const std::string doing = "putting database " + database->facts.name + " in its place";
+      observer_.phase(doing);
+      is_last_switch_ = database == order.back();
+      for (std::string& line : in_context(doing, loaded_.at(database).switch_in))
         report.kept.push_back(std::move(line));
     }
   }
@@ -397,6 +403,7 @@ class RestoreRun {
   std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
   std::vector<Item> switched_;        // or about to be
   std::map<const DatabaseTarget*, engine::LoadReport> loaded_;
+  bool is_last_switch_ = false;
   std::vector<fs::path> later_;  // what may lie in a restored directory without being of it
   std::vector<fs::path> ours_;   // kept without need: removed in the end
 };

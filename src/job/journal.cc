@@ -75,8 +75,10 @@ void append_line(int entries, const std::string& path, const Json& record) {
   }
 }
 
-// `settled` is the number of one entry or an array of several, which were settled as one.
-void settle_entries(const Json& settled, std::vector<JournalEntry>& entries) {
+// `settled` of the record is the number of one entry or an array of several, which were settled as
+// one.
+void settle_entries(const Json& record, std::vector<JournalEntry>& entries) {
+  const Json& settled = record.at("settled");
   std::set<std::uint64_t> numbers;
   if (settled.is_array()) {
     for (const Json& number : settled.as_array()) numbers.insert(number.as_uint());
@@ -84,7 +86,10 @@ void settle_entries(const Json& settled, std::vector<JournalEntry>& entries) {
     numbers.insert(settled.as_uint());
   }
   for (JournalEntry& entry : entries) {
-    if (numbers.contains(entry.number)) entry.settled = true;
+    if (!numbers.contains(entry.number)) continue;
+    entry.settled = true;
+    entry.told = record.string_or("told", "");
+    entry.stays = record.bool_or("stays", false);
   }
 }
 
@@ -104,8 +109,8 @@ void read_entries(const fs::path& file, FoundJournal& journal) {
       throw Error(Errc::corrupt, "journal " + file.string() + " is damaged");
     }
     const Json record = Json::parse(line.substr(17), file.string());
-    if (const Json* settled = record.find("settled")) {
-      settle_entries(*settled, journal.entries);
+    if (record.find("settled") != nullptr) {
+      settle_entries(record, journal.entries);
     } else if (record.find("undoing") != nullptr) {
       journal.undoing = true;
     } else if (const Json* failed = record.find("failed")) {
@@ -147,6 +152,14 @@ std::vector<const JournalEntry*> in_undo_order(const std::vector<JournalEntry>& 
     }
   }
   return order;
+}
+
+// The unsettled entries of a restore, as one record settles them.
+Json numbers_of_restore(const std::vector<JournalEntry>& entries) {
+  Json numbers = Json::array();
+  for (const JournalEntry& entry : entries)
+    if (!entry.settled && entry.is_of_restore()) numbers.push(entry.number);
+  return numbers;
 }
 
 std::string_view undo_part_name(UndoPart part) {
@@ -305,26 +318,32 @@ void Journal::settle(std::span<const std::uint64_t> entries) {
   for (const std::uint64_t entry : entries) state_->entries[entry - 1].settled = true;
 }
 
-void Journal::undo(std::uint64_t entry) {
+std::string Journal::undo(std::uint64_t entry) {
   JournalEntry copy;
   {
     const std::lock_guard guard(state_->mutex);
     check_rule(entry >= 1 && entry <= state_->entries.size(), "an undone journal entry exists");
     copy = state_->entries[entry - 1];
   }
-  if (copy.settled) return;
-  perform_undo(copy, run_id(), state_->instance);
+  if (copy.settled) return {};
+  std::string told = perform_undo(copy, run_id(), state_->instance);
   settle(entry);
+  return told;
 }
 
-void Journal::undo_all() {
+void Journal::undo_all(const std::function<void(const std::string&)>& tell) {
   std::exception_ptr first;
+  // Whoever calls this calls the job failed: what is done is undone too.
+  const UndoOutlook outlook = look_before_undo(state_->entries);
+  if (!outlook.obstacles.empty())
+    first = std::make_exception_ptr(Error(Errc::blocked, outlook.obstacles.front().second));
   std::vector<std::uint64_t> numbers;
   for (const JournalEntry* entry : in_undo_order(state_->entries, UndoPart::all))
-    numbers.push_back(entry->number);
+    if (!first || !entry->is_of_restore()) numbers.push_back(entry->number);
   for (const std::uint64_t number : numbers) {
     try {
-      undo(number);
+      const std::string told = undo(number);
+      if (tell && !told.empty()) tell(told);
     } catch (const std::exception& error) {
       log(LogLevel::error, error.what());
       if (!first) first = std::current_exception();
@@ -419,19 +438,24 @@ void report_undone(const FoundJournal& journal, ResumeReport& report) {
   std::string failure;
   for (const JournalEntry& entry : after.entries) {
     if (entry.settled) {
-      report.undone.push_back(entry.what + " (" + title + "): put back");
+      report.undone.push_back(entry.what + " (" + title +
+                              (entry.stays ? "): was done, and stays" : "): put back") +
+                              (entry.told.empty() ? "" : "; " + entry.told));
       continue;
     }
     all_settled = false;
     const std::string why = entry.failure.empty() ? "the guardian could not be run" : entry.failure;
     if (!entry.is_harmless()) {
-      failure = why;
+      if (failure.empty() || !entry.failure.empty()) failure = why;
     } else {
       report.left.push_back(title + ": " + why + "; if it is gone for good, remove " +
                             journal.directory.string());
     }
   }
-  if (!failure.empty()) report.failed.push_back(title + ": " + failure);
+  if (!failure.empty()) {
+    report.failed.push_back(title + ": " + failure + "; if all shall stay as it is now, remove " +
+                            journal.directory.string());
+  }
   if (all_settled) remove_journal(journal.directory);
 }
 
@@ -517,19 +541,30 @@ bool guard(int fd, const fs::path& directory, UndoPart part) {
     }
   };
   if (!journal.undoing) append(Json().set("undoing", true));
+  const auto fail = [&](const JournalEntry& entry, const std::string& why) {
+    all = false;
+    log(LogLevel::error, why);
+    if (why == entry.failure) return;  // a journal that stays for long need not grow
+    append(Json().set("failed", why).set("entry", entry.number));
+  };
+  // Leavings are in nobody's way, and those of a restore were looked at with its changes.
+  const UndoOutlook outlook =
+      part == UndoPart::leavings ? UndoOutlook{} : look_before_undo(journal.entries);
+  if (outlook.done)
+    append(Json().set("settled", numbers_of_restore(journal.entries)).set("stays", true));
+  for (const auto& [entry, why] : outlook.obstacles) fail(*entry, why);
   for (const JournalEntry* entry : in_undo_order(journal.entries, part)) {
-    Json record;
+    if ((outlook.done || !outlook.obstacles.empty()) && entry->is_of_restore()) continue;
     try {
-      perform_undo(*entry, directory.filename().string(), journal.instance);
+      Json record;
+      const std::string told =
+          perform_undo(*entry, directory.filename().string(), journal.instance);
       record.set("settled", entry->number);
+      if (!told.empty()) record.set("told", told);
+      append(record);
     } catch (const std::exception& error) {
-      all = false;
-      log(LogLevel::error, error.what());
-      const std::string why = entry->what + ": " + error.what();
-      if (why == entry->failure) continue;  // a journal that stays for long need not grow
-      record.set("failed", why).set("entry", entry->number);
+      fail(*entry, entry->what + ": " + error.what());
     }
-    append(record);
   }
   return all;
 }

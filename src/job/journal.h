@@ -8,13 +8,18 @@
 // if the job dies.
 //
 // The lines: {"entry", "kind", "what", "undo"} announces; {"settled": N} or {"settled": [N, …]}
-// settles, several as one; {"undoing": true} is written by whoever begins to undo, {"failed": text,
+// settles, several as one, with "told": text if something is left to look at, and "stays": true if
+// they were not undone; {"undoing": true} is written by whoever begins to undo, {"failed": text,
 // "entry": N} by whoever could not. Each is preceded by 16 hex digits of its SHA-256 and a space. A
 // torn last line counts as not written.
 //
 // An entry is undone once: the process that undoes it holds the lock and is none of the job's, so
 // killing the job or a `resume` neither repeats nor loses one. Only if that process itself is
 // killed between an undo and its record is the undo made again; undos must bear that.
+//
+// The changes of a restore stand or fall together. Entries of engines marked "last" are those after
+// which all is in its place: if they stand, the restore was done, whatever ended it, and nothing of
+// it is undone. And nothing is undone as long as some of it cannot be.
 #pragma once
 
 #include <cstdint>
@@ -43,12 +48,18 @@ struct JournalEntry {
   Json undo;
   bool settled = false;
   std::string failure = {};  // why it could not be undone, when that was tried last
+  std::string told = {};     // what undoing it left for somebody to look at
+  bool stays = false;        // settled without being undone, by whoever was to undo it
 
   // Undone after all others, as that may take long and nobody waits for it: what was written and
   // came to nothing. Other undos do not depend on these, which are announced before what needs
   // them.
   [[nodiscard]] bool is_leaving() const noexcept {
     return kind == "remove" || kind == "rmdir" || kind == "scratch";
+  }
+  // Of a restore: stands or falls with the others.
+  [[nodiscard]] bool is_of_restore() const noexcept {
+    return kind == "engine" || kind == "rename" || kind == "remove" || kind == "rmdir";
   }
   // Hinders no other job if it cannot be undone.
   [[nodiscard]] bool is_harmless() const noexcept { return kind == "scratch"; }
@@ -71,11 +82,11 @@ class Journal {
   void settle(std::uint64_t entry);
   // All of them as one: whatever ends us, either all are settled or none is.
   void settle(std::span<const std::uint64_t> entries);
-  // Undoes one entry now (as the guardian would) and settles it.
-  void undo(std::uint64_t entry);
+  // Undoes one entry now (as the guardian would) and settles it. Returns what perform_undo() says.
+  std::string undo(std::uint64_t entry);
   // Undoes everything unsettled, last first, but leavings after all else; goes on after a failure
-  // and throws the first.
-  void undo_all();
+  // and throws the first. Hands what each says to `tell`.
+  void undo_all(const std::function<void(const std::string&)>& tell = {});
 
   // All settled: dismisses the guardian and removes the directory.
   void close();
@@ -114,7 +125,8 @@ struct FoundJournal {
 [[nodiscard]] std::vector<FoundJournal> find_journals(const std::filesystem::path& state_directory);
 
 struct ResumeReport {
-  std::vector<std::string> undone;  // "started the application: systemctl start shop"
+  std::vector<std::string> undone;  // "started the application: systemctl start shop", or what was
+                                    // found done and stays
   std::vector<std::string> failed;  // with reasons; their entries stay
   std::vector<std::string> left;    // the same of what is in nobody's way
   std::vector<std::string> alive;   // journals of jobs that still run, left alone
@@ -139,11 +151,22 @@ bool guard(int fd, const std::filesystem::path& journal_directory, UndoPart part
 [[nodiscard]] UndoPart parse_undo_part(std::string_view text);
 
 // What an entry of kind "engine" holds: the engine's undo, and how to reach the database again. No
-// password: where it comes from.
-[[nodiscard]] Json engine_undo(const model::DatabaseSettings& database, const Json& undo);
+// password: where it comes from. `last`: with it everything of the restore is in its place.
+[[nodiscard]] Json engine_undo(const model::DatabaseSettings& database, const Json& undo,
+                               bool last = false);
 
-// Undoes one entry. Errors say what failed; nothing is recorded.
-void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance);
+// Undoes one entry. Returns what is left for somebody to look at; empty: nothing. Errors say what
+// failed; nothing is recorded.
+std::string perform_undo(const JournalEntry& entry, std::string_view run_id,
+                         std::string_view instance);
+
+// What is to be known before the first entry of a restore is undone.
+struct UndoOutlook {
+  bool done = false;  // all was in its place: it stays
+  // Why nothing of it can be undone now, by entry.
+  std::vector<std::pair<const JournalEntry*, std::string>> obstacles;
+};
+[[nodiscard]] UndoOutlook look_before_undo(std::span<const JournalEntry> entries);
 
 // What a destructor can still say of what it could not put back; a line that cannot be written is
 // lost.

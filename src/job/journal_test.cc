@@ -123,6 +123,33 @@ TEST_F(JournalTest, KeepsWhatCouldNotBePutBack) {
   EXPECT_EQ(marks(), "started\n");
 }
 
+// Half of a restore put back would be worse than none.
+TEST_F(JournalTest, UndoesNothingOfARestoreWhileSomeOfItCannotBe) {
+  const fs::path now = directory_.path() / "now", before = directory_.path() / "before";
+  fs::create_directory(now);
+  auto journal = Journal::begin(state_, "shop", "restore", {});
+  journal->announce("start", "stopped it", start_undo(mark("started")));
+  journal->announce("engine", "put a database in place",
+                    Json().set("engine", "none such").set("undo", Json::object()));
+  journal->announce("rename", "put files in place",
+                    Json().set("now", now.string()).set("before", before.string()));
+  const fs::path place = journal->directory();
+  EXPECT_THROW(journal->undo_all(), Error);
+  EXPECT_TRUE(fs::exists(now));
+  EXPECT_EQ(marks(), "started\n") << "the application is let go all the same";
+  journal.reset();
+  ASSERT_TRUE(within_seconds(20, [&] {
+    const auto found = find_journals(state_);
+    return found.size() == 1 && !found[0].alive && !found[0].entries.at(1).failure.empty();
+  }));
+  const ResumeReport report = resume(state_, "", {});
+  ASSERT_EQ(report.failed.size(), 1U);
+  EXPECT_NE(report.failed[0].find("none such"), std::string::npos) << report.failed[0];
+  EXPECT_NE(report.failed[0].find(place.string()), std::string::npos) << report.failed[0];
+  EXPECT_TRUE(fs::exists(now));
+  EXPECT_FALSE(fs::exists(before));
+}
+
 TEST_F(JournalTest, UndoesLastFirst) {
   auto journal = Journal::begin(state_, "shop", "restore", {});
   journal->announce("start", "one", start_undo(mark("one")));

@@ -89,7 +89,12 @@ bool PathSwitch::switch_in(bool replace, const fs::path& kept) {
     if (empty) empty_ = kept;
     was_kept = !empty;
   }
-  rename(fresh_, path_, "put " + path_.string() + " in place");
+  // Others may write to it from now on.
+  const std::string begin = path_.string() + "_before_";
+  const bool has_time = kept.native().starts_with(begin);
+  const std::string suffix = "_undone" + (has_time ? kept.native().substr(begin.size() - 1) : "");
+  rename(fresh_, path_, "put " + path_.string() + " in place",
+         Json().set("since", system_clock().now().seconds).set("undone", path_.string() + suffix));
   fsync_directory(path_.parent_path());
   return was_kept;
 }
@@ -99,8 +104,8 @@ void PathSwitch::tidy() noexcept {
 }
 
 // Undone by the reverse; never over something that is there.
-void PathSwitch::rename(const fs::path& from, const fs::path& to, std::string_view what) {
-  Json undo;
+void PathSwitch::rename(const fs::path& from, const fs::path& to, std::string_view what,
+                        Json undo) {
   undo.set("now", to.string()).set("before", from.string());
   const std::uint64_t entry = changes_->announce("rename", what, undo);
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;

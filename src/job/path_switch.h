@@ -41,14 +41,15 @@ class PathSwitch {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
   // Puts the new content in place, durably. What is there is kept under `kept`, if `replace` or if
-  // it is an empty directory; else Errc::exists. True if something with content was kept.
+  // it is an empty directory; else Errc::exists. True if something with content was kept. Undone
+  // long afterwards, the new content stays beside, under a name like `kept`.
   bool switch_in(bool replace, const std::filesystem::path& kept);
   // Removes an empty directory that was kept; call when nothing will be undone any more.
   void tidy() noexcept;
 
  private:
   void rename(const std::filesystem::path& from, const std::filesystem::path& to,
-              std::string_view what);
+              std::string_view what, Json undo = {});
 
   std::filesystem::path path_, fresh_;
   Changes* changes_;

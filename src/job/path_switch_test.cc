@@ -101,6 +101,27 @@ TEST_F(PathSwitchTest, TakesTheNameOfAnEmptyDirectoryWithoutKeepingIt) {
   EXPECT_EQ(names(), std::vector<std::string>{"data"});
 }
 
+// Uploads may have come to what was in place for long: they are not removed with it.
+TEST_F(PathSwitchTest, KeepsWhatOthersMayHaveWrittenTo) {
+  fill(place_, "old");
+  PathSwitch change(place_, *changes_);
+  fill(change.fresh(), "new");
+  EXPECT_TRUE(change.switch_in(true, kept_));
+  JournalEntry entry = find_journals(root_.path() / "state").at(0).entries.back();
+  ASSERT_EQ(entry.kind, "rename");
+  const std::string undone = entry.undo.at("undone").as_string();
+  EXPECT_TRUE(undone.starts_with(place_.string() + "_undone")) << undone;
+  entry.undo.set("since", entry.undo.at("since").as_int() - 3600);
+  const std::string told = perform_undo(entry, "run", "shop");
+  EXPECT_NE(told.find("rm -rf '" + undone), std::string::npos) << told;
+  std::vector<std::string> left;
+  journal_->undo_all([&](const std::string& line) { left.push_back(line); });
+  journal_->close();
+  EXPECT_TRUE(left.empty());
+  EXPECT_EQ(read_text_file(place_ / "file"), "old");
+  EXPECT_EQ(read_text_file(fs::path(undone) / "file"), "new");
+}
+
 TEST_F(PathSwitchTest, IsUndoneAtEveryStep) {
   for (const bool with_old : {false, true}) {
     for (int steps = 0; steps < 3; ++steps) {

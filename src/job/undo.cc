@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// perform_undo() of journal.h: what undoes each kind of entry, and what an engine needs for that.
-// Records nothing.
+// perform_undo() of journal.h: what undoes each kind of entry, and what an engine needs for that;
+// and look_before_undo(). Records nothing.
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "engine/registry.h"
 #include "job/hooks.h"
 #include "job/journal.h"
@@ -18,6 +22,9 @@ namespace holdfast::job {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr auto in_use_after = 60s;
 
 // Directories that were made; one in which somebody has put something stays.
 void undo_directories(const Json& undo) {
@@ -32,11 +39,24 @@ void undo_directories(const Json& undo) {
   }
 }
 
-void undo_rename(const Json& undo) {
+// Whether others have had the time to write to what bore a public name since `seconds`.
+bool may_be_used(std::int64_t seconds) {
+  const std::chrono::seconds now = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  const auto passed = now - std::chrono::seconds(seconds);
+  return passed > in_use_after || passed < -in_use_after;
+}
+
+// What was put in place and may have been written to since keeps a name of its own, for what is
+// beside is removed.
+std::string undo_rename(const Json& undo) {
   const fs::path now = undo.at("now").as_string();
-  const fs::path before = undo.at("before").as_string();
+  fs::path before = undo.at("before").as_string();
   std::error_code ignored;
-  if (!fs::exists(fs::symlink_status(now, ignored))) return;
+  if (!fs::exists(fs::symlink_status(now, ignored))) return {};
+  const std::string undone = undo.string_or("undone", "");
+  const bool is_kept = !undone.empty() && may_be_used(undo.int_or("since", 0));
+  if (is_kept) before = undone;
   if (fs::exists(fs::symlink_status(before, ignored))) {
     throw Error(Errc::exists,
                 before.string() + " is there again; its old content stays at " + now.string())
@@ -46,6 +66,11 @@ void undo_rename(const Json& undo) {
     throw system_error(errno, "renaming " + now.string() + " to " + before.string());
   }
   fsync_directory(before.parent_path());
+  if (!is_kept) return {};
+  return fmt::format(
+      "what had been at {} stays as {}, as it may have been written to; remove it "
+      "with: rm -rf {}",
+      now.string(), before.string(), shell_quote(before.string()));
 }
 
 // Where an engine's undo has to work. The password is fetched again from where it came.
@@ -65,9 +90,49 @@ model::Endpoint endpoint_of(const Json& entry) {
   return make_endpoint(database, {});
 }
 
+const engine::Engine& engine_of(const JournalEntry& entry) {
+  const std::string& name = entry.undo.at("engine").as_string();
+  const engine::Engine* engine = engine::find_engine(name);
+  if (engine == nullptr) throw Error(Errc::unsupported, "engine " + name + " is not in this build");
+  return *engine;
+}
+
+bool is_last(const JournalEntry& entry) {
+  return entry.kind == "engine" && !entry.settled && entry.undo.bool_or("last", false);
+}
+
 }  // namespace
 
-Json engine_undo(const model::DatabaseSettings& database, const Json& undo) {
+UndoOutlook look_before_undo(std::span<const JournalEntry> entries) {
+  UndoOutlook outlook;
+  const auto look = [&](const JournalEntry& entry, const auto& question) {
+    try {
+      const engine::Engine& engine = engine_of(entry);
+      return question(engine, entry.undo.at("undo"), endpoint_of(entry.undo));
+    } catch (const std::exception& error) {
+      outlook.obstacles.emplace_back(&entry, entry.what + ": " + error.what());
+      return false;
+    }
+  };
+  outlook.done = std::any_of(entries.begin(), entries.end(), is_last) &&
+                 std::all_of(entries.begin(), entries.end(), [&](const JournalEntry& entry) {
+                   return !is_last(entry) ||
+                          look(entry, [](const auto& engine, const Json& undo, const auto& into) {
+                            return engine.stands(undo, into);
+                          });
+                 });
+  if (outlook.done || !outlook.obstacles.empty()) return outlook;
+  for (const JournalEntry& entry : entries) {
+    if (entry.kind != "engine" || entry.settled) continue;
+    look(entry, [](const auto& engine, const Json& undo, const auto& into) {
+      engine.check_undo(undo, into);
+      return true;
+    });
+  }
+  return outlook;
+}
+
+Json engine_undo(const model::DatabaseSettings& database, const Json& undo, bool last) {
   Json endpoint;
   endpoint.set("name", database.name).set("uri", database.uri).set("user", database.user);
   endpoint.set("password_file", database.password.file);
@@ -79,11 +144,13 @@ Json engine_undo(const model::DatabaseSettings& database, const Json& undo) {
   endpoint.set("options", std::move(options));
   Json entry;
   entry.set("engine", database.engine).set("undo", undo).set("endpoint", std::move(endpoint));
+  if (last) entry.set("last", true);
   return entry;
 }
 
-void perform_undo(const JournalEntry& entry, std::string_view run_id, std::string_view instance) {
-  in_context("putting back: " + entry.what, [&] {
+std::string perform_undo(const JournalEntry& entry, std::string_view run_id,
+                         std::string_view instance) {
+  return in_context("putting back: " + entry.what, [&]() -> std::string {
     if (entry.kind == "start") {
       const std::chrono::milliseconds timeout(entry.undo.at("timeout_ms").as_int());
       wait_for_stop_commands(run_id, timeout);
@@ -91,13 +158,9 @@ void perform_undo(const JournalEntry& entry, std::string_view run_id, std::strin
       for (const Json& word : entry.undo.at("argv").as_array()) argv.push_back(word.as_string());
       run_start_command(argv, instance, timeout);
     } else if (entry.kind == "engine") {
-      const engine::Engine* engine = engine::find_engine(entry.undo.at("engine").as_string());
-      if (engine == nullptr)
-        throw Error(Errc::unsupported,
-                    "engine " + entry.undo.at("engine").as_string() + " is not in this build");
-      engine->undo(entry.undo.at("undo"), endpoint_of(entry.undo));
+      return engine_of(entry).undo(entry.undo.at("undo"), endpoint_of(entry.undo));
     } else if (entry.kind == "rename") {
-      undo_rename(entry.undo);
+      return undo_rename(entry.undo);
     } else if (entry.kind == "rmdir") {
       undo_directories(entry.undo);
     } else if (entry.kind == "remove") {
@@ -108,6 +171,7 @@ void perform_undo(const JournalEntry& entry, std::string_view run_id, std::strin
       throw Error(Errc::unsupported, "journal entry of unknown kind \"" + entry.kind + "\"")
           .set_hint("Run the version of Holdfast that wrote it.");
     }
+    return {};
   });
 }
 

@@ -99,10 +99,13 @@ bool is_left_out(std::string_view statement) {
          !tokens[3].is("SET") && !tokens[3].is("RESET") && !tokens[3].is("CONNECTION");
 }
 
+constexpr std::size_t token_max = 100;
+
 // Takes the statements about the database as such out of a script.
 class DatabaseStatements {
  public:
-  explicit DatabaseStatements(const NameMapping& mapping) : mapping_(mapping) {}
+  DatabaseStatements(const NameMapping& mapping, std::vector<std::string>& into)
+      : mapping_(mapping), statements_(into) {}
   // Whether it is one, or one that is left out.
   bool take(std::string_view statement) {
     if (is_left_out(statement)) return true;
@@ -110,22 +113,10 @@ class DatabaseStatements {
     if (is_one) statements_.push_back(rewrite(statement, mapping_));
     return is_one;
   }
-  // Runs them, on the database of the connection.
-  void run(Connection& connection) const {
-    const std::string name = quote_name(connection.location().database);
-    for (const std::string& statement : statements_) {
-      const std::vector<Token> tokens = tokens_of(statement, token_max);
-      const Token& token = tokens.at(*database_token(tokens));
-      std::string ours = statement;
-      ours.replace(token.offset, token.text.size(), name);
-      run_statement(connection, classify(std::move(ours)));
-    }
-  }
 
  private:
-  static constexpr std::size_t token_max = 100;
   NameMapping mapping_;
-  std::vector<std::string> statements_;
+  std::vector<std::string>& statements_;
 };
 
 std::filesystem::path programs_directory(const Location& into) {
@@ -169,14 +160,25 @@ DumpImport::DumpImport(std::filesystem::path file, const Location& into, const L
 }
 
 std::uint64_t DumpImport::fill(const Location& place, const NameMapping& mapping,
-                               const std::stop_token& stop) const {
+                               const std::stop_token& stop) {
   return archive_ ? fill_archive(place, mapping, stop) : fill_plain(place, mapping, stop);
 }
 
+void DumpImport::run_about_database(Connection& connection) const {
+  const std::string name = quote_name(connection.location().database);
+  for (const std::string& statement : about_database_) {
+    const std::vector<Token> tokens = tokens_of(statement, token_max);
+    const Token& token = tokens.at(*database_token(tokens));
+    std::string ours = statement;
+    ours.replace(token.offset, token.text.size(), name);
+    run_in_transaction(connection, classify(std::move(ours)));
+  }
+}
+
 std::uint64_t DumpImport::fill_plain(const Location& place, const NameMapping& mapping,
-                                     const std::stop_token& stop) const {
+                                     const std::stop_token& stop) {
   std::uint64_t rows = 0;
-  DatabaseStatements about(mapping);
+  DatabaseStatements about(mapping, about_database_);
   {
     Connection connection(place, stop);
     const std::unique_ptr<ByteSource> source = open_plain(file_);
@@ -185,7 +187,6 @@ std::uint64_t DumpImport::fill_plain(const Location& place, const NameMapping& m
   }
   Connection connection(place, stop);
   connection.run("ANALYZE");
-  about.run(connection);
   return rows;
 }
 
@@ -213,11 +214,12 @@ OpenStream DumpImport::script(const std::string& section, const std::stop_token&
 }
 
 std::uint64_t DumpImport::fill_archive(const Location& place, const NameMapping& mapping,
-                                       const std::stop_token& stop) const {
+                                       const std::stop_token& stop) {
   const ArchiveHead& head = archive_->head();
   const std::string encoding = head.encoding.empty() ? "UTF8" : head.encoding;
   Filling filling;
-  DatabaseStatements about{NameMapping()};  // they have been mapped when they come here
+  // They have been mapped when they come here.
+  DatabaseStatements about(NameMapping(), about_database_);
   const auto without_database = [&](std::vector<SchemaStatement> statements) {
     std::erase_if(statements, [&](const auto& one) { return about.take(one.text); });
     return statements;
@@ -258,10 +260,7 @@ std::uint64_t DumpImport::fill_archive(const Location& place, const NameMapping&
     }
     writer.finish();
   };
-  const std::uint64_t rows = fill_database(place, filling, mapping, options_.parallel, stop);
-  Connection connection(place, stop);
-  about.run(connection);
-  return rows;
+  return fill_database(place, filling, mapping, options_.parallel, stop);
 }
 
 }  // namespace holdfast::engine::postgresql

@@ -28,13 +28,16 @@ class DumpImport {
     return properties_ ? &*properties_ : nullptr;
   }
   [[nodiscard]] std::uint64_t fill(const Location& place, const NameMapping& mapping,
-                                   const std::stop_token& stop) const;
+                                   const std::stop_token& stop);
+  // After fill(): what the dump says of the database as such, on the connection's; in a
+  // transaction.
+  void run_about_database(Connection& connection) const;
 
  private:
   [[nodiscard]] std::uint64_t fill_plain(const Location& place, const NameMapping& mapping,
-                                         const std::stop_token& stop) const;
+                                         const std::stop_token& stop);
   [[nodiscard]] std::uint64_t fill_archive(const Location& place, const NameMapping& mapping,
-                                           const std::stop_token& stop) const;
+                                           const std::stop_token& stop);
   [[nodiscard]] OpenStream script(const std::string& section, const std::stop_token& stop) const;
 
   std::filesystem::path file_;
@@ -43,6 +46,7 @@ class DumpImport {
   std::unique_ptr<ArchiveFile> archive_;  // none: a plain script
   std::optional<DatabaseProperties> properties_;
   model::DatabaseFacts expected_;
+  std::vector<std::string> about_database_;  // statements, mapped
 };
 
 }  // namespace holdfast::engine::postgresql

@@ -11,6 +11,7 @@
 
 #include "base/crew.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/postgresql/plain_dump.h"
 #include "engine/postgresql/sql.h"
 
@@ -30,10 +31,19 @@ bool is_secret(const std::vector<Token>& tokens) {
   return tokens.size() > 3 && tokens[1].is("FOREIGN") && tokens[3].is("WRAPPER");
 }
 
+// COMMENT ON, ALTER, GRANT … ON, REVOKE … ON SCHEMA public.
+bool is_about_public(const std::vector<Token>& tokens) {
+  if (tokens.empty() || tokens[0].is("CREATE") || tokens[0].is("DROP")) return false;
+  for (std::size_t i = 1; i + 1 < tokens.size(); ++i)
+    if (tokens[i].is("SCHEMA")) return tokens[i + 1].is_name() && tokens[i + 1].name() == "public";
+  return false;
+}
+
 constexpr std::string_view passed_over = "passed over";
 
 // Runs a statement. The SQLSTATE of a refusal, or nothing if all went well; `passed_over` for
-// settings of other versions.
+// settings of other versions, and where the schema `public` is not ours, as up to version 14: it
+// stays as it is there, and the proof knows whether that is as in the copy.
 std::string try_statement(Connection& connection, const SchemaStatement& statement,
                           std::string& message) {
   const bool secret = is_secret(tokens_of(statement.text, 4));
@@ -51,6 +61,11 @@ std::string try_statement(Connection& connection, const SchemaStatement& stateme
         "RESET log_min_error_statement; RESET log_statement; RESET log_min_duration_statement");
   }
   if (statement.kind == StatementKind::setting && state == "42704") return std::string(passed_over);
+  if (state == "42501" && is_about_public(tokens_of(statement.text, 20))) {
+    log(LogLevel::info, "the schema public is not ours and stays as it is",
+        {{"statement", statement.text}});
+    return std::string(passed_over);
+  }
   // Of a syntax error the server says what stands there.
   if (secret && state == "42601") message = "a syntax error";
   return state;
@@ -277,7 +292,7 @@ class PostData {
       state = try_statement(connection, statement, message);
       if (state != "40P01") break;  // a deadlock with another of ours
     }
-    if (state.empty()) return;
+    if (state.empty() || state == passed_over) return;
     if (!may_wait(state)) refuse(connection, statement.text, state, message);
     const std::lock_guard lock(mutex_);
     late_.insert(&statement);
@@ -331,6 +346,13 @@ bool run_statement(Connection& connection, const SchemaStatement& statement) {
   if (state == passed_over) return false;
   if (!state.empty()) refuse(connection, statement.text, state, message);
   return true;
+}
+
+void run_in_transaction(Connection& connection, const SchemaStatement& statement) {
+  connection.run("SAVEPOINT holdfast_statement");
+  if (!run_statement(connection, statement))
+    connection.run("ROLLBACK TO SAVEPOINT holdfast_statement");
+  connection.run("RELEASE SAVEPOINT holdfast_statement");
 }
 
 std::uint64_t copy_in(Connection& connection, const std::string& statement, ByteSource& source) {
@@ -398,7 +420,6 @@ std::uint64_t fill_database(const Location& place, const Filling& filling,
              [&] { PostData(place, filling.post_data, parallel, stop).run(main); });
   afresh();
   main.run("ANALYZE");
-  if (filling.database_script) run_script(main, *filling.database_script(), mapping);
   return rows;
 }
 

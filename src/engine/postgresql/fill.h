@@ -39,7 +39,6 @@ struct Filling {
   std::vector<OpenStream> scripts;
   // Contents of large objects, after the scripts; none: empty.
   std::function<void(Connection&)> large_objects;
-  OpenStream database_script;  // what belongs to the database as such; may be empty
 };
 
 // Runs a script of statements; with COPY data in it, those are copied. `skip` says which are left
@@ -47,9 +46,12 @@ struct Filling {
 std::uint64_t run_script(Connection& connection, ByteSource& script, const NameMapping& mapping,
                          const std::function<bool(std::string_view)>& skip = {});
 
-// Runs one statement; the Error says which, without what may be secret in it. False: a setting that
-// the server does not know, which was passed over.
+// Runs one statement; the Error says which, without what may be secret in it. False: it was passed
+// over, being a setting that the server does not know, or about a schema `public` of another.
 bool run_statement(Connection& connection, const SchemaStatement& statement);
+
+// The same where a transaction is open, which outlives such a setting.
+void run_in_transaction(Connection& connection, const SchemaStatement& statement);
 
 // A statement for people: its beginning, and of those that hold passwords what they are about.
 [[nodiscard]] std::string shown_statement(std::string_view statement);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/postgresql/catalog.h"
+#include "engine/postgresql/databases.h"
 #include "engine/postgresql/describe.h"
 #include "engine/postgresql/dump_import.h"
 #include "engine/postgresql/fill.h"
@@ -25,6 +27,7 @@
 #include "engine/postgresql/sql.h"
 #include "engine/postgresql/target.h"
 #include "engine/postgresql/target_checks.h"
+#include "engine/postgresql/target_undo.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -82,8 +85,6 @@ Filling filling_of(const model::PartSource& parts, const Json& facts, const Name
       load_large_objects(connection, *parts.open(large_objects_data_part));
     };
   }
-  if (has_part(entries, database_part))
-    filling.database_script = opener(std::string(database_part));
   return filling;
 }
 
@@ -189,12 +190,7 @@ std::optional<model::DatabaseFacts> prove(const Target& target,
     ForcedPoliciesAside aside(target.place());
     describe_database(target.place(), found, options.parallel, stop);
     aside.put_back(found);
-    found.engine_facts.set("database", target.into().database);  // its name when all is done
-    if (const std::string& mark = target.mark_name(); !mark.empty()) {
-      std::erase_if(found.objects, [&](const model::ObjectFacts& object) {
-        return object.name.find(mark) != std::string::npos;
-      });
-    }
+    target.correct(expected, found);
     if (!promises) return found;
     for (const std::string& line : not_compared(expected, found, options))
       log(LogLevel::warn, "not compared: " + line, {{"database", target.place().component}});
@@ -212,26 +208,36 @@ std::vector<std::string> put_in_place(Target& target) {
   return {fmt::format("database {0}; drop it with: DROP DATABASE {0};", quote_name(*kept))};
 }
 
-// Runs `fill` on a place, proves it and puts it where it belongs; whatever fails leaves things as
-// they were.
-template <typename Fill>
-LoadReport load_whole(const model::DatabaseFacts& facts, const std::shared_ptr<Target>& target,
-                      const DatabaseProperties* properties, const LoadOptions& options,
-                      const std::stop_token& stop, Fill fill) {
+// The database that is filled: what is asked of Target, and what is run on it.
+struct WholeLoad {
+  std::shared_ptr<Target> target;
+  const DatabaseProperties* properties = nullptr;
+  bool as_there = false;
+  std::function<std::uint64_t(const Location&)> fill;
+  std::function<void(Connection&)> about;  // what belongs to the database as such
+};
+
+// Fills a place, proves it and puts it where it belongs; whatever fails leaves things as they were.
+LoadReport load_whole(const model::DatabaseFacts& facts, const WholeLoad& load,
+                      const LoadOptions& options, const std::stop_token& stop) {
+  const std::shared_ptr<Target>& target = load.target;
   LoadReport report;
   try {
-    target->prepare(properties);
-    report.rows = fill(target->place());
+    target->prepare(load.properties, load.as_there);
+    report.rows = load.fill(target->place());
     rename_schemas(target->place(), options);
+    target->finish(load.about);
     report.found = prove(*target, facts, options, stop);
     if (stop.stop_requested())
       throw Error(Errc::cancelled, fmt::format("{}: stopped", target->place().component));
     if (!options.leave_beside) report.kept = put_in_place(*target);
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     target->give_up();
     throw;
   }
-  if (options.leave_beside) report.switch_in = [target] { return put_in_place(*target); };
+  if (!options.leave_beside) return report;
+  report.switch_in = [target] { return put_in_place(*target); };
+  report.switches_last = !target->is_new();
   return report;
 }
 
@@ -249,19 +255,38 @@ LoadReport load_parts(const model::PartSource& parts, const model::DatabaseFacts
   if (options.on_scratch && has_part(parts.list(), globals_part))
     make_roles(target->admin(), *parts.open(globals_part));
   const DatabaseProperties properties = properties_of(facts.engine_facts, mapping);
-  return load_whole(facts, target, &properties, options, stop, [&](const Location& place) {
-    if (options.on_scratch && target->admin().server_major() < 15) {
+  WholeLoad load{target, &properties, false, {}, {}};
+  load.fill = [&](const Location& place) {
+    if (options.on_scratch) {
+      Connection connection(place);
       // It belongs to the server's first role there, which dumps take for granted.
-      static_cast<void>(Connection(place).attempt("ALTER SCHEMA public OWNER TO postgres"));
+      if (connection.server_major() < 15)
+        static_cast<void>(connection.attempt("ALTER SCHEMA public OWNER TO postgres"));
     }
     return fill_database(place, filling, mapping, options.parallel, stop);
-  });
+  };
+  load.about = [&](Connection& connection) {
+    if (!has_part(parts.list(), database_part)) return;
+    for (const SchemaStatement& statement : read_schema_script(*parts.open(database_part), mapping))
+      run_in_transaction(connection, statement);
+  };
+  return load_whole(facts, load, options, stop);
 }
 
-void undo_load(const Json& undo, const model::Endpoint& into) {
-  if (const Json* scratch = undo.find("scratch"))
-    return remove_private_server(scratch->as_string());
-  undo_change(undo, location_of(into));
+std::string undo_load(const Json& undo, const model::Endpoint& into) {
+  if (const Json* scratch = undo.find("scratch")) {
+    remove_private_server(scratch->as_string());
+    return {};
+  }
+  return undo_change(undo, location_of(into));
+}
+
+bool load_stands(const Json& undo, const model::Endpoint& into) {
+  return undo.find("scratch") == nullptr && change_stands(undo, location_of(into));
+}
+
+void check_load_undo(const Json& undo, const model::Endpoint& into) {
+  if (undo.find("scratch") == nullptr) check_change_undo(undo, location_of(into));
 }
 
 LoadReport load_dump(const std::filesystem::path& file, const Location& into,
@@ -272,9 +297,12 @@ LoadReport load_dump(const std::filesystem::path& file, const Location& into,
   }
   const auto target = std::make_shared<Target>(into, options, stop);
   const NameMapping mapping = mapping_of(options);
-  const DumpImport import(file, into, options, stop);
-  return load_whole(import.expected(), target, import.properties(), options, stop,
-                    [&](const Location& place) { return import.fill(place, mapping, stop); });
+  DumpImport import(file, into, options, stop);
+  // A dump seldom says what the database itself is like; who has made one for it has.
+  WholeLoad load{target, import.properties(), true, {}, {}};
+  load.fill = [&](const Location& place) { return import.fill(place, mapping, stop); };
+  load.about = [&](Connection& connection) { import.run_about_database(connection); };
+  return load_whole(import.expected(), load, options, stop);
 }
 
 std::vector<model::Finding> find_load_problems(const model::DatabaseFacts& facts,

@@ -15,7 +15,9 @@ namespace holdfast::engine::postgresql {
 [[nodiscard]] LoadReport load_parts(const model::PartSource& parts,
                                     const model::DatabaseFacts& facts, const Location& into,
                                     const LoadOptions& options, const std::stop_token& stop);
-void undo_load(const Json& undo, const model::Endpoint& into);
+std::string undo_load(const Json& undo, const model::Endpoint& into);
+[[nodiscard]] bool load_stands(const Json& undo, const model::Endpoint& into);
+void check_load_undo(const Json& undo, const model::Endpoint& into);
 
 // A file or directory made by pg_dump (plain, custom, directory, tar).
 [[nodiscard]] LoadReport load_dump(const std::filesystem::path& file, const Location& into,

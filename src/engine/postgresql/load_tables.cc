@@ -4,12 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "engine/postgresql/catalog.h"
+#include "engine/postgresql/databases.h"
 #include "engine/postgresql/fill.h"
 #include "engine/postgresql/load_checks.h"
 #include "engine/postgresql/quote.h"
@@ -71,8 +75,8 @@ class TablesLoad {
     aside_.emplace(options.kept_suffix, std::move(names));
   }
 
-  // Everything within the transaction that is open. Tables that are replaced stay as they are, free
-  // for their users, until the new ones are whole and proven.
+  // Makes and proves the tables, within the transaction that is open. Those that are replaced stay
+  // as they are, free for their users.
   void run(Connection& connection, bool is_new, LoadReport& report) {
     for (const SchemaStatement& one : pre_) {
       if (one.kind == StatementKind::setting) run_setting(connection, one);
@@ -97,6 +101,13 @@ class TablesLoad {
     for (const ChosenTable& table : tables_)
       connection.run("ANALYZE " + quote_name(shadow_of(table.name)));
     compare(connection, report.found.emplace());
+    read_sequences();
+  }
+
+  // Puts them where they belong, in the same transaction, for which all have to wait a moment.
+  // Needs neither the parts nor the facts any more.
+  std::vector<std::string> put_in_place(Connection& connection, bool is_new) {
+    LoadReport report;
     if (!shadows_.empty()) {
       put_aside(connection, report);
       leave_shadows(connection);
@@ -105,6 +116,7 @@ class TablesLoad {
     run_foreign_keys(connection, report);
     for (const ChosenTable& table : tables_) aside_->join(connection, table.name);
     if (!is_new) attach_strays(connection, report);
+    return std::move(report.kept);
   }
 
   // How to take it all back once it is committed: the tables that were made, by their oids, and the
@@ -121,9 +133,16 @@ class TablesLoad {
     Json back = Json::array();
     for (const std::string& statement : aside_->back(connection)) back.push(statement);
     Json undo;
-    undo.set("kind", "tables").set("database", database);
+    undo.set("kind", "tables").set("database", database).set("undone", undone_suffix());
     undo.set("made", std::move(made)).set("back", std::move(back));
     return undo;
+  }
+
+  // What had the tables' names, when that is undone.
+  [[nodiscard]] std::string undone_suffix() const {
+    constexpr std::string_view before = "_before_";
+    const std::string& kept = options_.kept_suffix;
+    return kept.starts_with(before) ? "_undone_" + kept.substr(before.size()) : "_undone";
   }
 
   [[nodiscard]] bool is_chosen(const model::TableName& name) const {
@@ -375,7 +394,7 @@ class TablesLoad {
     }
   }
 
-  void set_sequences(Connection& connection) {
+  void read_sequences() {
     const std::unique_ptr<ByteSource> script = parts_.open(sequences_part);
     ScriptReader reader(*script);
     while (const auto piece = reader.next()) {
@@ -384,10 +403,15 @@ class TablesLoad {
       const std::vector<Token> tokens = tokens_of(piece->text, 50);
       const bool sets = std::any_of(tokens.begin(), tokens.end(),
                                     [](const Token& token) { return token.is("SETVAL"); });
-      if (!sets) continue;
+      if (sets) setvals_.push_back(piece->text);
+    }
+  }
+
+  void set_sequences(Connection& connection) {
+    for (const std::string& statement : setvals_) {
       connection.run("SAVEPOINT holdfast");
-      const bool known = names_known_sequence(connection, tokens);
-      if (known) connection.run(piece->text);
+      const bool known = names_known_sequence(connection, tokens_of(statement, 50));
+      if (known) connection.run(statement);
       connection.run("RELEASE SAVEPOINT holdfast");
     }
   }
@@ -447,9 +471,9 @@ class TablesLoad {
     }
   }
 
-  const model::PartSource& parts_;
-  const model::DatabaseFacts& facts_;
-  const LoadOptions& options_;
+  const model::PartSource& parts_;     // for run() alone
+  const model::DatabaseFacts& facts_;  // likewise
+  LoadOptions options_;
   NameMapping mapping_;
   std::vector<ChosenTable> tables_;
   std::set<model::TableName> sequences_;
@@ -461,6 +485,68 @@ class TablesLoad {
   std::map<model::TableName, Attachment> attached_;  // partitions of the copy
   std::set<model::TableName> partitioned_;
   std::optional<TablesAside> aside_;
+  std::vector<std::string> setvals_;
+};
+
+// Tables that are made and proven and wait to be put in place: in a transaction that is open, or in
+// a database of their own.
+class ReadyTables {
+ public:
+  ReadyTables(const model::PartSource& parts, const model::DatabaseFacts& facts,
+              const Location& into, const LoadOptions& options,
+              std::map<std::string, std::string> versions)
+      : into_(into),
+        before_change_(options.before_change),
+        load_(parts, facts, options, std::move(versions)) {}
+
+  void prepare(bool is_new, const model::DatabaseFacts& facts, const LoadOptions& options,
+               const std::stop_token& stop, LoadReport& report) {
+    if (is_new) {
+      LoadOptions whole = options;
+      whole.replace = false;
+      target_.emplace(into_, whole, stop);
+      const DatabaseProperties properties = properties_of(facts.engine_facts, mapping_of(options));
+      target_->prepare(&properties);
+    }
+    connection_.emplace(target_ ? target_->place() : into_, stop);
+    connection_->run("BEGIN");
+    load_.run(*connection_, target_.has_value(), report);
+    if (stop.stop_requested())
+      throw Error(Errc::cancelled, fmt::format("{}: stopped", into_.component));
+    if (!target_) return;
+    for (std::string& line : load_.put_in_place(*connection_, true))
+      report.kept.push_back(std::move(line));
+    connection_->run("COMMIT");
+    connection_.reset();
+  }
+
+  std::vector<std::string> switch_in() {
+    if (target_) {
+      static_cast<void>(target_->switch_in());
+      return {};
+    }
+    connection_->stop_with({});
+    std::vector<std::string> lines = load_.put_in_place(*connection_, false);
+    // One transaction is all or nothing; after it, what else is restored may still fail.
+    if (before_change_)
+      before_change_("restored tables of " + into_.database,
+                     load_.undo(*connection_, into_.database));
+    connection_->run("COMMIT");
+    connection_.reset();
+    return lines;
+  }
+
+  void give_up() noexcept {
+    connection_.reset();
+    if (target_) target_->give_up();
+  }
+
+ private:
+  Location into_;
+  std::function<void(std::string_view, const Json&)> before_change_;
+  TablesLoad load_;
+  std::optional<Target> target_;  // where there was no database
+  std::optional<Connection> connection_;
 };
 
 }  // namespace
@@ -476,39 +562,22 @@ LoadReport load_tables(const model::PartSource& parts, const model::DatabaseFact
   std::map<std::string, std::string> versions;
   {
     Connection admin = connect_admin(into, stop);
-    exists =
-        !admin.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", {into.database})
-             .empty();
+    exists = oid_of(admin, into.database).has_value();
     versions = extension_versions(admin, facts.engine_facts);
   }
-  TablesLoad load(parts, facts, options, std::move(versions));
+  const auto ready =
+      std::make_shared<ReadyTables>(parts, facts, into, options, std::move(versions));
   LoadReport report;
-  LoadOptions whole = options;
-  whole.replace = false;
-  std::optional<Target> target;
-  if (!exists) target.emplace(into, whole, stop);
   try {
-    if (target) {
-      const DatabaseProperties properties = properties_of(facts.engine_facts, mapping_of(options));
-      target->prepare(&properties);
+    ready->prepare(!exists, facts, options, stop, report);
+    if (!options.leave_beside) {
+      for (std::string& line : ready->switch_in()) report.kept.push_back(std::move(line));
     }
-    {
-      Connection connection(target ? target->place() : into, stop);
-      connection.run("BEGIN");
-      load.run(connection, target.has_value(), report);
-      if (stop.stop_requested())
-        throw Error(Errc::cancelled, fmt::format("{}: stopped", into.component));
-      // One transaction is all or nothing; after it, what else is restored may still fail.
-      if (!target && options.before_change)
-        options.before_change("restored tables of " + into.database,
-                              load.undo(connection, into.database));
-      connection.run("COMMIT");
-    }
-    if (target) static_cast<void>(target->switch_in());
-  } catch (const Error&) {
-    if (target) target->give_up();
+  } catch (const std::exception&) {
+    ready->give_up();
     throw;
   }
+  if (options.leave_beside) report.switch_in = [ready] { return ready->switch_in(); };
   return report;
 }
 

@@ -44,7 +44,15 @@ class PostgresqlEngine final : public Engine {
                  const LoadOptions& options) const override {
     postgresql::harmonize(expected, found, options);
   }
-  void undo(const Json& undo, const model::Endpoint& into) const override { undo_load(undo, into); }
+  std::string undo(const Json& undo, const model::Endpoint& into) const override {
+    return undo_load(undo, into);
+  }
+  [[nodiscard]] bool stands(const Json& undo, const model::Endpoint& into) const override {
+    return load_stands(undo, into);
+  }
+  void check_undo(const Json& undo, const model::Endpoint& into) const override {
+    check_load_undo(undo, into);
+  }
 
   void describe(const model::Endpoint& endpoint, model::DatabaseFacts& facts,
                 std::stop_token stop) const override {

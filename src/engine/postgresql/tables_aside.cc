@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "engine/postgresql/databases.h"
 #include "engine/postgresql/quote.h"
-#include "engine/postgresql/target.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -101,6 +101,7 @@ std::string TablesAside::put_aside(Connection& connection, const model::TableNam
   const model::TableName kept{name.schema, free_name(connection, name)};
   rename(connection, "TABLE", name, kept.table);
   replaced_.insert(kept);
+  kept_.insert_or_assign(name, kept);
   std::string line = fmt::format("table {0}; drop it with: DROP TABLE {0};", quote_name(kept));
   if (const std::string dependents = dependents_of(connection, kept); !dependents.empty())
     line += " These went with it and do not come back by themselves: " + dependents;

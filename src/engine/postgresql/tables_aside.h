@@ -30,6 +30,12 @@ class TablesAside {
   // The statements that undo all this, once the table that was made has left its name.
   [[nodiscard]] std::vector<std::string> back(Connection& connection) const;
   [[nodiscard]] bool has(const model::TableName& name) const { return places_.contains(name); }
+  // Whether the table, by either name, is one of those.
+  [[nodiscard]] bool went(const model::TableName& name) const { return replaced_.contains(name); }
+  // The name that put_aside() gave to it.
+  [[nodiscard]] const model::TableName& kept_name(const model::TableName& name) const {
+    return kept_.at(name);
+  }
 
  private:
   struct Parent {
@@ -54,6 +60,7 @@ class TablesAside {
   std::string kept_suffix_;
   std::set<model::TableName> replaced_;  // under both names
   std::map<model::TableName, Place> places_;
+  std::map<model::TableName, model::TableName> kept_;
   std::vector<std::string> renames_;  // back
 };
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The database that a load goes to: a new one beside its place, proven there and then renamed into
-// it; or, for a role that may make none, the empty one that is there, which is marked until it is
-// done. Whatever is changed is announced first, with its undo.
+// it; or, for a role that may make none, the empty one that is there, which is marked and closed
+// until it is done. Whatever is changed is announced first, with its undo.
 #pragma once
 
-#include <memory>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -12,6 +12,8 @@
 
 #include "engine/engine.h"
 #include "engine/postgresql/connection.h"
+#include "engine/postgresql/databases.h"
+#include "engine/postgresql/in_place.h"
 #include "engine/postgresql/location.h"
 #include "engine/postgresql/script_rewrite.h"
 
@@ -25,13 +27,7 @@ struct DatabaseProperties {
 [[nodiscard]] DatabaseProperties properties_of(const Json& engine_facts,
                                                const NameMapping& mapping);
 
-// Whether a database holds nothing of a user's.
-[[nodiscard]] bool is_empty(Connection& connection);
-
 [[nodiscard]] bool may_create_databases(Connection& admin);
-
-// A session in the server's maintenance database, or in template1: not in the one that `into` is.
-[[nodiscard]] Connection connect_admin(const Location& into, const std::stop_token& stop);
 
 class Target {
  public:
@@ -39,16 +35,22 @@ class Target {
   // database is there and not empty, unless options.replace.
   Target(const Location& into, const LoadOptions& options, const std::stop_token& stop);
 
-  [[nodiscard]] Connection& admin() noexcept { return admin_; }
+  // A session on the server, in another database. It is let go by prepare(), as it may be in the
+  // way of others, and made again when it is asked for.
+  [[nodiscard]] Connection& admin();
 
-  // Makes the place that is filled. The database is made with `properties` if there are any.
-  void prepare(const DatabaseProperties* properties);
+  // Makes the place that is filled. The database is made with `properties` if there are any; if
+  // `as_there`, one that is there says what it is made like.
+  void prepare(const DatabaseProperties* properties, bool as_there = false);
   // What is filled, from prepare() on.
   [[nodiscard]] const Location& place() const noexcept { return place_; }
   [[nodiscard]] const Location& into() const noexcept { return into_; }
   [[nodiscard]] bool is_new() const noexcept { return is_new_; }
-  // A schema that is in the place until switch_in() and no part of the copy; empty: none.
-  [[nodiscard]] const std::string& mark_name() const noexcept { return mark_; }
+  // Once it is filled, runs what belongs to the database as such (settings, grants); in a
+  // transaction. Nobody else is let in before switch_in().
+  void finish(const std::function<void(Connection&)>& about);
+  // What was found in the place, as it will be after switch_in().
+  void correct(const model::DatabaseFacts& expected, model::DatabaseFacts& found) const;
   // Puts it in its place, however long after prepare(). Returns the name under which the old one is
   // kept, or nothing. Nobody may be connected to either any more, of our own.
   std::optional<std::string> switch_in();
@@ -57,24 +59,26 @@ class Target {
 
  private:
   [[noreturn]] void refuse_content() const;
-  void prepare_in_place(Connection& connection);
+  void prepare_in_place(bool as_there);
+  void look_at_existing();
+  void refuse_filled_meanwhile();
+  void open_in_place();
   void announce(std::string_view what, const Json& undo) const;
 
   Location into_;
   LoadOptions options_;
-  Connection admin_;
+  std::stop_token stop_;
+  std::optional<Connection> admin_;
   bool exists_ = false;
   bool is_new_ = false;
   Location place_;
-  Json made_;         // the undo of prepare()
-  std::string mark_;  // of a place that is not new
+  Json made_;  // the undo of prepare()
+  Json like_;  // what remember_database() says of one that is there
   std::int64_t connection_limit_ = -1;
+  // Of a place that is not new.
+  std::string mark_;
+  Settings lasting_;
+  ClosedView view_;
 };
-
-// Undoes one announced change; no error if nothing is left to do.
-void undo_change(const Json& undo, const Location& into);
-
-// `name` with `suffix`, cut so that it fits what the server keeps of a name (63 bytes).
-[[nodiscard]] std::string with_suffix(std::string_view name, std::string_view suffix);
 
 }  // namespace holdfast::engine::postgresql

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "engine/postgresql/databases.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sessions.h"
 #include "engine/postgresql/target.h"
@@ -50,7 +51,8 @@ class TargetChecks {
       check_extensions();
       check_objects();
     }
-    if (replace_ && existing_) check_sessions();
+    if (existing_) check_sessions();
+    if (fills_) check_settings();
     check_encoding();
     check_space();
     return std::move(findings_);
@@ -76,6 +78,7 @@ class TargetChecks {
     if (!existing_->may_connect) return;
     Connection look(into_);
     fills_ = !may_create_ && is_empty(look);
+    if (fills_) lasting_ = lasting_settings(look);
   }
 
   // Whether a new database is made, beside the one that is there or in its place.
@@ -124,14 +127,33 @@ class TargetChecks {
     }
   }
 
-  // Nobody may be in a database while it is renamed. The application's may be gone by then.
+  // Of a database that is filled where it stands some settings are others'.
+  void check_settings() {
+    if (lasting_.empty()) return;
+    std::string seen;
+    for (const auto& [role, entry] : lasting_) {
+      seen += fmt::format("{}{}{}", seen.empty() ? "" : ", ", entry.substr(0, entry.find('=')),
+                          role == "all" ? "" : " of " + role);
+    }
+    find("postgresql-target-settings", Severity::warning,
+         fmt::format("the empty database {} has settings that {} may not take away: {}",
+                     quote_name(into_.database), role_, seen),
+         "they are in force for the restored database, whether the copy has them or not",
+         fmt::format("ALTER DATABASE {} RESET …; by a superuser, if they shall not stay.",
+                     quote_name(into_.database)));
+  }
+
+  // Nobody may be in a database while it is renamed, or filled where it stands. The application's
+  // may be gone by then.
   void check_sessions() {
     const std::vector<std::string> lines = sessions_beyond_us(admin_, into_.database);
     if (lines.empty()) return;
     find("postgresql-target-sessions", Severity::warning,
          fmt::format("{} may not end {}{}", role_, lines.front(),
                      lines.size() > 1 ? fmt::format(" and {} more", lines.size() - 1) : ""),
-         "a database is renamed when nobody is in it; if they stay, the restore fails then",
+         fills_
+             ? "an empty database is filled when nobody is in it"
+             : "a database is renamed when nobody is in it; if they stay, the restore fails then",
          fmt::format("End them before; or GRANT pg_signal_backend TO {}; which does not suffice "
                      "for those of superusers",
                      role_));
@@ -262,6 +284,7 @@ class TargetChecks {
   std::string role_;
   std::optional<Existing> existing_;
   bool may_create_ = false;
+  Settings lasting_;
   bool fills_ = false;  // an empty database that is there, as we may make none
   std::vector<model::Finding> findings_;
 };

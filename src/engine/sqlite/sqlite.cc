@@ -67,8 +67,9 @@ class SqliteEngine final : public Engine {
                   std::stop_token stop) const override {
     return load_parts(parts, facts, path_of(into), options, stop);
   }
-  void undo(const Json& undo, const model::Endpoint& /*into*/) const override {
+  std::string undo(const Json& undo, const model::Endpoint& /*into*/) const override {
     if (undo.find("scratch") == nullptr) undo_switch(undo);  // of a scratch file nothing stays
+    return {};
   }
   std::string mend(const model::Endpoint& endpoint, std::string_view code) const override {
     return mend_database(endpoint, code);

@@ -120,13 +120,7 @@ class PostgresqlFixture final : public EngineFixture {
     write_file_durably(file, as_bytes(server_.program({"pg_dump", "-Fc", "foreign"})));
     return file;
   }
-  // What had the public name before it was undone stays on purpose.
-  [[nodiscard]] std::vector<std::string> litter() const override {
-    std::vector<std::string> names = server_.databases();
-    std::erase_if(
-        names, [](const std::string& name) { return name.find("_undone_") != std::string::npos; });
-    return names;
-  }
+  [[nodiscard]] std::vector<std::string> litter() const override { return server_.databases(); }
   [[nodiscard]] std::string count_query(const std::string& table) const override {
     return "SELECT count(*) FROM " + table;
   }
