@@ -25,6 +25,7 @@ constexpr int snapshot_tries_max = 5;
 // 8 KiB, so that the ranges stay where they are while a table grows.
 constexpr std::uint64_t range_bytes = 128U << 20U;
 constexpr std::uint64_t block_bytes = 8192;
+constexpr std::uint64_t narrow_bytes_max = 48U << 10U;
 constexpr std::uint64_t range_blocks_max = range_bytes / block_bytes;
 constexpr std::uint64_t range_blocks_min = 16;
 constexpr std::string_view begin_reading =
@@ -43,6 +44,14 @@ std::vector<const model::TableName*> names_of(const std::vector<const Table*>& t
   names.reserve(tables.size());
   for (const Table* table : tables) names.push_back(&table->name);
   return names;
+}
+
+// Whether enough is kept out of line. Beside its heap a table that keeps nothing there has maps of
+// that, less than a thousandth and some pages, and an empty index; what is in a page or two of
+// TOAST is not wide, however it is compressed.
+bool may_be_wide(const Table& table) {
+  const std::uint64_t heap_bytes = table.heap_blocks * block_bytes;
+  return table.size_bytes > heap_bytes + heap_bytes / 1000 + narrow_bytes_max;
 }
 
 // What a lock is refused with if its table, or the table's schema, is not there any more.
@@ -330,22 +339,23 @@ std::uint64_t HeldDatabase::read_range(const TableRange& range,
   const std::string sql =
       copy_out_statement(table, encoding_, range.blocks ? &*range.blocks : nullptr);
   std::uint64_t rows = 0;
-  WideRowTurn turn;  // what a wide row has taken is free when its session has gone
+  WideRowTurn a_turn;  // what a wide row has taken is free when its session has gone
+  WideRowTurn* const turn = may_be_wide(table) ? &a_turn : nullptr;
   std::unique_ptr<Connection> worker = take_worker(stop);
   // Whoever waits to change the table has all newcomers wait behind him, and him our holding
   // session keeps waiting; which needs no new lock to read.
   const std::string state = worker->attempt(lock_statement({&table.name}, "ACCESS SHARE", false));
   if (state == "55P03") {
     worker.reset();
-    with_control(stop, [&](Connection& control) { rows = control.copy_out(sql, line, &turn); });
+    with_control(stop, [&](Connection& control) { rows = control.copy_out(sql, line, turn); });
     return rows;
   }
   if (!state.empty()) {
     throw Error(Errc::unavailable, fmt::format("{}: {} cannot be locked (SQLSTATE {})",
                                                location_.component, table.name.display(), state));
   }
-  rows = worker->copy_out(sql, line, &turn);
-  if (turn.wide()) {
+  rows = worker->copy_out(sql, line, turn);
+  if (a_turn.wide()) {
     worker.reset();
     return rows;
   }
