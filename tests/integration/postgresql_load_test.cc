@@ -311,6 +311,36 @@ TEST_F(PostgresqlLoad, AHoldfastKilledWithinItsFenceLetsWritersGoOn) {
   EXPECT_TRUE(place_.holdfast({"snapshots", "--json"}).array().empty());
 }
 
+// From the first connection to the last part: nothing stays, and the next backup is whole.
+TEST_F(PostgresqlLoad, AHoldfastKilledAtAnyStageLeavesNothing) {
+  server_.psql("bank",
+               "SELECT format('CREATE TABLE t_%1$s AS SELECT generate_series(1, 20000) AS i', n)"
+               " FROM generate_series(1, 60) n\n\\gexec\n");
+  const std::string instance = write_instance("bank.toml", "", uploads());
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_EQ(place_.holdfast({"backup", "-I", instance}).exit_code, 0);
+  const auto whole = std::chrono::steady_clock::now() - begun;
+  constexpr int stages = 10;
+  int killed = 0;
+  for (int stage = 1; stage < stages; ++stage) {
+    Started run = place_.start({"backup", "-I", instance});
+    std::this_thread::sleep_for(whole * stage / stages);
+    killed += run.has_ended() ? 0 : 1;
+    run.kill(SIGKILL);
+    static_cast<void>(run.wait());
+    EXPECT_TRUE(eventually([&] { return nothing_is_left(); })) << "stage " << stage;
+    server_.psql("bank", "SET lock_timeout = '5s'; TRUNCATE t_1; INSERT INTO t_1 VALUES (1)");
+  }
+  EXPECT_GE(killed, stages / 2);
+  const std::size_t before = place_.holdfast({"snapshots", "--json"}).array().size();
+  EXPECT_LE(before, static_cast<std::size_t>(stages - killed));
+  const Outcome after = place_.holdfast({"backup", "-I", instance});
+  EXPECT_EQ(after.exit_code, 0) << after.text();
+  EXPECT_EQ(place_.holdfast({"unlock"}).exit_code, 0);
+  const Outcome checked = place_.holdfast({"check", "--read-data"});
+  EXPECT_EQ(checked.exit_code, 0) << checked.text();
+}
+
 TEST_F(PostgresqlLoad, AServerThatDiesFailsTheBackupByName) {
   server_.psql("bank",
                "CREATE TABLE big AS SELECT i, repeat('x', 200) AS filler"

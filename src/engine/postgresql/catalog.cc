@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "engine/postgresql/patience.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sqlstate.h"
 
@@ -168,7 +167,7 @@ Json names_of(const Rows& rows) {
 
 }  // namespace
 
-std::vector<Table> list_tables(Connection& connection, bool with_sizes) {
+std::vector<Table> list_tables(Connection& connection, bool with_sizes, const Patience& patience) {
   const std::string sql = fmt::format(
       "SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_get_userbyid(c.relowner),"
       " c.relpersistence = 'u', c.relispartition, c.relrowsecurity, x.relid IS NOT NULL,"
@@ -183,7 +182,7 @@ std::vector<Table> list_tables(Connection& connection, bool with_sizes) {
                  : "c.relpages, c.relpages::int8 * pg_catalog.current_setting('block_size')::int8",
       owned_or_configured);
   // REINDEX keeps a TOAST table's index, and with it the table's size.
-  const Rows rows = with_sizes ? query_patiently(connection, sql) : connection.query(sql);
+  const Rows rows = with_sizes ? query_patiently(connection, sql, patience) : connection.query(sql);
   std::map<std::uint64_t, std::vector<CopyColumn>> columns = list_columns(connection);
   std::vector<Table> tables;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -222,7 +221,8 @@ namespace {
 
 // Of `sequences`, which say where they start. Of one that was dropped since the snapshot nobody can
 // say more.
-void read_values(Connection& connection, std::span<SequenceValue> sequences) {
+void read_values(Connection& connection, std::span<SequenceValue> sequences,
+                 const Patience& patience) {
   std::string sql;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     sql += fmt::format("{}SELECT {}, last_value, is_called FROM {}",
@@ -230,7 +230,7 @@ void read_values(Connection& connection, std::span<SequenceValue> sequences) {
   }
   std::string state;
   std::string message;
-  const std::optional<Rows> values = attempt_patiently(connection, sql, state, message);
+  const std::optional<Rows> values = attempt_patiently(connection, sql, state, message, patience);
   if (values) {
     for (std::size_t i = 0; i < values->size(); ++i) {
       SequenceValue& sequence = sequences[number(*values, i, 0)];
@@ -242,8 +242,8 @@ void read_values(Connection& connection, std::span<SequenceValue> sequences) {
   if (state != "42P01" && state != "3F000")
     throw refusal(connection.location().component, message, state);
   if (sequences.size() > 1) {
-    read_values(connection, sequences.first(sequences.size() / 2));
-    read_values(connection, sequences.subspan(sequences.size() / 2));
+    read_values(connection, sequences.first(sequences.size() / 2), patience);
+    read_values(connection, sequences.subspan(sequences.size() / 2), patience);
     return;
   }
   log(LogLevel::warn, "a sequence was dropped while the backup began; it is copied as if new",
@@ -253,7 +253,7 @@ void read_values(Connection& connection, std::span<SequenceValue> sequences) {
 
 }  // namespace
 
-std::vector<SequenceValue> read_sequences(Connection& connection) {
+std::vector<SequenceValue> read_sequences(Connection& connection, const Patience& patience) {
   const Rows rows = connection.query(fmt::format(
       "SELECT n.nspname, c.relname, s.seqstart FROM pg_class c"
       " JOIN pg_sequence s ON s.seqrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -267,8 +267,8 @@ std::vector<SequenceValue> read_sequences(Connection& connection) {
   std::sort(sequences.begin(), sequences.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   for (std::size_t begin = 0; begin < sequences.size(); begin += sequences_at_once) {
-    read_values(connection, std::span(sequences).subspan(
-                                begin, std::min(sequences_at_once, sequences.size() - begin)));
+    const std::size_t count = std::min(sequences_at_once, sequences.size() - begin);
+    read_values(connection, std::span(sequences).subspan(begin, count), patience);
   }
   return sequences;
 }

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "engine/postgresql/connection.h"
 #include "engine/postgresql/copy_text.h"
+#include "engine/postgresql/patience.h"
 #include "model/manifest.h"
 #include "model/value.h"
 
@@ -33,7 +34,8 @@ struct Table {
 // In order of schema and name. Rows of a standby's unlogged tables cannot be read; they are listed
 // all the same. Without sizes no table is touched, so that nothing waits for a lock; with them,
 // within a transaction, patiently.
-[[nodiscard]] std::vector<Table> list_tables(Connection& connection, bool with_sizes = true);
+[[nodiscard]] std::vector<Table> list_tables(Connection& connection, bool with_sizes = true,
+                                             const Patience& patience = {});
 
 // Only which tables there are, in any order.
 struct TableAt {
@@ -49,7 +51,8 @@ struct SequenceValue {
 };
 // As they are now: sequences do not follow snapshots. Within a transaction; one that was dropped
 // since its snapshot is given as if nobody had called it.
-[[nodiscard]] std::vector<SequenceValue> read_sequences(Connection& connection);
+[[nodiscard]] std::vector<SequenceValue> read_sequences(Connection& connection,
+                                                        const Patience& patience = {});
 
 // Large objects: how many there are, and which oids bound them.
 struct LargeObjects {

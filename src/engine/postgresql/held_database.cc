@@ -258,9 +258,9 @@ bool HeldDatabase::lock_new_tables(Milliseconds wait) {
                                     oids)) == "0";
 }
 
-void HeldDatabase::secure(Milliseconds lock_wait) {
+void HeldDatabase::secure(Milliseconds lock_wait, const Patience& patience) {
   for (int attempt = 1;; ++attempt) {
-    tables_ = list_tables(control_);
+    tables_ = list_tables(control_, true, patience);
     if (lock_new_tables(lock_wait)) break;
     if (moment_fenced_ || attempt == snapshot_tries_max) refuse_haste();
     control_.rollback();
@@ -268,7 +268,7 @@ void HeldDatabase::secure(Milliseconds lock_wait) {
     lock_tables(lock_wait);
     take_snapshot();
   }
-  sequences_ = read_sequences(control_);
+  sequences_ = read_sequences(control_, patience);
   large_objects_ = count_large_objects(control_);
   cut_ranges();
 }

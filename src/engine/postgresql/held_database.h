@@ -64,7 +64,7 @@ class HeldDatabase {
   void take_snapshot();
   // Makes sure of the tables, and reads what does not follow snapshots. May wait, so that nobody
   // should be fenced off any longer.
-  void secure(std::chrono::milliseconds lock_wait);
+  void secure(std::chrono::milliseconds lock_wait, const Patience& patience = {});
 
   // From here on: after secure().
   [[nodiscard]] model::Moment& moment() noexcept { return moment_; }

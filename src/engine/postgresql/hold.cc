@@ -159,8 +159,11 @@ void PostgresqlHold::capture() {
   }
   for (const auto& member : members_) member->database.take_snapshot();
   if (!was_fenced_) {
+    // An application that has been stopped waits for us here.
+    Patience patience;
+    if (options_.stopped) patience.max = lone_wait;
     for (const auto& member : members_) {
-      member->database.secure(lone_wait);
+      member->database.secure(lone_wait, patience);
       member->secured = true;
     }
   } else {
