@@ -49,6 +49,28 @@ void keep_components(const InstanceRestoreOptions& options, Survey& survey) {
   std::erase_if(survey.files, [&](const auto& files) { return unwanted(files.name); });
 }
 
+// What is below a directory goes, even if we are killed.
+class JournaledScratch {
+ public:
+  JournaledScratch(Journal& journal, const std::filesystem::path& path) : journal_(journal) {
+    static_cast<void>(
+        journal.announce("scratch", "made a directory for a migration", scratch_undo(path)));
+  }
+  ~JournaledScratch() {
+    try {
+      journal_.undo_all();
+      journal_.close();
+    } catch (const std::exception& error) {
+      log_failure(error);
+    }
+  }
+  JournaledScratch(const JournaledScratch&) = delete;
+  JournaledScratch& operator=(const JournaledScratch&) = delete;
+
+ private:
+  Journal& journal_;
+};
+
 // Everything of a migration but the hooks around it.
 InstanceRestoreReport migrate(const Environment& environment, const model::Instance& source,
                               const model::Instance& target, const InstanceRestoreOptions& options,
@@ -61,6 +83,10 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
   refuse_stops(source, survey);
   keep_components(options, survey);
   const TemporaryDirectory scratch("holdfast-migrate", scratch_base());
+  // Under a name of its own: what is done to the target has a journal too.
+  const std::unique_ptr<Journal> journal = Journal::begin(
+      environment.state_directory, "migration of " + source.name, "migration", environment.program);
+  const JournaledScratch kept(*journal, scratch.path());
   engine::HoldOptions hold;
   hold.fence_max = std::chrono::milliseconds(source.limits.fence_ms);
   hold.writer_stall_max = std::chrono::milliseconds(source.limits.writer_stall_ms);

@@ -254,6 +254,14 @@ class Planner {
       plan.missing.push_back(std::move(line));
   }
 
+  // As a path that is none: the server and the database, however it is reached.
+  [[nodiscard]] static fs::path served_place(const DatabaseTarget& database) {
+    const std::string address = database.endpoint.uri.substr(0, database.endpoint.uri.find('?'));
+    const std::string name = address.substr(address.rfind('/') + 1);
+    return "database " + name + " of " + database.endpoint.engine + " server " +
+           database.probe.server;
+  }
+
   // Two components cannot go to one place.
   void check_overlaps() {
     std::map<fs::path, std::string> taken;
@@ -265,8 +273,10 @@ class Planner {
                path.string() + " is the place of " + other->second + " too",
                "one would overwrite the other", "Give each a place of its own."));
     };
-    for (const DatabaseTarget& database : plan.databases)
-      take(local_path(database.endpoint), database.facts.name);
+    for (const DatabaseTarget& database : plan.databases) {
+      const fs::path path = local_path(database.endpoint);
+      take(path.empty() ? served_place(database) : path, database.facts.name);
+    }
     for (const FilesTarget& files : plan.files) {
       for (const PathTarget& path : files.paths) take(path.path, files.facts.name);
     }

@@ -96,6 +96,17 @@ struct ServerUser {
   bool has_name;
 };
 
+// Whether that is the data directory of a server as we start them, or are about to: no other has
+// its socket there and is told to be careless with its files.
+bool is_private(const fs::path& data) {
+  std::error_code ignored;
+  if (data.filename() != "data" ||
+      !fs::exists(fs::symlink_status(data.parent_path() / "socket", ignored)))
+    return false;
+  const std::vector<std::string> started = lines_of(data / "postmaster.opts");
+  return started.empty() || started.front().find("full_page_writes=off") != std::string::npos;
+}
+
 // Clusters where packages put them, and servers that run. A server lets its owner in as a
 // superuser, so that nothing foreign may run as him.
 bool owns_cluster(uid_t uid) {
@@ -114,15 +125,22 @@ bool owns_cluster(uid_t uid) {
   for (const auto& process : fs::directory_iterator("/proc", ignored)) {
     if (!number_at_front(process.path().filename().native()) || !is_his(process.path())) continue;
     const std::vector<std::string> name = lines_of(process.path() / "comm");
-    if (name.empty() || name.front() != "postgres") continue;
+    // Some packages start it by a link of its older name.
+    if (name.empty() || (name.front() != "postgres" && name.front() != "postmaster")) continue;
     // A scratch server, as of another drill, is none of his.
     const fs::path data = fs::read_symlink(process.path() / "cwd", ignored);
     if (!fs::exists(fs::symlink_status(data, ignored))) continue;  // one that is just ending
-    const bool is_scratch = data.filename() == "data" &&
-                            fs::exists(fs::symlink_status(data.parent_path() / "socket", ignored));
-    if (!is_scratch) return true;
+    if (!is_private(data)) return true;
   }
   return false;
+}
+
+void warn_of_clusters(uid_t uid) {
+  if (!owns_cluster(uid)) return;
+  const struct passwd* entry = ::getpwuid(uid);
+  log(LogLevel::warn,
+      "a scratch server runs as the owner of another cluster, which its copy could get at",
+      {{"user", entry != nullptr ? entry->pw_name : std::to_string(uid)}});
 }
 
 ServerUser user_of(const fs::path& directory) {
@@ -131,11 +149,7 @@ ServerUser user_of(const fs::path& directory) {
     throw system_error(errno, "looking at " + directory.native());
   if (status.st_uid != 0) {
     const struct passwd* entry = ::getpwuid(status.st_uid);
-    if (owns_cluster(status.st_uid)) {
-      log(LogLevel::warn,
-          "a scratch server runs as the owner of another cluster, which its copy could get at",
-          {{"user", entry != nullptr ? entry->pw_name : std::to_string(status.st_uid)}});
-    }
+    warn_of_clusters(status.st_uid);
     return {status.st_uid, entry != nullptr ? entry->pw_gid : status.st_gid, entry != nullptr};
   }
   for (const char* name : {"holdfast", "postgres", "nobody"}) {
@@ -169,7 +183,7 @@ void open_way(const fs::path& directory, const ServerUser& user) {
                       above.filename().native().starts_with("holdfast-") && status.st_uid == 0 &&
                       (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
     if (!ours) {
-      throw Error(Errc::denied,
+      throw Error(Errc::unsupported,
                   fmt::format("the user of the scratch server (uid {}) may not enter {}", user.uid,
                               above.native()))
           .set_hint("Set `scratch_dir` in [drill], or TMPDIR, to a directory that it may enter.");
@@ -348,7 +362,10 @@ void PrivateServer::choose_socket() {
 
 void PrivateServer::make_cluster(const PrivateServerOptions& options) {
   if (::mkdir(data_.c_str(), 0700) != 0) throw system_error(errno, "making " + data_.native());
-  if (::geteuid() == 0) {
+  if (::geteuid() != 0) {
+    warn_of_clusters(::geteuid());
+    as_user_ = {"setpriv", "--no-new-privs", "--"};
+  } else {
     const ServerUser user = user_of(directory_);
     hand_over(directory_, user);
     for (const fs::path& path : {data_, socket_}) hand_over(path, user);
@@ -454,7 +471,11 @@ void remove_private_server(const fs::path& directory) {
   if (failure) return;
   const fs::path data = real / "data";
   const std::vector<std::string> lines = lines_of(data / "postmaster.pid");
-  const auto pid = lines.empty() ? std::nullopt : number_at_front(lines[0]);
+  // While initdb works in it, the number bears a minus.
+  const bool is_made = !lines.empty() && lines[0].starts_with('-');
+  const auto pid = lines.empty()
+                       ? std::nullopt
+                       : number_at_front(std::string_view(lines[0]).substr(is_made ? 1 : 0));
   if (pid && *pid > 1 && is_server_of(static_cast<pid_t>(*pid), data)) {
     const auto server = static_cast<pid_t>(*pid);
     ::kill(server, SIGQUIT);

@@ -68,7 +68,7 @@ class Doorkeeper {
                 static_cast<void>(ask_to_go(admin_, one.from));
               wake_.wait_for(lock, stop, poll_pause, [] { return false; });
             }
-          } catch (const Error&) {
+          } catch (const std::exception&) {
             failure_ = std::current_exception();
           }
         }) {}

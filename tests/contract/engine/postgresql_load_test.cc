@@ -767,7 +767,8 @@ TEST(PostgresqlScratch, RunsWithoutRightsOfOthersAndOpensNoDirectoryButItsOwn) {
     const engine::postgresql::PrivateServer server(options);
     ADD_FAILURE() << "it went through a directory of somebody else";
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Errc::denied) << error.what();
+    // A drill then reads the copy without loading it, and goes on with the others.
+    EXPECT_EQ(error.code(), Errc::unsupported) << error.what();
   }
   EXPECT_EQ(fs::status(top.path() / "foreign").permissions(), fs::perms(0700));
   options.directory = top.path() / "holdfast-drill" / "1";
