@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "contract/engine/postgresql_copies.h"
@@ -262,8 +264,17 @@ TEST_F(PostgresqlSwitch, TellsWhatStaysWhenItIsUndone) {
 TEST_F(PostgresqlSwitch, TellsNothingOfWhatWasNeverInPlace) {
   server().make_database("small", "CREATE TABLE t AS SELECT 1 AS a");
   const auto copy = back_up("small");
-  static_cast<void>(
-      engine().load(copy->parts, copy->facts, server().endpoint("new"), beside(), {}));
+  const auto report =
+      engine().load(copy->parts, copy->facts, server().endpoint("new"), beside(), {});
+  // It may be hours until it is put in place: no session waits in a database of others.
+  const auto sessions = [&] {
+    return server().psql("postgres",
+                         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holdfast'"
+                         " AND datname !~ '^new'");
+  };
+  for (int i = 0; i < 250 && sessions() != "0\n"; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(sessions(), "0\n");
   EXPECT_EQ(server().databases().size(), 2U);
   EXPECT_EQ(undo_all("new"), "");
   EXPECT_EQ(server().databases(), std::vector<std::string>{"small"});
