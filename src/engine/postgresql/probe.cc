@@ -262,42 +262,41 @@ class Prober {
   // Where the server does not know what its texts mean, names may be of any encoding; those of
   // roles and tablespaces may everywhere, as they are kept as some other database wrote them.
   void look_at_names(Connection& connection) {
-    std::string sql =
-        "SELECT 'role', r.rolname::text FROM pg_roles r"
-        " UNION ALL SELECT 'tablespace', t.spcname FROM pg_tablespace t";
-    if (connection.encoding() == "SQL_ASCII" || connection.encoding() == "MULE_INTERNAL") {
-      for (const auto& [kind, catalog, name] :
-           std::initializer_list<std::array<std::string_view, 3>>{
-               {"schema", "pg_namespace", "nspname"},
-               {"table, view, sequence or index", "pg_class", "relname"},
-               {"column", "pg_attribute", "attname"},
-               {"function", "pg_proc", "proname"},
-               {"type", "pg_type", "typname"},
-               {"constraint", "pg_constraint", "conname"},
-               {"trigger", "pg_trigger", "tgname"},
-               {"rule", "pg_rewrite", "rulename"},
-               {"policy", "pg_policy", "polname"},
-               {"operator", "pg_operator", "oprname"},
-               {"collation", "pg_collation", "collname"},
-               {"event trigger", "pg_event_trigger", "evtname"},
-               {"publication", "pg_publication", "pubname"},
-               {"foreign server", "pg_foreign_server", "srvname"},
-               {"statistics object", "pg_statistic_ext", "stxname"}}) {
-        sql += fmt::format(" UNION ALL SELECT DISTINCT '{}', c.{} FROM {} c", kind, name, catalog);
+    for (const auto& [kind, key] : {std::pair{"role", "roles"}, {"tablespace", "tablespaces"}}) {
+      for (const Json& name : probe_.facts.at(key).as_array()) {
+        if (!is_utf8(name.as_string())) return refuse_name(kind);
       }
     }
-    // Patterns do not tell what is not text in the database's own encoding.
-    const Rows rows = connection.query(
-        fmt::format("SELECT n.kind, n.name FROM ({}) n(kind, name)"
-                    " WHERE n.kind IN ('role', 'tablespace') OR n.name !~ '^[ -~]*$'",
-                    sql));
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (is_utf8(rows.view(i, 1))) continue;
-      find("postgresql-name-not-utf8", Severity::blocker,
-           fmt::format("the name of a {} is not UTF-8", rows.view(i, 0)),
-           "the manifest could not say it", "rename it");
-      return;
+    if (connection.encoding() != "SQL_ASCII" && connection.encoding() != "MULE_INTERNAL") return;
+    std::string sql;
+    for (const auto& [kind, catalog, name] : std::initializer_list<std::array<std::string_view, 3>>{
+             {"schema", "pg_namespace", "nspname"},
+             {"table, view, sequence or index", "pg_class", "relname"},
+             {"column", "pg_attribute", "attname"},
+             {"function", "pg_proc", "proname"},
+             {"type", "pg_type", "typname"},
+             {"constraint", "pg_constraint", "conname"},
+             {"trigger", "pg_trigger", "tgname"},
+             {"rule", "pg_rewrite", "rulename"},
+             {"policy", "pg_policy", "polname"},
+             {"operator", "pg_operator", "oprname"},
+             {"collation", "pg_collation", "collname"},
+             {"event trigger", "pg_event_trigger", "evtname"},
+             {"publication", "pg_publication", "pubname"},
+             {"foreign server", "pg_foreign_server", "srvname"},
+             {"statistics object", "pg_statistic_ext", "stxname"}}) {
+      sql += fmt::format("{}SELECT DISTINCT '{}', c.{} FROM {} c WHERE c.{} !~ '^[ -~]*$'",
+                         sql.empty() ? "" : " UNION ALL ", kind, name, catalog, name);
     }
+    const Rows rows = connection.query(sql);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!is_utf8(rows.view(i, 1))) return refuse_name(rows.view(i, 0));
+    }
+  }
+  void refuse_name(std::string_view kind) {
+    find("postgresql-name-not-utf8", Severity::blocker,
+         fmt::format("the name of a {} is not UTF-8", kind), "the manifest could not say it",
+         "rename it");
   }
 
   // Up to version 11 rows could have oids of their own, which were no column.

@@ -595,10 +595,13 @@ TEST_F(PostgresqlHold, FindsNamesThatTheManifestCannotSay) {
     server_.psql("raw", "SET client_encoding = 'SQL_ASCII'; " + make);
     EXPECT_EQ(found("raw"), kind.empty() ? "" : "the name of a " + kind + " is not UTF-8");
   }
-  // Roles are named in the encoding of whoever makes them.
+  // Roles are named in the encoding of whoever makes them; they matter where they own something.
   server_.psql("raw", "SET client_encoding = 'SQL_ASCII'; CREATE ROLE " + bad);
-  server_.make_database("plain");
+  server_.make_database("plain", "CREATE TABLE t (a int)");
+  EXPECT_EQ(found("plain"), "");
+  server_.psql("raw", "SET client_encoding = 'SQL_ASCII'; ALTER DATABASE plain OWNER TO " + bad);
   EXPECT_EQ(found("plain"), "the name of a role is not UTF-8");
+  server_.drop_database("plain");
   server_.psql("raw", "SET client_encoding = 'SQL_ASCII'; DROP ROLE " + bad);
 }
 
