@@ -19,6 +19,9 @@ pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)
 # libpq-dev: the postgresql engine; the server's own client library, which every version talks to.
 pkg_check_modules(pq REQUIRED IMPORTED_TARGET libpq)
+# libmariadb-dev: the mariadb engine; its Connector/C speaks to MariaDB and MySQL, and its handler for local
+# files lets LOAD DATA read from memory.
+pkg_check_modules(mariadb REQUIRED IMPORTED_TARGET libmariadb)
 if(HOLDFAST_TESTS)
   # libgtest-dev: unit and contract tests.
   find_package(GTest REQUIRED)

@@ -35,6 +35,7 @@ LIBRARIES = {
     "zstd": r"zstd(_errors)?\.h",
     "sqlite3": r"sqlite3(ext)?\.h",
     "libpq": r"libpq(-fe)?[/.]",
+    "mariadb": r"(mysql|mysqld_error|errmsg)\.h",
     "libarchive": r"archive(_entry)?\.h",
     "zlib": r"zlib\.h",
     "lz4": r"lz4(frame|hc)?\.h",

@@ -60,6 +60,10 @@ struct HoldOptions {
   std::filesystem::path scratch_directory;           // exists; ours alone
   unsigned parallel = 1;
   bool stopped = false;  // the application has been stopped by [quiesce]: nobody else writes
+  // Other servers are captured at the same moment: what an application has written on several
+  // before it commits on the first is to be on all or on none, so that a fence waits, where the
+  // engine can, for transactions that have written.
+  bool with_other_servers = false;
   // Once requested, hold(), fence() and capture() end soon with Errc::cancelled and nothing held.
   std::stop_token stop;
 };
@@ -68,11 +72,11 @@ struct HoldOptions {
 //
 //   hold → [fence] → capture → [unfence] → parts/copy/describe … → release
 //
-// Every stage is called once, fence() again only after it returned false; out of order is
-// Errc::bug. A capture() that throws has let go of everything. The destructor lets go at any stage
-// and never throws; what it cannot undo is logged. While a Hold lives, nothing else in this process
-// may open the files of its databases: closing a descriptor drops the process's POSIX locks on the
-// file.
+// Every stage is called once, fence() again only after it returned false or after unfence() before
+// capture(); out of order is Errc::bug. A capture() that throws has let go of everything. The
+// destructor lets go at any stage and never throws; what it cannot undo is logged. While a Hold
+// lives, nothing else in this process may open the files of its databases: closing a descriptor
+// drops the process's POSIX locks on the file.
 class Hold {
  public:
   virtual ~Hold() = default;
@@ -140,6 +144,8 @@ struct LoadOptions {
   std::map<std::string, std::string> owners, schemas, tablespaces;
   std::filesystem::path scratch_directory;
   unsigned parallel = 1;
+  // It takes the place of what was copied: what acts by itself (events) may act there again.
+  bool takes_place = false;
   // Load and prove, and leave it beside: LoadReport::switch_in does the rest. An engine that does
   // not know how puts it in place at once.
   bool leave_beside = false;
@@ -152,6 +158,8 @@ struct LoadOptions {
 struct LoadReport {
   std::vector<std::string>
       kept;  // what was replaced, under its new name, with the statement that drops it
+  std::vector<std::string> left_out;  // what was not restored as it was, and why; each a sentence
+  std::vector<std::string> notes;  // what is otherwise on purpose, or was not looked at; the same
   std::uint64_t rows = 0;
   // What the proof found before anybody else could write to it: what describe() would have said.
   // Nothing if the engine did not look, and whoever called it has to.
@@ -161,6 +169,11 @@ struct LoadReport {
   std::function<std::vector<std::string>()> switch_in;
   // What switch_in() does cannot be put back: it comes after all that can.
   bool switches_last = false;
+  // What switch_in() adds to these two; may be null.
+  struct Later {
+    std::vector<std::string> left_out, notes;
+  };
+  std::shared_ptr<Later> later;
 };
 
 // A throw-away database for drills, gone with the object.

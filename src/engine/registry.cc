@@ -8,13 +8,14 @@
 #include <array>
 
 #include "base/error.h"
+#include "engine/mariadb/mariadb.h"
 #include "engine/postgresql/postgresql.h"
 #include "engine/sqlite/sqlite.h"
 
 namespace holdfast::engine {
 
 std::span<const Engine* const> all_engines() noexcept {
-  static const std::array engines{&sqlite::engine(), &postgresql::engine()};
+  static const std::array engines{&sqlite::engine(), &postgresql::engine(), &mariadb::engine()};
   return engines;
 }
 

@@ -236,6 +236,7 @@ class RestoreRun {
       load.kept_suffix = suffix_;
       load.scratch_directory = scratch_.path();
       load.leave_beside = true;
+      load.takes_place = plan_.role == "replacement";
       load.before_change = [this, &database](std::string_view what, const Json& undo) {
         changes_->announce("engine", database.facts.name + ": " + std::string(what),
                            engine_undo(database.settings, undo, is_last_switch_));
@@ -247,6 +248,7 @@ class RestoreRun {
                                      database.endpoint, load, stop_);
       });
       for (std::string& line : loaded.kept) report.kept.push_back(std::move(line));
+      tell(name, loaded.left_out, loaded.notes, report);
       if (loaded.found) compare_database_target(database, &*loaded.found, differences, report);
       loaded_.emplace(&database, std::move(loaded));
     }
@@ -268,7 +270,16 @@ class RestoreRun {
       is_last_switch_ = database == order.back();
       for (std::string& line : in_context(doing, loaded_.at(database).switch_in))
         report.kept.push_back(std::move(line));
+      if (const auto& later = loaded_.at(database).later)
+        tell(database->facts.name, later->left_out, later->notes, report);
     }
+  }
+
+  // What is not there as it was makes the result incomplete.
+  void tell(const std::string& name, const std::vector<std::string>& left_out,
+            const std::vector<std::string>& notes, InstanceRestoreReport& report) {
+    for (const std::string& line : left_out) report.missing.push_back(name + ": " + line);
+    for (const std::string& line : notes) observer_.warning(name + ": " + line);
   }
 
   void compare(InstanceRestoreReport& report) {

@@ -326,8 +326,10 @@ model::DatabaseSettings read_database(const Table& table) {
     }
     database.engine = database.uri.substr(0, colon);
     if (database.engine == "postgres") database.engine = "postgresql";  // libpq knows both
+    if (database.engine == "mysql") database.engine = "mariadb";        // one engine for both
   }
-  for (const char* option : {"bin_dir", "maintenance_database"}) {
+  for (const char* option : {"bin_dir", "maintenance_database", "nontransactional", "definer",
+                             "grants", "tls", "tls_ca"}) {
     if (std::string value = table.text(option); !value.empty())
       database.options.emplace(option, std::move(value));
   }

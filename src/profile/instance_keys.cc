@@ -41,10 +41,11 @@ constexpr InstanceKey keys[] = {
 
     {"database", "name", KeyType::text, true, "", "Name of the component."},
     {"database", "engine", KeyType::text, false, "from the uri",
-     "Kind of database: sqlite, postgresql."},
+     "Kind of database: sqlite, postgresql, mariadb (MySQL too)."},
     {"database", "uri", KeyType::text, true, "",
      "Where it is: \"sqlite:/srv/shop/orders.db\", \"postgresql://host:5432/shop\", "
-     "\"postgresql:///shop?host=/run/postgresql\". Never holds a password."},
+     "\"postgresql:///shop?host=/run/postgresql\", \"mysql://host:3306/schema\", "
+     "\"mysql:///schema?socket=/run/mysqld/mysqld.sock\". Never holds a password."},
     {"database", "user", KeyType::text, false, "", "Who we are there."},
     {"database", "password_file", KeyType::path, false, "",
      "File with the user's password; not readable by others."},
@@ -54,6 +55,19 @@ constexpr InstanceKey keys[] = {
      "postgresql: directory of pg_dump, psql and the like."},
     {"database", "maintenance_database", KeyType::text, false, "postgres",
      "postgresql: database from which others are made and renamed."},
+    {"database", "nontransactional", KeyType::text, false, "lock",
+     "mariadb: tables that know no transactions are kept still until they are copied (\"lock\"), "
+     "or block the backup (\"refuse\")."},
+    {"database", "definer", KeyType::text, false, "keep",
+     "mariadb, in restores and imports: who defines views, routines, triggers and events: "
+     "\"keep\", \"current\" or \"name@host\". Imports of foreign dumps take \"current\" unless it "
+     "is set."},
+    {"database", "grants", KeyType::text, false, "leave",
+     "mariadb, in restores: what becomes of accounts and their rights: \"leave\" or \"restore\"."},
+    {"database", "tls", KeyType::text, false, "preferred",
+     "mariadb: \"off\", \"preferred\", \"required\" or \"verified\"."},
+    {"database", "tls_ca", KeyType::path, false, "",
+     "mariadb: certificates of those whom \"verified\" trusts."},
     {"database", "after", KeyType::texts, false, "", "Components that are copied before this one."},
 
     {"files", "name", KeyType::text, true, "", "Name of the component."},

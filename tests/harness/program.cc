@@ -144,6 +144,8 @@ Place::Place(fs::path program) : root_("holdfast-test"), program_(std::move(prog
   for (const char* name : {"state", "cache", "scratch", "home", "runs"}) {
     fs::create_directory(root() / name);
   }
+  // The user of a drill's server has to get to the scratch directory, and to nothing else.
+  fs::permissions(root(), fs::perms(0711));
   write_text(password_file(), std::string(place_password) + "\n");
   fs::permissions(password_file(), fs::perms::owner_read | fs::perms::owner_write);
   environment_ = {{"PATH", variable("PATH")},

@@ -25,11 +25,14 @@ namespace fs = std::filesystem;
 class Standby {
  public:
   explicit Standby(PostgresServer& primary) : primary_(primary), directory_("hf-sb", "/tmp") {
+    // As a private server has it, so that it is taken for one.
+    fs::create_directory(socket());
     if (::geteuid() == 0) {
       // As whom the primary runs: its socket lets nobody else in.
       struct ::stat owner {};
       if (::stat(primary.server().socket_directory().c_str(), &owner) != 0 ||
-          ::chown(directory_.path().c_str(), owner.st_uid, owner.st_gid) != 0)
+          ::chown(directory_.path().c_str(), owner.st_uid, owner.st_gid) != 0 ||
+          ::chown(socket().c_str(), owner.st_uid, owner.st_gid) != 0)
         throw Error(Errc::io, "the standby cannot run as the primary does");
       user_ = owner.st_uid;
       group_ = owner.st_gid;
@@ -39,8 +42,9 @@ class Standby {
          "--host=" + primary.server().socket_directory().native(), "--username=postgres"});
     run({"pg_ctl", "--pgdata=" + data().native(), "--wait", "--silent",
          "--log=" + (directory_.path() / "log").native(),
-         "--options=-k " + directory_.path().native() +
-             " -p 5432 -c listen_addresses= -c fsync=off -c wal_level=logical -c max_wal_senders=4"
+         "--options=-k " + socket().native() +
+             " -p 5432 -c listen_addresses= -c fsync=off -c full_page_writes=off -c "
+             "wal_level=logical -c max_wal_senders=4"
              " -c max_prepared_transactions=8 -c max_connections=64"
              " -c max_locks_per_transaction=1024 -c shared_buffers=32MB -c hot_standby=on",
          "start"});
@@ -57,7 +61,7 @@ class Standby {
   Standby& operator=(const Standby&) = delete;
 
   [[nodiscard]] std::string uri(const std::string& database) const {
-    return "postgresql:///" + database + "?host=" + directory_.path().native() + "&port=5432";
+    return "postgresql:///" + database + "?host=" + socket().native() + "&port=5432";
   }
   // Waits until what the primary has done is here too.
   [[nodiscard]] bool catches_up() const {
@@ -68,12 +72,13 @@ class Standby {
     });
   }
   [[nodiscard]] std::string psql(const std::string& database, const std::string& sql) const {
-    return run({"psql", "-X", "-q", "-A", "-t", "-h", directory_.path().native(), "-U", "postgres",
-                "-d", database, "-c", sql});
+    return run({"psql", "-X", "-q", "-A", "-t", "-h", socket().native(), "-U", "postgres", "-d",
+                database, "-c", sql});
   }
 
  private:
   [[nodiscard]] fs::path data() const { return directory_.path() / "data"; }
+  [[nodiscard]] fs::path socket() const { return directory_.path() / "socket"; }
   std::string run(std::vector<std::string> argv) const {
     argv[0] = (primary_.server().binaries().directory / argv[0]).native();
     if (::geteuid() == 0) {

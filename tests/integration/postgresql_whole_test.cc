@@ -4,19 +4,17 @@
 // the printed grants can do it, and no password is seen on the way.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "harness/postgres_server.h"
 #include "harness/program.h"
+#include "harness/secret_watcher.h"
 #include "harness/shop.h"
 
 namespace holdfast::test {
@@ -445,56 +443,6 @@ TEST_F(PostgresqlWhole, ARestoreTakesThePrintedGrantsAndMissesEachOne) {
   server_.psql("postgres", "DROP TABLESPACE fast");
 }
 
-// Looks at the arguments and environments of all processes but our own, and into files in the
-// scratch directory, again and again.
-class Watcher {
- public:
-  Watcher(std::string secret, fs::path scratch)
-      : secret_(std::move(secret)),
-        scratch_(std::move(scratch)),
-        thread_([this](const std::stop_token& stop) {
-          while (!stop.stop_requested()) {
-            look_at_processes();
-            look_at_files();
-          }
-        }) {}
-  [[nodiscard]] std::set<std::string> found() {
-    const std::lock_guard lock(mutex_);
-    return found_;
-  }
-
- private:
-  void look_at_processes() {
-    std::error_code ignored;
-    for (const auto& process : fs::directory_iterator("/proc", ignored)) {
-      const std::string pid = process.path().filename();
-      if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-      for (const char* what : {"cmdline", "environ"}) {
-        if (read_text(process.path() / what).find(secret_) == std::string::npos) continue;
-        const std::lock_guard lock(mutex_);
-        found_.insert(what + (" of " + read_text(process.path() / "comm")));
-      }
-    }
-  }
-  void look_at_files() {
-    std::error_code ignored;
-    for (fs::recursive_directory_iterator entry(scratch_, ignored), end; entry != end;
-         entry.increment(ignored)) {
-      struct ::stat status {};
-      if (::lstat(entry->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-      if (read_text(entry->path()).find(secret_) == std::string::npos) continue;
-      const std::lock_guard lock(mutex_);
-      found_.insert("file " + entry->path().filename().native());
-    }
-  }
-
-  std::string secret_;
-  fs::path scratch_;
-  std::mutex mutex_;  // guards the next
-  std::set<std::string> found_;
-  std::jthread thread_;
-};
-
 TEST_F(PostgresqlWhole, NobodySeesThePassword) {
   const std::string secret = "Zt7-server-secret-q9";
   server_.make_database("shop",
@@ -510,12 +458,12 @@ TEST_F(PostgresqlWhole, NobodySeesThePassword) {
   const std::string keys =
       fmt::format("password_file = \"{}\"\n", (place_ / "server-password").string());
   {
-    Watcher seeing("decoy-", place_.scratch());
+    SecretWatcher seeing("decoy-", place_.scratch());
     static_cast<void>(place_.run({"sh", "-c", "sleep 0.5; : decoy-argument"}));
     EXPECT_FALSE(seeing.found().empty()) << "the watcher sees nothing";
   }
   {
-    Watcher watcher(secret, place_.scratch());
+    SecretWatcher watcher(secret, place_.scratch());
     const std::string instance = write_instance("shop", "locked", keys);
     for (const std::vector<std::string>& words :
          {std::vector<std::string>{"preflight", "-I", instance},

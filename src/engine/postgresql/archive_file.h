@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/stream.h"
-#include "engine/postgresql/decompress.h"
+#include "engine/decompress.h"
 #include "model/part.h"
 
 namespace holdfast::engine::postgresql {

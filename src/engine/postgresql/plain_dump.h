@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/stream.h"
-#include "engine/postgresql/decompress.h"
+#include "engine/decompress.h"
 #include "model/manifest.h"
 #include "model/value.h"
 

@@ -3,10 +3,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +22,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "engine/server_user.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -35,7 +34,6 @@ using namespace std::chrono_literals;
 constexpr auto start_wait = 60s;
 constexpr auto stop_wait = 20s;
 constexpr auto poll_pause = 5ms;
-constexpr std::string_view short_sockets = "/var/tmp/holdfast-pg-";  // and six letters
 
 std::optional<unsigned> number_at_front(std::string_view text) {
   unsigned number = 0;
@@ -71,128 +69,6 @@ void add_binaries(const fs::path& directory, std::vector<ServerBinaries>& found)
   if (binaries.major != 0) found.push_back(std::move(binaries));
 }
 
-std::vector<std::string> lines_of(const fs::path& file) {
-  std::error_code failure;
-  std::vector<std::string> lines;
-  if (!fs::is_regular_file(file, failure)) return lines;
-  std::string text;
-  try {
-    text = read_text_file(file, 1U << 20U);
-  } catch (const Error&) {  // going away under our eyes
-    return lines;
-  }
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return lines;
-}
-
-// Who the server runs as where we are root; -1: nobody else.
-struct ServerUser {
-  uid_t uid;
-  gid_t gid;
-  bool has_name;
-};
-
-// Whether that is the data directory of a server as we start them, or are about to: no other has
-// its socket there and is told to be careless with its files.
-bool is_private(const fs::path& data) {
-  std::error_code ignored;
-  if (data.filename() != "data" ||
-      !fs::exists(fs::symlink_status(data.parent_path() / "socket", ignored)))
-    return false;
-  const std::vector<std::string> started = lines_of(data / "postmaster.opts");
-  return started.empty() || started.front().find("full_page_writes=off") != std::string::npos;
-}
-
-// Clusters where packages put them, and servers that run. A server lets its owner in as a
-// superuser, so that nothing foreign may run as him.
-bool owns_cluster(uid_t uid) {
-  const auto is_his = [&](const fs::path& path) {
-    struct ::stat status {};
-    return ::stat(path.c_str(), &status) == 0 && status.st_uid == uid;
-  };
-  std::error_code ignored;
-  for (const char* base : {"/var/lib/postgresql", "/var/lib/pgsql", "/var/lib/postgres"}) {
-    if (is_his(fs::path(base) / "data" / "PG_VERSION")) return true;
-    for (const auto& version : fs::directory_iterator(base, ignored)) {
-      for (const auto& cluster : fs::directory_iterator(version.path(), ignored))
-        if (is_his(cluster.path() / "PG_VERSION")) return true;
-    }
-  }
-  for (const auto& process : fs::directory_iterator("/proc", ignored)) {
-    if (!number_at_front(process.path().filename().native()) || !is_his(process.path())) continue;
-    const std::vector<std::string> name = lines_of(process.path() / "comm");
-    // Some packages start it by a link of its older name.
-    if (name.empty() || (name.front() != "postgres" && name.front() != "postmaster")) continue;
-    // A scratch server, as of another drill, is none of his.
-    const fs::path data = fs::read_symlink(process.path() / "cwd", ignored);
-    if (!fs::exists(fs::symlink_status(data, ignored))) continue;  // one that is just ending
-    if (!is_private(data)) return true;
-  }
-  return false;
-}
-
-void warn_of_clusters(uid_t uid) {
-  if (!owns_cluster(uid)) return;
-  const struct passwd* entry = ::getpwuid(uid);
-  log(LogLevel::warn,
-      "a scratch server runs as the owner of another cluster, which its copy could get at",
-      {{"user", entry != nullptr ? entry->pw_name : std::to_string(uid)}});
-}
-
-ServerUser user_of(const fs::path& directory) {
-  struct ::stat status {};
-  if (::stat(directory.c_str(), &status) != 0)
-    throw system_error(errno, "looking at " + directory.native());
-  if (status.st_uid != 0) {
-    const struct passwd* entry = ::getpwuid(status.st_uid);
-    warn_of_clusters(status.st_uid);
-    return {status.st_uid, entry != nullptr ? entry->pw_gid : status.st_gid, entry != nullptr};
-  }
-  for (const char* name : {"holdfast", "postgres", "nobody"}) {
-    const struct passwd* entry = ::getpwnam(name);
-    if (entry == nullptr || entry->pw_uid == 0) continue;
-    const ServerUser user{entry->pw_uid, entry->pw_gid, true};
-    if (!owns_cluster(user.uid)) return user;
-  }
-  throw Error(Errc::unsupported,
-              "PostgreSQL servers refuse to run as root, and there is no other user who owns none")
-      .set_hint("Make a system user `holdfast`, or name one as `user` in [drill].");
-}
-
-void hand_over(const fs::path& path, const ServerUser& user) {
-  if (::chown(path.c_str(), user.uid, user.gid) != 0)
-    throw system_error(errno, "giving " + path.native() + " to the server's user");
-}
-
-// Lets the user's group enter the directory above if it is ours, as a temporary one is, which is
-// 0700. All others stay as they are.
-void open_way(const fs::path& directory, const ServerUser& user) {
-  for (fs::path above = directory.parent_path(); above.has_relative_path();
-       above = above.parent_path()) {
-    struct ::stat status {};
-    if (::stat(above.c_str(), &status) != 0)
-      throw system_error(errno, "looking at " + above.native());
-    if ((status.st_mode & S_IXOTH) != 0) continue;
-    if (status.st_uid == user.uid && (status.st_mode & S_IXUSR) != 0) continue;
-    if (status.st_gid == user.gid && (status.st_mode & S_IXGRP) != 0) continue;
-    const bool ours = above == directory.parent_path() &&
-                      above.filename().native().starts_with("holdfast-") && status.st_uid == 0 &&
-                      (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
-    if (!ours) {
-      throw Error(Errc::unsupported,
-                  fmt::format("the user of the scratch server (uid {}) may not enter {}", user.uid,
-                              above.native()))
-          .set_hint("Set `scratch_dir` in [drill], or TMPDIR, to a directory that it may enter.");
-    }
-    if (::chown(above.c_str(), 0, user.gid) != 0 || ::chmod(above.c_str(), 0710) != 0)
-      throw system_error(errno, "letting the server's user enter " + above.native());
-  }
-}
-
 // The end of the server's log, for a message.
 std::string last_words(const fs::path& log) {
   std::vector<std::string> lines = lines_of(log);
@@ -214,31 +90,6 @@ bool is_server_of(pid_t pid, const fs::path& data) {
 
 bool gone(pid_t pid) {
   return ::kill(pid, 0) != 0 && errno == ESRCH;
-}
-
-void remove_tree(const fs::path& path) {
-  std::error_code failure;
-  // A process of the server's that is just ending may still write: then once more.
-  for (int attempt = 0; attempt < 5; ++attempt) {
-    fs::remove_all(path, failure);
-    if (!failure) return;
-    std::this_thread::sleep_for(50ms);
-  }
-  throw system_error(failure.value(), "removing " + path.native());
-}
-
-// What a server has in its directory, and its socket if that is elsewhere.
-void remove_places(const fs::path& directory) {
-  remove_tree(directory / "data");
-  const fs::path socket = directory / "socket";
-  std::error_code failure;
-  const fs::path elsewhere = fs::read_symlink(socket, failure);
-  // The server could have made that link another one: only to what is a socket's place.
-  const bool known = !failure && elsewhere.lexically_normal() == elsewhere &&
-                     elsewhere.parent_path() == fs::path(short_sockets).parent_path() &&
-                     elsewhere.native().starts_with(short_sockets);
-  if (known) remove_tree(elsewhere);
-  remove_tree(socket);
 }
 
 constexpr std::array<std::pair<const char*, const char*>, 19> own_settings{{
@@ -328,7 +179,7 @@ PrivateServer::PrivateServer(const PrivateServerOptions& options)
       binaries_(choose_server_binaries(options.major_needed)),
       superuser_(options.superuser) {
   try {
-    choose_socket();
+    socket_ = make_socket_place(directory_);
     make_cluster(options);
     start();
   } catch (const Error&) {
@@ -341,42 +192,9 @@ PrivateServer::~PrivateServer() {
   remove();
 }
 
-// The kernel takes paths of 107 bytes. Where it would be longer, it is in a directory elsewhere to
-// which `socket` is a link, so that it is found again when we are gone.
-void PrivateServer::choose_socket() {
-  constexpr std::size_t socket_name_bytes = 20;
-  if (socket_.native().size() + socket_name_bytes <= sizeof(sockaddr_un::sun_path)) {
-    if (::mkdir(socket_.c_str(), 0700) != 0)
-      throw system_error(errno, "making " + socket_.native());
-    return;
-  }
-  std::string place = std::string(short_sockets) + "XXXXXX";
-  if (::mkdtemp(place.data()) == nullptr) throw system_error(errno, "making " + place);
-  if (::symlink(place.c_str(), socket_.c_str()) != 0) {
-    const int failure = errno;
-    ::rmdir(place.c_str());
-    throw system_error(failure, "making " + socket_.native());
-  }
-  socket_ = place;
-}
-
 void PrivateServer::make_cluster(const PrivateServerOptions& options) {
   if (::mkdir(data_.c_str(), 0700) != 0) throw system_error(errno, "making " + data_.native());
-  if (::geteuid() != 0) {
-    warn_of_clusters(::geteuid());
-    as_user_ = {"setpriv", "--no-new-privs", "--"};
-  } else {
-    const ServerUser user = user_of(directory_);
-    hand_over(directory_, user);
-    for (const fs::path& path : {data_, socket_}) hand_over(path, user);
-    open_way(directory_, user);
-    as_user_ = {"setpriv",
-                fmt::format("--reuid={}", user.uid),
-                fmt::format("--regid={}", user.gid),
-                user.has_name ? "--init-groups" : "--clear-groups",
-                "--no-new-privs",
-                "--"};
-  }
+  as_user_ = as_server_user(directory_, {data_, socket_}, "PostgreSQL", "postgres");
   Command command;
   command.argv = as_user_;
   for (const std::string& argument :
@@ -453,7 +271,7 @@ void PrivateServer::kill() {
 void PrivateServer::remove() noexcept {
   try {
     kill();
-    remove_places(directory_);
+    remove_server_places(directory_);
   } catch (const std::exception& error) {
     log(LogLevel::warn, "a scratch server could not be removed",
         {{"path", directory_.native()}, {"reason", error.what()}});
@@ -484,7 +302,7 @@ void remove_private_server(const fs::path& directory) {
       std::this_thread::sleep_for(poll_pause);
     if (is_server_of(server, data)) ::kill(server, SIGKILL);
   }
-  remove_places(real);
+  remove_server_places(real);
 }
 
 }  // namespace holdfast::engine::postgresql

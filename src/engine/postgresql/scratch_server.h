@@ -64,7 +64,6 @@ class PrivateServer {
   void start();
 
  private:
-  void choose_socket();
   void make_cluster(const PrivateServerOptions& options);
   void remove() noexcept;
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "contract/engine/mariadb_fixture.h"
 #include "contract/engine/postgresql_fixture.h"
 #include "contract/engine/sqlite_fixture.h"
 #include "engine/registry.h"
@@ -14,6 +15,7 @@ namespace {
 
 std::vector<EngineCase> all_cases() {
   return {
+      {"mariadb", make_mariadb_fixture},
       {"sqlite_wal", [] { return make_sqlite_fixture("wal"); }},
       {"sqlite_delete", [] { return make_sqlite_fixture("delete"); }},
       {"sqlite_truncate", [] { return make_sqlite_fixture("truncate"); }},

@@ -781,7 +781,7 @@ TEST(PostgresqlScratch, FindsAShorterPlaceForItsSocket) {
   const auto litter = [] {
     std::set<std::string> names;
     for (const auto& entry : fs::directory_iterator("/var/tmp"))
-      if (entry.path().filename().native().starts_with("holdfast-pg-"))
+      if (entry.path().filename().native().starts_with("holdfast-socket-"))
         names.insert(entry.path().filename());
     return names;
   };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The compressions of pg_dump's files, read as a stream.
+// The compressions of dumps that others wrote, read as a stream.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 #include "base/stream.h"
 
-namespace holdfast::engine::postgresql {
+namespace holdfast::engine {
 
 enum class Compression : std::uint8_t { none, gzip, lz4, zstd };
 [[nodiscard]] std::string_view compression_name(Compression compression) noexcept;
@@ -21,4 +21,4 @@ enum class Compression : std::uint8_t { none, gzip, lz4, zstd };
 [[nodiscard]] std::unique_ptr<ByteSource> decompress(std::unique_ptr<ByteSource> source,
                                                      Compression compression);
 
-}  // namespace holdfast::engine::postgresql
+}  // namespace holdfast::engine

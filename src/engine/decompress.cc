@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/postgresql/decompress.h"
+#include "engine/decompress.h"
 
 #include <fmt/format.h>
 #include <lz4frame.h>
@@ -11,7 +11,7 @@
 #include "base/c_handle.h"
 #include "base/error.h"
 
-namespace holdfast::engine::postgresql {
+namespace holdfast::engine {
 namespace {
 
 constexpr std::size_t input_bytes = 64U << 10U;
@@ -195,4 +195,4 @@ std::unique_ptr<ByteSource> decompress(std::unique_ptr<ByteSource> source,
   return source;
 }
 
-}  // namespace holdfast::engine::postgresql
+}  // namespace holdfast::engine

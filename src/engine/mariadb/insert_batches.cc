@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/mariadb/insert_batches.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "engine/mariadb/sql_text.h"
+#include "engine/mariadb/values.h"
+
+namespace holdfast::engine::mariadb {
+namespace {
+
+constexpr std::size_t chunk_bytes = 1U << 20U;
+
+// INSERT statements of many rows, where LOAD DATA LOCAL is forbidden.
+class Inserter {
+ public:
+  Inserter(Connection& connection, const CopiedTable& table)
+      : connection_(connection), table_(table) {
+    const std::uint64_t packet = connection.number("SELECT @@max_allowed_packet");
+    statement_bytes_ =
+        std::clamp<std::size_t>(static_cast<std::size_t>(packet / 2), 4096, 1U << 20U);
+    for (const LoadColumn& column : table.columns)
+      head_ += (head_.empty() ? "" : ", ") + quote_name(column.name);
+    head_ = fmt::format("INSERT INTO {} ({}) VALUES ", quote_name(table.name), head_);
+    sql_ = head_;
+  }
+
+  std::uint64_t run(ByteSource& source) {
+    connection_.run("START TRANSACTION");
+    Bytes chunk(chunk_bytes);
+    std::string text;
+    LineParser line;
+    while (true) {
+      const std::size_t count = source.read(chunk);
+      if (count == 0) break;
+      const std::size_t known = text.size();
+      text += as_text(ByteView(chunk).first(count));
+      // Within values line breaks are escaped: a long row is not read again and again.
+      if (text.find('\n', known) == std::string::npos) continue;
+      std::size_t at = 0;
+      while (line.next(text, at)) add(line);
+      text.erase(0, at);
+    }
+    if (!text.empty())
+      throw Error(Errc::corrupt,
+                  fmt::format("the data of table {} ends within a row", table_.name));
+    flush();
+    connection_.run("COMMIT");
+    return rows_;
+  }
+
+ private:
+  void add(const LineParser& line) {
+    if (line.fields() != table_.columns.size())
+      throw Error(Errc::corrupt,
+                  fmt::format("row {} of table {} has {} fields instead of {}", rows_ + 1,
+                              table_.name, line.fields(), table_.columns.size()));
+    sql_ += sql_.size() == head_.size() ? "(" : ",(";
+    for (std::size_t i = 0; i < line.fields(); ++i) {
+      if (i > 0) sql_ += ',';
+      if (line.is_null(i)) {
+        sql_ += "NULL";
+      } else {
+        if (!table_.columns[i].converted) sql_ += "_binary";
+        sql_ += quote_text(line.field(i));
+      }
+    }
+    sql_ += ')';
+    ++rows_;
+    if (sql_.size() >= statement_bytes_) flush();
+  }
+
+  void flush() {
+    if (sql_.size() == head_.size()) return;
+    connection_.run(sql_);
+    sql_ = head_;
+  }
+
+  Connection& connection_;
+  const CopiedTable& table_;
+  std::size_t statement_bytes_;
+  std::string head_, sql_;
+  std::uint64_t rows_ = 0;
+};
+
+}  // namespace
+
+std::uint64_t insert_rows(Connection& connection, const CopiedTable& table, ByteSource& source) {
+  return Inserter(connection, table).run(source);
+}
+
+}  // namespace holdfast::engine::mariadb

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/mariadb/proven.h"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+
+namespace holdfast::engine::mariadb {
+namespace {
+
+Switched put_in_place(Proven& proven) {
+  const std::string place = proven.beside.place();
+  Connection& connection = proven.connection;
+  proven.accounts.make(connection, place, proven.on_scratch,
+                       // They stand if the switch does.
+                       [&](std::string_view what, Json undo) {
+                         undo.set("beside", proven.beside.name()).set("place", place);
+                         proven.beside.announce(what, undo);
+                       });
+  proven.options.before_events = [&] { proven.accounts.give_rights(connection, place); };
+  return proven.is_whole
+             ? switch_in(connection, proven.beside, proven.arrival.triggers, proven.options)
+             : switch_tables(connection, proven.beside, proven.arrival, proven.options);
+}
+
+}  // namespace
+
+Announced::Announced(const LoadOptions& options) : announce_(options.before_change) {
+  if (announce_) return;
+  remembered_ = std::make_shared<std::vector<Json>>();
+  announce_ = [list = remembered_](std::string_view, const Json& undo) { list->push_back(undo); };
+}
+
+void Announced::put_back(const Connection& like) const {
+  if (!remembered_) return;
+  Connection connection = like.again();
+  for (auto undo = remembered_->rbegin(); undo != remembered_->rend(); ++undo) {
+    const std::string left = undo_change(connection, *undo);
+    if (!left.empty()) log(LogLevel::warn, left);
+  }
+}
+
+void hand_over(Proven proven, const Announced& announced, const LoadOptions& options,
+               LoadReport& report) {
+  if (options.leave_beside) {
+    const auto later = std::make_shared<LoadReport::Later>();
+    const auto kept = std::make_shared<Proven>(std::move(proven));
+    report.later = later;
+    report.switch_in = [later, kept] {
+      Switched switched = put_in_place(*kept);
+      later->left_out = std::move(switched.left_out);
+      later->notes = std::move(switched.notes);
+      return std::move(switched.kept);
+    };
+    return;
+  }
+  try {
+    Switched switched = put_in_place(proven);
+    report.kept = std::move(switched.kept);
+    for (std::string& line : switched.left_out) report.left_out.push_back(std::move(line));
+    for (std::string& line : switched.notes) report.notes.push_back(std::move(line));
+  } catch (const std::exception&) {
+    announced.put_back(proven.connection);
+    throw;
+  }
+}
+
+}  // namespace holdfast::engine::mariadb

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/mariadb/switch_session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "engine/mariadb/catalog.h"
+#include "engine/mariadb/sql_text.h"
+
+namespace holdfast::engine::mariadb {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t name_characters_max = 64;
+constexpr unsigned lock_wait_seconds = 5;
+constexpr int attempts_max = 6;
+constexpr auto end_wait = 60s;
+// Clocks are set; a server that was started again has lost its sessions.
+constexpr std::uint64_t start_tolerance_seconds = 60;
+constexpr unsigned error_no_such_thread = 1094;
+
+// When the server was started, in seconds since 1970, as its clock and its uptime say.
+std::uint64_t started(Connection& connection) {
+  const std::uint64_t now = connection.number("SELECT UNIX_TIMESTAMP()");
+  const auto line = connection.query("SHOW GLOBAL STATUS LIKE 'Uptime'");
+  const std::uint64_t uptime =
+      line.empty() ? 0 : std::strtoull(line[0].at(1).value_or("0").c_str(), nullptr, 10);
+  return now - uptime;
+}
+
+// Who may hold locks: sessions with a transaction or a long statement.
+std::string lock_holders(Connection& connection) {
+  const std::string sql = fmt::format(
+      "SELECT p.ID, p.USER, p.HOST, TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) FROM "
+      "information_schema.INNODB_TRX t JOIN information_schema.PROCESSLIST p ON p.ID = "
+      "t.trx_mysql_thread_id WHERE p.ID <> {} ORDER BY t.trx_started LIMIT 3",
+      connection.id());
+  if (connection.try_run(sql)) return "";
+  std::string text;
+  for (const auto& line : connection.query(sql))
+    text += fmt::format("{}session {} of {} at {}, in a transaction for {} s",
+                        text.empty() ? "" : "; ", line[0].value_or(""), line[1].value_or(""),
+                        line[2].value_or(""), line[3].value_or(""));
+  return text;
+}
+
+}  // namespace
+
+void add_session(Connection& connection, Json& undo) {
+  undo.set("server", server_identity(connection))
+      .set("started", started(connection))
+      .set("session", connection.id());
+}
+
+void refuse_other_server(Connection& connection, const Json& undo) {
+  const std::string then = undo.string_or("server", "");
+  const std::string now = server_identity(connection);
+  if (then != now) {
+    throw Error(Errc::not_found,
+                fmt::format("the server of {} is another than the one that was changed ({}, not "
+                            "{})",
+                            connection.location().display(), now, then))
+        .set_hint(
+            "Connect it to that one again. Or, if that is gone for good, remove the job's "
+            "directory below `journals` in the state directory.");
+  }
+}
+
+void end_session(Connection& connection, const Json& undo) {
+  refuse_other_server(connection, undo);
+  const std::uint64_t start = undo.at("started").as_uint();
+  const std::uint64_t start_now = started(connection);
+  const std::uint64_t apart = start > start_now ? start - start_now : start_now - start;
+  const std::uint64_t session = undo.at("session").as_uint();
+  if (apart > start_tolerance_seconds || session == connection.id()) return;
+  const std::string sql = fmt::format("KILL {}", session);
+  const auto deadline = std::chrono::steady_clock::now() + end_wait;
+  while (true) {
+    const auto failure = connection.try_run(sql);
+    if (failure && failure->number == error_no_such_thread) return;
+    if (failure) connection.raise(*failure);
+    if (std::chrono::steady_clock::now() > deadline)
+      throw Error(Errc::unavailable, fmt::format("{}: session {} does not end",
+                                                 connection.location().display(), session));
+    std::this_thread::sleep_for(20ms);
+  }
+}
+
+void make_impatient(Connection& connection) {
+  connection.run(
+      fmt::format("SET foreign_key_checks=0, lock_wait_timeout={0}, innodb_lock_wait_timeout={0}",
+                  lock_wait_seconds));
+}
+
+bool is_lock_failure(const Failure& failure) noexcept {
+  return failure.number == error_lock_wait_timeout || failure.number == error_deadlock;
+}
+
+void try_patiently(Connection& connection, std::string_view what,
+                   const std::function<std::optional<Failure>()>& try_once) {
+  for (int attempt = 1;; ++attempt) {
+    const auto failure = try_once();
+    if (!failure) return;
+    if (!is_lock_failure(*failure)) in_context(what, [&] { connection.raise(*failure); });
+    connection.check_stop();
+    if (attempt < attempts_max) {
+      std::this_thread::sleep_for(500ms);
+      continue;
+    }
+    const std::string holders = lock_holders(connection);
+    throw Error(Errc::unavailable, fmt::format("{}: others use the tables{}", what,
+                                               holders.empty() ? "" : " (" + holders + ")"))
+        .set_hint(
+            "Stop the application meanwhile, as [quiesce] in the instance file does. SHOW "
+            "PROCESSLIST, by a user with PROCESS, tells who is connected.");
+  }
+}
+
+std::string random_suffix() {
+  std::array<std::byte, 6> random{};
+  fill_random(random);
+  return "_holdfast_" + to_hex(ByteView(random));
+}
+
+std::string with_suffix(std::string_view name, std::string_view suffix) {
+  std::string cut;
+  std::size_t characters = suffix.size();
+  while (!name.empty()) {
+    const std::size_t bytes = std::max<std::size_t>(decode_utf8(name).size_bytes, 1);
+    if (++characters > name_characters_max) break;
+    cut += name.substr(0, bytes);
+    name.remove_prefix(bytes);
+  }
+  return cut + std::string(suffix);
+}
+
+std::string undone_suffix(std::string_view kept_suffix) {
+  constexpr std::string_view before = "_before_";
+  if (!kept_suffix.starts_with(before)) return "_undone" + random_suffix();
+  return "_undone_" + std::string(kept_suffix.substr(before.size()));
+}
+
+std::vector<std::string> tables_in(Connection& connection, const std::string& schema) {
+  std::vector<std::string> names;
+  for (const auto& line : connection.query(
+           fmt::format("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} "
+                       "AND TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') ORDER BY TABLE_NAME",
+                       quote_text(schema))))
+    names.push_back(line[0].value_or(""));
+  return names;
+}
+
+bool has_table(Connection& connection, const std::string& schema, const std::string& table) {
+  const std::vector<std::string> names = tables_in(connection, schema);
+  return std::find(names.begin(), names.end(), table) != names.end();
+}
+
+void drop_if_empty(Connection& connection, const std::string& schema) {
+  if (!schema_exists(connection, schema) || !schema_is_empty(connection, schema)) return;
+  // Who waits might drop what others have made meanwhile.
+  static_cast<void>(connection.try_run("SET lock_wait_timeout=0"));
+  static_cast<void>(connection.try_run("DROP DATABASE " + quote_name(schema)));
+  make_impatient(connection);
+}
+
+void Renames::add(const std::string& from_schema, const std::string& from,
+                  const std::string& to_schema, const std::string& to) {
+  sql_ += fmt::format("{} {} TO {}", sql_.empty() ? "RENAME TABLE" : ",",
+                      quote_name(from_schema, from), quote_name(to_schema, to));
+}
+
+std::optional<Failure> Renames::try_run(Connection& connection) const {
+  return sql_.empty() ? std::nullopt : connection.try_run(sql_);
+}
+
+}  // namespace holdfast::engine::mariadb

@@ -1,0 +1,10 @@
+INSERT INTO prod.users VALUES (1);
+INSERT INTO x SELECT * FROM prod.users;
+INSERT INTO x VALUES ((SELECT 1));
+INSERT INTO x VALUES (sleep(9));
+INSERT INTO x VALUES (prod.f());
+INSERT INTO x VALUES (1) ON DUPLICATE KEY UPDATE a=sleep(9);
+INSERT INTO x VALUES (1) /*!50003 , (sleep(9)) */;
+INSERT INTO x /* y */ VALUES (1);
+INSERT INTO x SET a=1;
+INSERT INTO x VALUES ('\', sleep(9)) -- ');

@@ -1,0 +1,24 @@
+BINLOG 'x';
+CALL prod.p();
+DELETE FROM prod.users;
+DO SETVAL(a, 1), prod.f();
+DO SETVAL(prod.s, 1);
+DO SETVAL(s, (SELECT 1));
+DO sleep(100);
+EXECUTE IMMEDIATE 'DROP DATABASE prod';
+GRANT ALL ON *.* TO x;
+HANDLER x OPEN;
+/*!50003 SET STATEMENT x=1 FOR DROP DATABASE prod */;
+/*!50003 INSERT INTO prod.users VALUES (1) */;
+/*!999999 SET */ DROP DATABASE prod;
+/*! DROP DATABASE prod -- */ CREATE TABLE
+*/ `a` (a int);
+INSTALL SONAME 'ha_connect';
+LOAD DATA INFILE '/etc/passwd' INTO TABLE x;
+PREPARE s FROM 'DROP DATABASE prod';
+RENAME TABLE x TO prod.x;
+REPLACE INTO prod.users VALUES (1);
+SELECT SETVAL(s, 1) INTO OUTFILE '/tmp/x';
+SELECT 1;
+SHUTDOWN;
+TRUNCATE TABLE x;
