@@ -2,8 +2,10 @@
 #include "job/holds.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -12,7 +14,12 @@ namespace {
 
 using Milliseconds = std::chrono::milliseconds;
 
-constexpr unsigned fence_tries = 3;
+// Shares of limits.fence_ms, one for each try. With several servers short ones come first: an
+// application that has a lock on one and waits for ours on another goes on as soon as all is let
+// go.
+constexpr std::array<double, 3> fence_tries = {1, 1, 1};
+constexpr std::array<double, 6> fence_tries_of_several = {0.5, 0.5, 1, 0.5, 0.5, 1};
+constexpr Milliseconds pause_first{50}, pause_max{400};
 
 }  // namespace
 
@@ -24,6 +31,8 @@ Holds::Holds(const Survey& survey, const engine::HoldOptions& options) {
     servers[std::string(database.engine->name()) + " " + database.probe.server].push_back(i);
     ++count_;
   }
+  engine::HoldOptions hold_options = options;
+  hold_options.with_other_servers = servers.size() > 1;
   for (const auto& [server, databases] : servers) {
     std::vector<model::Endpoint> endpoints;
     Member member;
@@ -32,7 +41,7 @@ Holds::Holds(const Survey& survey, const engine::HoldOptions& options) {
       endpoints.push_back(survey.databases[i].endpoint);
       member.can_fence = member.can_fence && survey.databases[i].probe.abilities.fence;
     }
-    member.hold = survey.databases[databases[0]].engine->hold(endpoints, options);
+    member.hold = survey.databases[databases[0]].engine->hold(endpoints, hold_options);
     members_.push_back(std::move(member));
   }
 }
@@ -43,10 +52,18 @@ void Holds::capture(const model::LimitSettings& limits, Clock& clock, model::Man
                                    [](const Member& member) { return member.can_fence; });
   bool fenced = false;
   std::chrono::steady_clock::time_point begun;
-  for (unsigned attempt = 0; count_ > 1 && all_can && !fenced && attempt < fence_tries; ++attempt) {
-    if (attempt > 0) std::this_thread::sleep_for(Milliseconds(100U << attempt));
+  Milliseconds pause{0};
+  bool backwards = false;
+  const std::span<const double> shares =
+      members_.size() > 1 ? std::span<const double>(fence_tries_of_several) : fence_tries;
+  for (const double share : shares) {
+    if (count_ <= 1 || !all_can || fenced) break;
+    std::this_thread::sleep_for(pause);
+    pause = pause.count() == 0 ? pause_first : std::min(2 * pause, pause_max);
     begun = clock.steady();
-    fenced = fence_all(begun + Milliseconds(limits.fence_ms));
+    const auto time = std::chrono::duration<double, std::milli>(limits.fence_ms) * share;
+    fenced = fence_all(begun + std::chrono::ceil<Milliseconds>(time), backwards);
+    backwards = !backwards;
   }
   for (Member& member : members_) member.hold->capture();
   if (fenced) {
@@ -66,10 +83,16 @@ bool Holds::let_writers_work() const {
                      [](const Member& member) { return member.hold->lets_writers_work(); });
 }
 
-bool Holds::fence_all(std::chrono::steady_clock::time_point deadline) {
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (members_[i].hold->fence(deadline)) continue;
-    for (std::size_t j = 0; j < i; ++j) members_[j].hold->unfence();
+// Whoever has written on one server and waits for another would wait for ever if we have that one
+// and wait for the first: the next try goes the other way.
+bool Holds::fence_all(std::chrono::steady_clock::time_point deadline, bool backwards) {
+  const std::size_t count = members_.size();
+  const auto hold = [&](std::size_t i) -> engine::Hold& {
+    return *members_[backwards ? count - 1 - i : i].hold;
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    if (hold(i).fence(deadline)) continue;
+    for (std::size_t j = 0; j < i; ++j) hold(j).unfence();
     return false;
   }
   return true;

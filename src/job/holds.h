@@ -37,7 +37,7 @@ class Holds {
   [[nodiscard]] bool let_writers_work() const;
 
  private:
-  [[nodiscard]] bool fence_all(std::chrono::steady_clock::time_point deadline);
+  [[nodiscard]] bool fence_all(std::chrono::steady_clock::time_point deadline, bool backwards);
 
   std::vector<Member> members_;
   std::size_t count_ = 0;
