@@ -101,13 +101,12 @@ def measure_row(bench, name):
     tree = bench.make_data(source, kind.make)
     place = bench.new_place(name, is_on_disk=kind.is_on_disk)
     sides = Sides(bench, place, source)
-    empty = os.path.join(place, "empty")
-    bench.runner.run(bench.program("restic", empty, empty + "-cache") + ["init", "--repository-version", "2"])
+    empty = bench.make_empty(place)
     wanted = digest_of(tree)
     for number in range(bench.runs):
         one_round(bench, sides, kind, tree, empty, number, wanted if number == 0 else None)
     row = finish_row(name, kind, sides, bench, tree, empty)
-    shutil.rmtree(place)
+    bench.end_place(place)
     return row
 
 

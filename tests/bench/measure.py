@@ -139,23 +139,27 @@ class Runner:
                     os.kill(pid, signal.SIGKILL)
             os.wait()
 
-    def start_pipe(self, stages, directory):
-        """Starts programs, each reading what the one before it writes; the last one's output goes to the log."""
+    def start_pipe(self, stages, directory, output, options):
+        """Starts programs, each reading what the one before it writes."""
         processes, before = [], subprocess.DEVNULL
         for number, argv in enumerate(stages):
             is_last = number == len(stages) - 1
-            process = self.start(argv, cwd=directory, stdin=before, stdout=self.log if is_last else subprocess.PIPE)
+            process = self.start(argv, cwd=directory, stdin=before, stdout=output if is_last else subprocess.PIPE,
+                                 **options)
             if processes:
                 before.close()
             before = process.stdout
             processes.append(process)
         return processes
 
-    def run(self, *stages, directory="/"):
-        """Runs a program (a list of words), or a pipe of several, to its end. Failed if one of them fails."""
+    def run(self, *stages, directory="/", output=None, **options):
+        """Runs a program (a list of words), or a pipe of several, to its end; its output goes to a file, or to the log.
+
+        Failed if one of them fails.
+        """
         servers_before = sum(family_cpu_s(pid) for pid in self.servers)
         busy_before, began = machine_busy_s(), time.monotonic()
-        processes = self.start_pipe(stages, directory)
+        processes = self.start_pipe(stages, directory, output or self.log, options)
         watch = Watch([process.pid for process in processes])
         watch.start()
         cpu_s = 0.0

@@ -15,12 +15,13 @@ class Cell:
     peer: Side
     target: float = None
     floor_s: float = None  # by the machine's limits
+    memory_max_mib: float = None  # instead of what holds for files
 
     def ratio(self):
         return self.ours.median() / self.peer.median()
 
     def memory_limit_mib(self):
-        return max(128.0, self.peer.peak_mib())
+        return self.memory_max_mib or max(128.0, self.peer.peak_mib())
 
 
 @dataclasses.dataclass
@@ -41,6 +42,7 @@ class Row:
     cells: list = dataclasses.field(default_factory=list)
     figures: list = dataclasses.field(default_factory=list)
     limits: dict = dataclasses.field(default_factory=dict)  # rates that depend on its data
+    notes: list = dataclasses.field(default_factory=list)  # what was left out, and why
 
 
 def verdict(value, limit):
@@ -64,11 +66,13 @@ def text_of(row):
     lines = [f"== {row.name}: {row.what}"]
     if row.limits:
         lines.append("   " + ", ".join(f"{name} {rate:,.0f} MB/s" for name, rate in row.limits.items()))
+    lines += [f"   {note}" for note in row.notes]
     cells = []
     for cell in row.cells:
         runs = cell.ours.runs + cell.peer.runs
+        floor = "" if cell.floor_s is None else f"{cell.floor_s:.2f} (x {cell.ours.median() / cell.floor_s:.1f})"
         cells.append([cell.name, times_of(cell.ours), cell.peer.name, times_of(cell.peer), f"{cell.ratio():.2f}",
-                      verdict(cell.ratio(), cell.target), "" if cell.floor_s is None else f"{cell.floor_s:.2f} (x {cell.ours.median() / cell.floor_s:.1f})",
+                      verdict(cell.ratio(), cell.target), floor,
                       f"{cell.ours.median('cpu_s'):.2f} / {cell.peer.median('cpu_s'):.2f}",
                       f"{cell.ours.peak_mib():.0f} / {cell.peer.peak_mib():.0f}"
                       + (" MISSED" if cell.ours.peak_mib() > cell.memory_limit_mib() else ""),
@@ -99,12 +103,13 @@ def json_of(row):
     cells = [{"name": cell.name, "ours": side(cell.ours), "peer": side(cell.peer), "ratio": cell.ratio(),
               "target": cell.target, "reached": None if cell.target is None else cell.ratio() <= cell.target,
               "floor_s": cell.floor_s, "memory_limit_mib": cell.memory_limit_mib()} for cell in row.cells]
-    return {"name": row.name, "what": row.what, "limits": row.limits, "cells": cells,
+    return {"name": row.name, "what": row.what, "limits": row.limits, "notes": row.notes, "cells": cells,
             "figures": [dataclasses.asdict(figure) for figure in row.figures]}
 
 
 LEGEND = f"""Times are medians [least-greatest] of wall seconds over the quiet runs: those during which other programs took at
 most {QUIET_SHARE:.0%} of the machine (last column: how many of both sides' runs); over all runs, if none was. Floor: what the
-work would take if straightforward code kept all cores busy, by the limits above (and how many times that ours took). Memory is the peak of RssAnon of a command
-with its children; wanted is at most the greater of 128 MiB and the peer's.
+work would take if straightforward code kept all cores busy, by the limits above (and how many times that ours took).
+Memory is the peak of RssAnon of a command with its children, wanted at most the greater of 128 MiB and the peer's for
+trees of files, and 200 MiB for servers, which are not counted in it.
 """

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests scripts/bench on data so small that it takes seconds: no time is looked at, only that everything is there.
 
-  tests/bench/self_test.py HOLDFAST
+  tests/bench/self_test.py HOLDFAST [Files|Servers]
 """
 
 import json
@@ -18,6 +18,8 @@ sys.dont_write_bytecode = True
 import data  # noqa: E402
 import files  # noqa: E402
 import limits  # noqa: E402
+import mariadb  # noqa: E402
+import postgresql  # noqa: E402
 
 BENCH = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "scripts", "bench")
 HOLDFAST = ""  # the program's path, from the command line
@@ -46,11 +48,12 @@ exec "%s" "$@"
 """
 
 
-class BenchTest(unittest.TestCase):
+class Bench(unittest.TestCase):
     def setUp(self):
         self.place = tempfile.TemporaryDirectory()
         self.addCleanup(self.place.cleanup)
-        self.work = os.path.join(self.place.name, "work")
+        os.chmod(self.place.name, 0o711)  # for the users of servers
+        self.work = os.path.join(self.place.name, "w")  # short, as sockets lie below it
         os.mkdir(self.work)
 
     def start(self, *words, holdfast=None):
@@ -76,6 +79,8 @@ class BenchTest(unittest.TestCase):
         with open("/proc/self/mounts") as mounts:
             self.assertNotIn(self.work, mounts.read())
 
+
+class Files(Bench):
     def test_every_cell_of_a_row_is_there(self):
         report = os.path.join(self.place.name, "report.json")
         done = self.bench("small", "dump", "--scale", "0.001", "--json", "report.json")
@@ -176,6 +181,53 @@ class BenchTest(unittest.TestCase):
         done = self.bench("bigger")
         self.assertEqual(done.returncode, 2)
         self.assertIn("there is no row bigger", done.stderr)
+
+
+class Servers(Bench):
+    def test_every_cell_of_a_server_is_there(self):
+        if not postgresql.directory_of_binaries() or not mariadb.program_of_server():
+            self.skipTest("a PostgreSQL or MariaDB server is not installed")
+        report = os.path.join(self.place.name, "report.json")
+        done = self.bench("servers", "--scale", "0.0005", "--json", report)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(report) as file:
+            rows = {row["name"]: row for row in json.load(file)["rows"]}
+        cells = {name: [(cell["name"], cell["peer"]["name"]) for cell in row["cells"]] for name, row in rows.items()}
+        self.assertEqual(cells["postgresql"], [*(("backup", peer) for peer in postgresql.TARGETS),
+                                               ("load, proven", "pg_restore -j2")])
+        wanted = [("backup", mariadb.PIPE)]
+        if not rows["mariadb"]["notes"]:  # mydumper is installed
+            wanted += [("backup", mariadb.MYDUMPER), ("load, proven", mariadb.MYLOADER),
+                       ("load, proven, by INSERT", mariadb.MYLOADER)]
+        self.assertEqual(cells["mariadb"], wanted)
+        for row in rows.values():
+            names = [figure["name"] for figure in row["figures"]]
+            for word in ("repository, ours", "1 % in runs and 1 % appended, of the first, holdfast", "0.05 % at random",
+                         "memory of backup", "memory of load", "with a backup, longest", "without, longest"):
+                self.assertTrue([name for name in names if word in name], f"{word}: {names}")
+        self.assert_nothing_left()
+
+    def test_no_server_is_left_by_whom_a_signal_ends(self):
+        program = self.make_program(NOTING)
+        for name, is_installed in (("postgresql", postgresql.directory_of_binaries()),
+                                   ("mariadb", mariadb.program_of_server())):
+            with self.subTest(name):
+                if not is_installed:
+                    self.skipTest("not installed")
+                bench = self.start(name, "--scale", "0.0005", holdfast=program)
+                while not self.has_noted(program, "source.toml") and bench.poll() is None:
+                    time.sleep(0.05)
+                bench.send_signal(signal.SIGTERM)
+                _, err = bench.communicate()
+                self.assertEqual(bench.returncode, 128 + signal.SIGTERM, err)
+                self.assert_nothing_left()
+                os.remove(program + ".notes")
+
+    def has_noted(self, program, word):
+        if not os.path.exists(program + ".notes"):
+            return False
+        with open(program + ".notes") as file:
+            return word in file.read()
 
 
 if __name__ == "__main__":
