@@ -40,7 +40,7 @@ class RelativePaths : public testing::Test {
     }
     write_text(sources_.path() / "marked/CACHEDIR.TAG",
                "Signature: 8a477f597d28d172789f06886806bc55\n");
-    fs::create_directory_symlink("a", sources_.path() / "work/link");
+    fs::create_directory_symlink("a", sources_.path() / "here/link");
     fs::create_directory_symlink("work/b", sources_.path() / "elsewhere");
   }
 
@@ -83,7 +83,7 @@ class RelativePaths : public testing::Test {
 };
 
 TEST_F(RelativePaths, AreStoredAsResticStoresThem) {
-  const fs::path work = sources_.path() / "work";
+  const fs::path work = sources_.path() / "here";
   for (const Words& words : std::vector<Words>{
            {"foo"},
            {"f"},
@@ -97,7 +97,7 @@ TEST_F(RelativePaths, AreStoredAsResticStoresThem) {
            {"a/foo", "b/foo", "foo"},
            {"foo", "../foo"},
            {"../foo", "foo"},
-           {"foo", "../foo", "../work/foo", "../foo/outer"},
+           {"foo", "../foo", "../here/foo", "../foo/outer"},
            {"b", "../foo", "foo"},
            {"link/foo"},
            {"link", "link/foo"},
@@ -105,26 +105,26 @@ TEST_F(RelativePaths, AreStoredAsResticStoresThem) {
        }) {
     expect_same(words, work);
   }
-  expect_same({".."}, sources_.path() / "work/a");
-  expect_same({"../..", "f"}, sources_.path() / "work/a/foo");
-  expect_same({"../../foo", "foo", "../f", "../foo"}, sources_.path() / "work/b");
-  expect_same({"../b/foo-1", "foo", "../foo", "../../foo"}, sources_.path() / "work/a");
+  expect_same({".."}, sources_.path() / "here/a");
+  expect_same({"../..", "f"}, sources_.path() / "here/a/foo");
+  expect_same({"../../foo", "foo", "../f", "../foo"}, sources_.path() / "here/b");
+  expect_same({"../b/foo-1", "foo", "../foo", "../../foo"}, sources_.path() / "here/a");
 }
 
 TEST_F(RelativePaths, MixWithAbsoluteOnes) {
-  const std::string work = (sources_.path() / "work").string();
+  const std::string work = (sources_.path() / "here").string();
   expect_same({"foo", work + "/foo"}, work);
-  expect_same({work + "/a", "a", "../work/a"}, work);
+  expect_same({work + "/a", "a", "../here/a"}, work);
   expect_same({work + "/foo/../f", "f"}, work);
   const std::string first = (*++fs::path(work).begin()).string();  // "var", or what TMPDIR says
-  fs::create_directory(sources_.path() / "work" / first);
-  write_text(sources_.path() / "work" / first / "x", "x");
+  fs::create_directory(sources_.path() / "here" / first);
+  write_text(sources_.path() / "here" / first / "x", "x");
   expect_same({first, work + "/f"}, work);
   expect_same({work + "/f", first, "../foo"}, work);
 }
 
 TEST_F(RelativePaths, GoThroughTheSameExcludes) {
-  const fs::path work = sources_.path() / "work";
+  const fs::path work = sources_.path() / "here";
   expect_same({"--exclude", "*.tmp", "."}, work);
   expect_same({"--exclude", "foo", "."}, work);
   expect_same({"--exclude", work.string() + "/b", "."}, work);
@@ -137,7 +137,7 @@ TEST_F(RelativePaths, GoThroughTheSameExcludes) {
 // All patterns that mind the case of letters are one list, and all that do not are another, whether
 // they come from flags or from files; flags come first. `!` takes back what its own list says.
 TEST_F(RelativePaths, GoThroughTheSameNegatedExcludes) {
-  const fs::path work = sources_.path() / "work";
+  const fs::path work = sources_.path() / "here";
   for (const char* file : {"a.tmp", "keep.tmp", "sub/keep.tmp", "sub/b.TMP"}) {
     fs::create_directories((work / file).parent_path());
     write_text(work / file, file);
@@ -177,7 +177,7 @@ TEST_F(RelativePaths, AreNamedAsTheUserNamesTheWorkingDirectory) {
 
 TEST_F(RelativePaths, FindTheirParent) {
   RunOptions options;
-  options.wrapper = {"env", "-C", (sources_.path() / "work").string()};
+  options.wrapper = {"env", "-C", (sources_.path() / "here").string()};
   ASSERT_EQ(place_.run({"restic", "backup", "foo", "../foo"}, options).exit_code, 0);
   const Outcome outcome = place_.holdfast({"backup", "--json", "-vv", "foo", "../foo"}, options);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.text();
