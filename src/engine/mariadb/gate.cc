@@ -16,25 +16,31 @@ namespace {
 
 using Kind = Judged::Kind;
 
-// After the name of an event: makes it a disabled one. Whether it was enabled.
+// After the name of an event: makes it a disabled one. Whether it was enabled. What says so stands
+// right before COMMENT 'text' and DO; the same words elsewhere are names of variables or functions.
 bool disable_event(StatementReader& reader) {
+  const auto is_part_of_a_name = [&](std::size_t at) {
+    return reader.at(at - 1).is_symbol('@') || reader.at(at - 1).is_symbol('.');
+  };
   int depth = 0;
-  std::optional<std::size_t> comment;
   for (; !reader.at_end(); reader.next()) {
     const Lexeme lexeme = reader.peek();
     if (lexeme.is_symbol('(')) ++depth;
     if (lexeme.is_symbol(')')) --depth;
-    if (depth != 0) continue;
-    if (lexeme.is("DISABLE")) return false;
-    if (lexeme.is("ENABLE")) {
-      reader.replace(reader.position(), "DISABLE");
-      return true;
-    }
-    if (lexeme.is("COMMENT")) comment = reader.position();
-    if (lexeme.is("DO")) {
-      reader.insert_before(comment.value_or(reader.position()), "DISABLE ");
-      return true;
-    }
+    std::size_t end = reader.position();
+    if (depth != 0 || !lexeme.is("DO") || is_part_of_a_name(end)) continue;
+    if (reader.at(end - 2).is("COMMENT") && !is_part_of_a_name(end - 2)) end -= 2;
+    const std::size_t state = end - 1;
+    const bool is_state = !is_part_of_a_name(state);
+    if (is_state && reader.at(state).is("DISABLE")) return false;
+    if (is_one_of(reader.at(state), {"SLAVE", "REPLICA"}) && reader.at(state - 1).is("ON") &&
+        reader.at(state - 2).is("DISABLE"))
+      return false;
+    if (is_state && reader.at(state).is("ENABLE"))
+      reader.replace(state, "DISABLE");
+    else
+      reader.insert_before(end, "DISABLE ");
+    return true;
   }
   refuse_statement("the dump has an event that does nothing");
 }

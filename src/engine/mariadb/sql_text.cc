@@ -277,13 +277,34 @@ std::string with_definer(std::string_view create, std::string_view definer) {
 }
 
 std::string with_event_disabled(std::string_view create) {
-  std::string text;
-  bool in_head = true;
-  for (const Token& token : tokens_of(create)) {
-    if (token.is_word("DO")) in_head = false;
-    text += in_head && token.is_word("ENABLE") ? std::string("DISABLE") : std::string(token.text);
+  const std::vector<Token> tokens = tokens_of(create);
+  std::vector<std::size_t> solid;  // without spaces and comments
+  for (std::size_t i = skip(tokens, 0); i < tokens.size(); i = skip(tokens, i + 1))
+    solid.push_back(i);
+  const auto is = [&](std::size_t at, std::string_view word) {
+    return tokens[solid[at]].is_word(word);
+  };
+  const auto is_part_of_a_name = [&](std::size_t at) {
+    return tokens[solid[at - 1]].is_symbol('@') || tokens[solid[at - 1]].is_symbol('.');
+  };
+  int depth = 0;
+  // After CREATE EVENT name ON SCHEDULE and at least one word.
+  for (std::size_t at = 6; at < solid.size(); ++at) {
+    if (tokens[solid[at]].is_symbol('(')) ++depth;
+    if (tokens[solid[at]].is_symbol(')')) --depth;
+    if (depth != 0 || !is(at, "DO") || is_part_of_a_name(at)) continue;
+    std::size_t end = at;
+    if (is(end - 2, "COMMENT") && !is_part_of_a_name(end - 2)) end -= 2;
+    const bool is_state = !is_part_of_a_name(end - 1);
+    const bool is_of_a_replica = (is(end - 1, "SLAVE") || is(end - 1, "REPLICA")) &&
+                                 is(end - 2, "ON") && is(end - 3, "DISABLE");
+    if ((is_state && is(end - 1, "DISABLE")) || is_of_a_replica) break;
+    const bool is_enabled = is_state && is(end - 1, "ENABLE");
+    const std::size_t from = is_enabled ? solid[end - 1] : solid[end];
+    return joined(tokens, 0, from) + (is_enabled ? "DISABLE" : "DISABLE ") +
+           joined(tokens, is_enabled ? from + 1 : from, tokens.size());
   }
-  return text;
+  return std::string(create);
 }
 
 std::string with_bare_trigger_names(std::string_view create) {

@@ -157,6 +157,13 @@ TEST(MariadbSqlText, DisablesEvents) {
   EXPECT_EQ(
       with_event_disabled("CREATE EVENT `e` ON SCHEDULE EVERY 1 DAY ENABLE DO SET @a='ENABLE'"),
       "CREATE EVENT `e` ON SCHEDULE EVERY 1 DAY DISABLE DO SET @a='ENABLE'");
+  // Without the word it would be enabled, and a variable of that name says nothing.
+  EXPECT_EQ(
+      with_event_disabled("CREATE EVENT `e` ON SCHEDULE EVERY @DISABLE SECOND COMMENT 'c' DO x"),
+      "CREATE EVENT `e` ON SCHEDULE EVERY @DISABLE SECOND DISABLE COMMENT 'c' DO x");
+  const std::string of_a_replica =
+      "CREATE EVENT `e` ON SCHEDULE EVERY 1 DAY DISABLE ON SLAVE COMMENT 'c' DO x";
+  EXPECT_EQ(with_event_disabled(of_a_replica), of_a_replica);
 }
 
 TEST(MariadbSqlText, TakesTablesApart) {
