@@ -287,7 +287,12 @@ class Importer {
     });
     if (warnings.empty()) return;
     const std::lock_guard guard(mutex_);
-    if (report_.left_out.size() >= warnings_max) return;
+    if (report_.left_out.size() > warnings_max) return;
+    if (report_.left_out.size() == warnings_max) {
+      report_.left_out.push_back(
+          fmt::format("{}: the server says more, which is not listed from here on", where));
+      return;
+    }
     report_.left_out.push_back(fmt::format(
         "{}: the server says: {}", where, warnings.empty() ? "" : warnings[0].back().value_or("")));
   }

@@ -103,6 +103,8 @@ class SchemaSwitch {
     ours_ = read_schema(connection_, beside_.name());
     new_tables_ = tables_in(connection_, beside_.name());
     const bool is_replaced = !old_tables_.empty() || !old_.code.empty();
+    // Somebody may have made something since check_place().
+    if (is_replaced && !options_.replace) check_place(connection_, place_, options_);
     if (is_replaced) kept_ = with_suffix(place_, options_.kept_suffix);
     children_ = keys_to(connection_, place_, old_tables_,
                         [](const std::string& /*table*/) { return true; });

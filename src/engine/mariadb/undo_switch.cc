@@ -39,11 +39,8 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 
 // What could not be made again: with its text, as it is nowhere else.
 void tell(std::string& told, const std::vector<NotMade>& not_made) {
-  for (const NotMade& one : not_made) {
-    if (!one.code.broken)
-      told +=
-          fmt::format("{} could not be made again; it was: {}\n", one.display(), one.code.create);
-  }
+  for (const NotMade& one : not_made)
+    told += fmt::format("{} could not be made again; it was: {}\n", one.display(), one.code.create);
 }
 void tell(std::string& told, const std::vector<std::string>& lines) {
   for (const std::string& line : lines) told += line + "\n";
