@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "engine/mariadb/gate.h"
 #include "engine/mariadb/script.h"
 #include "engine/mariadb/scripts.h"
 #include "engine/mariadb/sql_text.h"
+#include "engine/percent.h"
 
 namespace holdfast::engine::mariadb {
 namespace {
@@ -100,19 +102,9 @@ void read_code(const model::PartSource& parts, std::string_view part, const Serv
 Mark parse_mark(std::string_view marked) {
   const std::size_t colon = marked.find(": ");
   if (colon == std::string_view::npos) return {};
-  Mark mark{std::string(marked.substr(0, colon)), ""};
-  for (std::size_t i = colon + 2; i < marked.size(); ++i) {
-    if (marked[i] != '%') {
-      mark.name += marked[i];
-      continue;
-    }
-    const auto byte = from_hex(marked.substr(i + 1, 2));
-    if (!byte || byte->size() != 1)
-      throw Error(Errc::corrupt, fmt::format("`{}` is badly escaped", marked));
-    mark.name += static_cast<char>(byte->front());
-    i += 2;
-  }
-  return mark;
+  auto name = percent_decoded(marked.substr(colon + 2));
+  if (!name) throw Error(Errc::corrupt, fmt::format("`{}` is badly escaped", marked));
+  return {std::string(marked.substr(0, colon)), std::move(*name)};
 }
 
 std::string checked_statement(const Mark& mark, const std::string& sql, std::string_view sql_mode,

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "engine/percent.h"
 
 namespace holdfast::engine::mariadb {
 namespace {
@@ -42,19 +43,9 @@ class Parser {
   }
 
   [[nodiscard]] std::string decoded(std::string_view text) const {
-    std::string result;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (text[i] != '%') {
-        result += text[i];
-        continue;
-      }
-      const auto byte = from_hex(text.substr(i + 1, 2));
-      if (!byte || byte->size() != 1) refuse(fmt::format("`{}` is badly escaped", text));
-      result += static_cast<char>(byte->front());
-      i += 2;
-    }
-    if (result.find('\0') != std::string::npos) refuse("the uri holds a zero byte");
-    return result;
+    auto result = percent_decoded(text);
+    if (!result) refuse(fmt::format("`{}` is badly escaped", text));
+    return std::move(*result);
   }
 
   void read_uri() {

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "engine/percent.h"
 #include "engine/postgresql/quote.h"
 
 namespace holdfast::engine::postgresql {
@@ -77,20 +78,9 @@ class UriReader {
   }
 
   [[nodiscard]] std::string decode(std::string_view text) const {
-    std::string result;
-    while (!text.empty()) {
-      if (text.front() != '%') {
-        result += text.front();
-        text.remove_prefix(1);
-        continue;
-      }
-      const auto byte = text.size() < 3 ? std::nullopt : from_hex(text.substr(1, 2));
-      if (!byte || byte->front() == std::byte{0})
-        refuse("a % in the URI is not followed by a code");
-      result += static_cast<char>(byte->front());
-      text.remove_prefix(3);
-    }
-    return result;
+    auto result = percent_decoded(text);
+    if (!result) refuse("a % in the URI is not followed by a code");
+    return std::move(*result);
   }
 
   void read_parameters(std::string_view text) {
