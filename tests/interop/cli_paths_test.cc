@@ -33,7 +33,7 @@ class RelativePaths : public testing::Test {
   RelativePaths() {
     make_repository(place_.repository(), place_password, 2);
     for (const char* file :
-         {"work/foo/f", "work/a/foo/f", "work/b/foo/f", "work/b/foo-1", "work/f", "work/c.tmp",
+         {"here/foo/f", "here/a/foo/f", "here/b/foo/f", "here/b/foo-1", "here/f", "here/c.tmp",
           "foo/outer", "marked/CACHEDIR.TAG", "marked/x", "marked/sub/y"}) {
       fs::create_directories((sources_.path() / file).parent_path());
       write_text(sources_.path() / file, std::string("content of ") + file);
@@ -41,7 +41,7 @@ class RelativePaths : public testing::Test {
     write_text(sources_.path() / "marked/CACHEDIR.TAG",
                "Signature: 8a477f597d28d172789f06886806bc55\n");
     fs::create_directory_symlink("a", sources_.path() / "here/link");
-    fs::create_directory_symlink("work/b", sources_.path() / "elsewhere");
+    fs::create_directory_symlink("here/b", sources_.path() / "elsewhere");
   }
 
   // What a run of either program in `directory` stored. `name`: what PWD calls that directory.
