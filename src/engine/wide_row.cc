@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/wide_row.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -19,20 +21,28 @@ struct Turn {
   std::condition_variable_any freed;
   std::atomic<bool> taken = false;
   std::atomic<int> sleepers = 0;
+  std::atomic<std::size_t> beside_bytes = 0;
 
   [[nodiscard]] bool try_take() noexcept { return !taken.load() && !taken.exchange(true); }
+  [[nodiscard]] bool try_count(std::size_t bytes) noexcept {
+    std::size_t now = beside_bytes.load();
+    do {
+      if (now + bytes > wide_rows_beside_bytes) return false;
+    } while (!beside_bytes.compare_exchange_weak(now, now + bytes));
+    return true;
+  }
 };
 
-Turn& the_turn() {
-  static Turn turn;
-  return turn;
+Turn& turn_of(WideRowTurn::Way way) {
+  static std::array<Turn, 2> turns;
+  return turns.at(static_cast<std::size_t>(way));
 }
 
 }  // namespace
 
-void WideRowTurn::take(const std::stop_token& stop) {
-  if (mine_) return;
-  Turn& turn = the_turn();
+void WideRowTurn::take(std::size_t arrived_bytes, const std::stop_token& stop) {
+  if (mine_ || arrived_bytes < std::max(wide_row_bytes, counted_bytes_)) return;
+  Turn& turn = turn_of(way_);
   for (int i = 0; i < looks && !mine_; ++i) {
     mine_ = turn.try_take();
     if (!mine_) std::this_thread::yield();
@@ -46,14 +56,25 @@ void WideRowTurn::take(const std::stop_token& stop) {
 }
 
 void WideRowTurn::got(std::size_t row_bytes) noexcept {
-  wide_ = wide_ || row_bytes >= wide_row_bytes;
-  if (!wide_) give_back();
+  widest_bytes_ = std::max(widest_bytes_, row_bytes);
+  if (wide() && widest_bytes_ > counted_bytes_) {
+    if (!turn_of(way_).try_count(widest_bytes_ - counted_bytes_)) return;
+    counted_bytes_ = widest_bytes_;
+  }
+  give_back();
+}
+
+void WideRowTurn::done() noexcept {
+  turn_of(way_).beside_bytes -= counted_bytes_;
+  counted_bytes_ = 0;
+  widest_bytes_ = 0;
+  give_back();
 }
 
 void WideRowTurn::give_back() noexcept {
   if (!mine_) return;
   mine_ = false;
-  Turn& turn = the_turn();
+  Turn& turn = turn_of(way_);
   turn.taken = false;
   if (turn.sleepers == 0) return;
   {

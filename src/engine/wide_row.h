@@ -1,38 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may take more of a row from the network: one reader of this process at a time, so that memory
-// is bounded by one widest row and not by as many as there are readers.
+// Who may take more of a wide row from the network, or put one together for it: one of this
+// process at a time, so that memory is bounded by one widest row and not by as many as there are
+// readers. Narrow rows wait for nobody, and some that are not very wide fit beside each other.
 //
-// A client library takes a row in whole before it says how wide that is. So every reader asks for
-// its turn before it takes anything, and gives it back with the first row that turns out narrow.
-// Who got a wide one keeps his turn until its memory is free.
+// A client library takes a row in whole before it says how wide that is. So a reader asks for its
+// turn once so much of a row has come that it is a wide one. When the row is there its bytes are
+// counted against a budget, and the turn is free for others; if they do not fit, the reader keeps
+// its turn until its memory is free. Who waits for the turn may keep bytes of the budget, but who
+// has the turn waits for no bytes: nobody waits in a circle.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <stop_token>
 
 namespace holdfast::engine {
 
 // A row of at least so many bytes is wide.
 inline constexpr std::size_t wide_row_bytes = std::size_t{2} << 20U;
+// What wide rows may take together besides the one whose reader has the turn.
+inline constexpr std::size_t wide_rows_beside_bytes = std::size_t{16} << 20U;
 
 class WideRowTurn {
  public:
-  WideRowTurn() = default;
-  ~WideRowTurn() { give_back(); }
+  // What a migration reads it writes at the same time: each way has turns of its own.
+  enum class Way : std::uint8_t { reading, writing };
+
+  explicit WideRowTurn(Way way = Way::reading) noexcept : way_(way) {}
+  ~WideRowTurn() { done(); }
   WideRowTurn(const WideRowTurn&) = delete;
   WideRowTurn& operator=(const WideRowTurn&) = delete;
 
-  // Before a row, or more of it, is taken. Errc::cancelled soon after a stop request.
-  void take(const std::stop_token& stop);
-  // Once a row is there: from a wide one on the turn is kept until this object goes.
+  // Before more of a row is taken of which so many bytes may have come by then. Returns at once
+  // for a narrow one. Errc::cancelled soon after a stop request.
+  void take(std::size_t arrived_bytes, const std::stop_token& stop);
+  // Once a row is there.
   void got(std::size_t row_bytes) noexcept;
-  [[nodiscard]] bool wide() const noexcept { return wide_; }
+  // Whether a wide row came: its memory is in use until done().
+  [[nodiscard]] bool wide() const noexcept { return widest_bytes_ >= wide_row_bytes; }
+  // The memory of all rows so far is free.
+  void done() noexcept;
 
  private:
   void give_back() noexcept;
 
+  const Way way_;
   bool mine_ = false;
-  bool wide_ = false;
+  std::size_t widest_bytes_ = 0;
+  std::size_t counted_bytes_ = 0;  // against the budget
 };
 
 }  // namespace holdfast::engine

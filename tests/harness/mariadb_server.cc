@@ -8,7 +8,8 @@ namespace holdfast::test {
 
 using engine::mariadb::Connection;
 
-MariadbServer::MariadbServer() : scratch_(engine::mariadb::start_scratch({}, home_.path())) {}
+MariadbServer::MariadbServer(const std::vector<std::string>& more)
+    : scratch_(engine::mariadb::start_scratch({}, home_.path(), more)) {}
 
 std::string MariadbServer::socket() const {
   return engine::mariadb::location_of(scratch_->endpoint()).socket;

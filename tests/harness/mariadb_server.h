@@ -16,7 +16,8 @@ namespace holdfast::test {
 // Started from the installed binaries, on a socket of its own; gone with the object.
 class MariadbServer {
  public:
-  MariadbServer();
+  // `more`: options of the server that win over the usual ones.
+  explicit MariadbServer(const std::vector<std::string>& more = {});
 
   [[nodiscard]] std::string socket() const;
   // "mysql:///schema?socket=…"

@@ -4,7 +4,9 @@
 #include <errmsg.h>
 #include <fmt/format.h>
 #include <mysql.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -19,6 +21,12 @@
 
 #include "base/log.h"
 #include "engine/mariadb/sql_text.h"
+#include "engine/wide_row.h"
+
+// Exported by the library for its plugins, declared in none of the headers that are installed.
+extern "C" int ma_pvio_register_callback(my_bool add, void (*heard)(int mode, MYSQL* handle,
+                                                                    const unsigned char* bytes,
+                                                                    std::size_t size_bytes));
 
 namespace holdfast::engine::mariadb {
 namespace {
@@ -103,6 +111,40 @@ void feed_end(void* /*handle*/) {}
 int feed_error(void* /*handle*/, char* text, unsigned size_bytes) {
   std::snprintf(text, size_bytes, "no file is sent");
   return CR_UNKNOWN_ERROR;
+}
+
+// A row on its way in. The library takes it in whole, however wide it is, and tells of each piece.
+struct Arrival {
+  MYSQL* handle = nullptr;
+  std::size_t bytes = 0;
+  WideRowTurn turn;
+};
+// Of the row that this thread reads just now.
+thread_local Arrival* arriving = nullptr;
+thread_local const std::stop_token* arriving_stop = nullptr;
+
+void hear_piece(int mode, MYSQL* handle, const unsigned char* /*bytes*/, std::size_t size_bytes) {
+  // Reads are of mode 0; failed ones have a size of -1.
+  if (mode != 0 || arriving == nullptr || arriving->handle != handle ||
+      size_bytes > packet_bytes_max)
+    return;
+  arriving->bytes += size_bytes;
+  // The library's C code is no place for an exception to pass through.
+  try {
+    arriving->turn.take(arriving->bytes, *arriving_stop);
+  } catch (const Error&) {  // stopped: that breaks the connection off, and its reader hears of it
+    ::shutdown(static_cast<int>(::mysql_get_socket(handle)), SHUT_RDWR);
+  }
+}
+
+// The library keeps its buffer as large as the widest row of a session was, and a session that has
+// a snapshot cannot be exchanged for another: so its memory goes back to the system page by page.
+void free_pages(const NET& net) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(net.buff) + 2 * page - 1) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(net.buff_end) / page * page;
+  if (net.buff == nullptr || net.compress != 0 || begin >= end) return;
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 // "Records: 3  Deleted: 0  Skipped: 0  Warnings: 0"
@@ -261,6 +303,8 @@ std::optional<Failure> Connection::State::try_connect(bool in_schema, unsigned t
 Connection::Connection(const Location& location, const Secret* password, bool in_schema,
                        std::stop_token stop)
     : state_(std::make_unique<State>()) {
+  static const bool hears = ::ma_pvio_register_callback(1, hear_piece) == 0;
+  check_rule(hears, "the client library tells of what arrives");
   State& s = *state_;
   s.location = location;
   if (password != nullptr) s.password = password->clone();
@@ -326,6 +370,10 @@ void Connection::stop_with(std::stop_token stop) {
     s.broken_off = true;
     ::shutdown(static_cast<int>(::mysql_get_socket(s.handle.get())), SHUT_RDWR);
   });
+}
+
+const std::stop_token& Connection::stop() const noexcept {
+  return state_->stop;
 }
 
 void Connection::check_stop() const {
@@ -486,11 +534,28 @@ struct Rows::State {
   MYSQL_RES* result = nullptr;
   MYSQL_ROW row = nullptr;
   unsigned long* lengths = nullptr;  // NOLINT(google-runtime-int): the library's type
+  Arrival arrival;
+
+  void fetch(const std::stop_token& stop) {
+    let_go();
+    arriving = &arrival;
+    arriving_stop = &stop;
+    row = ::mysql_fetch_row(result);
+    arriving = nullptr;
+    arrival.turn.got(arrival.bytes);
+  }
+  // The row that was read last is not needed any longer.
+  void let_go() {
+    if (arrival.bytes >= wide_row_bytes) free_pages(arrival.handle->net);
+    arrival.bytes = 0;
+    arrival.turn.done();
+  }
 };
 
 Rows Connection::stream(std::string_view sql, Errc otherwise) {
   if (const auto failure = state_->send(*this, sql)) raise(*failure, otherwise);
   auto rows = std::make_unique<Rows::State>();
+  rows->arrival.handle = state_->handle.get();
   rows->result = ::mysql_use_result(state_->handle.get());
   if (rows->result == nullptr && ::mysql_errno(state_->handle.get()) != 0)
     raise(state_->failed(*this), otherwise);
@@ -511,11 +576,12 @@ Rows::~Rows() {
     ::shutdown(static_cast<int>(::mysql_get_socket(connection.handle.get())), SHUT_RDWR);
   }
   ::mysql_free_result(state_->result);
+  state_->let_go();
 }
 
 bool Rows::next() {
   if (state_->result == nullptr) return false;
-  state_->row = ::mysql_fetch_row(state_->result);
+  state_->fetch(connection_->state_->stop);
   if (state_->row != nullptr) {
     state_->lengths = ::mysql_fetch_lengths(state_->result);
     return true;

@@ -61,7 +61,8 @@ using Cell = std::optional<std::string>;
 class Connection;
 
 // The rows of one statement, read as they come. Connection must outlive it and do nothing else
-// until it is gone or at its end; given up before its end, it breaks the connection off.
+// until it is gone or at its end; given up before its end, it breaks the connection off. A wide row
+// waits for its turn (WideRowTurn), and its memory is free with the next.
 class Rows {
  public:
   Rows(Rows&&) noexcept;
@@ -103,6 +104,7 @@ class Connection {
   // does for us is then killed when the object goes.
   void stop_with(std::stop_token stop);
   void check_stop() const;  // Errc::cancelled
+  [[nodiscard]] const std::stop_token& stop() const noexcept;
 
   // What a failing statement is called where nothing better is known from its number.
   void run(std::string_view sql, Errc otherwise = Errc::io);

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "engine/mariadb/sql_text.h"
 #include "engine/mariadb/values.h"
+#include "engine/wide_row.h"
 
 namespace holdfast::engine::mariadb {
 namespace {
@@ -33,16 +35,28 @@ class Inserter {
     Bytes chunk(chunk_bytes);
     std::string text;
     LineParser line;
+    WideRowTurn turn(WideRowTurn::Way::writing);
     while (true) {
+      turn.take(text.size() + chunk_bytes, connection_.stop());
       const std::size_t count = source.read(chunk);
       if (count == 0) break;
       const std::size_t known = text.size();
       text += as_text(ByteView(chunk).first(count));
       // Within values line breaks are escaped: a long row is not read again and again.
       if (text.find('\n', known) == std::string::npos) continue;
+      turn.got(text.size());
       std::size_t at = 0;
-      while (line.next(text, at)) add(line);
+      while (line.next(text, at)) {
+        if (turn.wide()) drop_read(text, at);
+        add(line);
+      }
       text.erase(0, at);
+      if (!turn.wide()) continue;
+      // What a wide row took is free before another is put together.
+      flush();
+      sql_ = std::string(head_);
+      line = LineParser();
+      turn.done();
     }
     if (!text.empty())
       throw Error(Errc::corrupt,
@@ -53,6 +67,12 @@ class Inserter {
   }
 
  private:
+  // Of what is long three copies at once would be too many.
+  static void drop_read(std::string& text, std::size_t& at) {
+    text.erase(0, std::exchange(at, 0));
+    text.shrink_to_fit();
+  }
+
   void add(const LineParser& line) {
     if (line.fields() != table_.columns.size())
       throw Error(Errc::corrupt,
@@ -65,7 +85,10 @@ class Inserter {
         sql_ += "NULL";
       } else {
         if (!table_.columns[i].converted) sql_ += "_binary";
-        sql_ += quote_text(line.field(i));
+        // Grown by doubling, it would be copied while it is largest.
+        if (line.field(i).size() >= chunk_bytes)
+          sql_.reserve(sql_.size() + 2 * line.field(i).size() + chunk_bytes);
+        append_quoted(sql_, line.field(i));
       }
     }
     sql_ += ')';

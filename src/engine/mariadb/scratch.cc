@@ -144,7 +144,8 @@ class Home {
 
 class ScratchServer final : public Scratch {
  public:
-  ScratchServer(const Probe& probe, const fs::path& directory) : home_(directory) {
+  ScratchServer(const Probe& probe, const fs::path& directory, const std::vector<std::string>& more)
+      : home_(directory) {
     const bool is_mysql = is_mysql_version(probe.version);
     const auto server = is_mysql ? find_program({"mysqld"}) : find_program({"mariadbd", "mysqld"});
     if (!server)
@@ -154,7 +155,7 @@ class ScratchServer final : public Scratch {
     if (const Json* mode = probe.facts.find("lower_case_table_names")) case_mode_ = mode->as_uint();
     make_places();
     initialise(*server, is_mysql);
-    start(*server, is_mysql);
+    start(*server, is_mysql, more);
     wait_until_ready();
   }
   [[nodiscard]] const model::Endpoint& endpoint() const override { return endpoint_; }
@@ -201,7 +202,7 @@ class ScratchServer final : public Scratch {
                               result.errors.empty() ? result.output : result.errors));
   }
 
-  void start(const fs::path& server, bool is_mysql) {
+  void start(const fs::path& server, bool is_mysql, const std::vector<std::string>& more) {
     Command command;
     // Ends with us, however we end.
     command.argv = as_user_;
@@ -236,6 +237,7 @@ class ScratchServer final : public Scratch {
       command.argv.emplace_back("--innodb-flush-method=nosync");
       command.argv.emplace_back("--aria-log-dir-path=" + home_.under("data"));
     }
+    command.argv.insert(command.argv.end(), more.begin(), more.end());
     command.directory = "/";
     pid_ = spawn_detached(command, {});
     home_.owns(pid_);
@@ -283,8 +285,9 @@ class ScratchServer final : public Scratch {
 
 }  // namespace
 
-std::unique_ptr<Scratch> start_scratch(const Probe& probe, const fs::path& directory) {
-  return std::make_unique<ScratchServer>(probe, directory);
+std::unique_ptr<Scratch> start_scratch(const Probe& probe, const fs::path& directory,
+                                       const std::vector<std::string>& more) {
+  return std::make_unique<ScratchServer>(probe, directory, more);
 }
 
 void remove_scratch(const fs::path& directory) {

@@ -122,31 +122,37 @@ std::string quote_name(std::string_view schema, std::string_view name) {
   return quote_name(schema) + "." + quote_name(name);
 }
 
-std::string quote_text(std::string_view text) {
-  std::string quoted = "'";
+void append_quoted(std::string& to, std::string_view text) {
+  to += '\'';
   for (const char c : text) {
     switch (c) {
       case '\0':
-        quoted += "\\0";
+        to += "\\0";
         break;
       case '\n':
-        quoted += "\\n";
+        to += "\\n";
         break;
       case '\r':
-        quoted += "\\r";
+        to += "\\r";
         break;
       case '\x1a':
-        quoted += "\\Z";
+        to += "\\Z";
         break;
       case '\'':
       case '\\':
-        quoted += '\\';
+        to += '\\';
         [[fallthrough]];
       default:
-        quoted += c;
+        to += c;
     }
   }
-  return quoted + "'";
+  to += '\'';
+}
+
+std::string quote_text(std::string_view text) {
+  std::string quoted;
+  append_quoted(quoted, text);
+  return quoted;
 }
 
 std::string Token::name() const {

@@ -19,6 +19,7 @@ inline constexpr std::string_view plain_sql_mode =
 [[nodiscard]] std::string quote_name(std::string_view name);
 // 'text', for a session whose SQL mode lacks NO_BACKSLASH_ESCAPES.
 [[nodiscard]] std::string quote_text(std::string_view text);
+void append_quoted(std::string& to, std::string_view text);  // the same
 // name → schema.name, both quoted.
 [[nodiscard]] std::string quote_name(std::string_view schema, std::string_view name);
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/mariadb/sql_text.h"
+#include "engine/wide_row.h"
 
 namespace holdfast::engine::mariadb {
 namespace {
@@ -223,6 +224,9 @@ TableRead read_table(Connection& connection, const std::string& schema, const Ta
     read.digest.add(row);
     read.widest_row_bytes = std::max(read.widest_row_bytes, row_bytes);
     if (rows != nullptr) rows->row(row);
+    // What a wide row took is free before another is asked for.
+    if (row_bytes >= wide_row_bytes / 2)
+      for (model::Value& value : row) std::string().swap(value.text);
     if (bytes == nullptr) continue;
     buffer.push_back(std::byte{'\n'});
     if (buffer.size() >= write_bytes) {

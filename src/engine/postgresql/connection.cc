@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
@@ -475,19 +476,26 @@ std::uint64_t Connection::copy_out(std::string_view sql, const std::function<voi
   if (!first) state.lost();
   if (State::failed(first.get())) state.refuse(std::move(first));
   check_rule(PQresultStatus(first.get()) == PGRES_COPY_OUT, "the statement is a COPY TO STDOUT");
+  std::size_t arrived_bytes = 0;  // of a row that is not whole yet
   while (true) {
     char* data = nullptr;
     const int count = PQgetCopyData(state.pg(), &data, 1);
     if (count > 0) {
       const CHandle<char, PQfreemem> row(data);
       if (turn != nullptr) turn->got(static_cast<std::size_t>(count));
+      arrived_bytes = 0;
       piece(ByteView(reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(count)));
       continue;
     }
     if (count < 0) break;
     if (const Waited waited = state.wait(POLLIN, state.deadline(), true); waited != Waited::ready)
       state.refuse_wait(waited);
-    if (turn != nullptr) turn->take(state.stop);
+    if (turn != nullptr) {
+      int waiting_bytes = 0;
+      if (::ioctl(PQsocket(state.pg()), FIONREAD, &waiting_bytes) == 0 && waiting_bytes > 0)
+        arrived_bytes += static_cast<std::size_t>(waiting_bytes);
+      turn->take(arrived_bytes, state.stop);
+    }
     if (PQconsumeInput(state.pg()) == 0) state.lost();
     if (state.stop.stop_requested()) state.refuse_wait(Waited::stopped);
   }

@@ -100,7 +100,7 @@ class Connection {
   // COPY … TO STDOUT: `piece` gets what the server sends, one row of the text format (with its
   // line end) at a time. An error of `piece` ends the statement and is thrown. Returns the rows.
   // What a wide row takes stays with the connection: with `turn`, it waits for its turn to take
-  // any, and the connection is to go before that does.
+  // one in, and the connection is to go before that does.
   std::uint64_t copy_out(std::string_view sql, const std::function<void(ByteView)>& piece,
                          WideRowTurn* turn = nullptr);
 

@@ -609,7 +609,7 @@ TEST_F(PostgresqlHold, FindsNamesThatTheManifestCannotSay) {
 TEST_F(PostgresqlHold, HasOneWideRowInFlight) {
   const model::Endpoint endpoint = server_.make_database(
       "shop",
-      "SELECT format('CREATE TABLE wide_%s AS SELECT i, repeat(''x'', i * 8000000) AS t FROM"
+      "SELECT format('CREATE TABLE wide_%s AS SELECT i, repeat(''x'', i * 20000000) AS t FROM"
       " generate_series(0, 2) i', n) FROM generate_series(1, 3) n\n\\gexec\n");
   engine::postgresql::HeldDatabase database(location_of(endpoint));
   constexpr auto wait = std::chrono::seconds(5);
@@ -638,7 +638,7 @@ TEST_F(PostgresqlHold, HasOneWideRowInFlight) {
   EXPECT_EQ(most, 1);
   // Who waits for his turn can be stopped.
   engine::WideRowTurn taken;
-  taken.take({});
+  taken.take(engine::wide_row_bytes, {});
   std::stop_source stop;
   std::jthread stopping([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));

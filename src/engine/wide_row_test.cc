@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/wide_row.h"
+
+#include <gtest/gtest.h>
+
+#include <stop_token>
+
+#include "base/error.h"
+
+namespace holdfast::engine {
+namespace {
+
+// What take() does where nobody else will ever let it go on.
+bool is_had(WideRowTurn& turn, std::size_t arrived_bytes) {
+  std::stop_source stopped;
+  stopped.request_stop();
+  try {
+    turn.take(arrived_bytes, stopped.get_token());
+    return true;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::cancelled);
+    return false;
+  }
+}
+
+TEST(WideRowTurn, LetsNarrowRowsPass) {
+  WideRowTurn one;
+  WideRowTurn other;
+  ASSERT_TRUE(is_had(one, wide_row_bytes));
+  EXPECT_TRUE(is_had(other, wide_row_bytes - 1));
+  other.got(wide_row_bytes - 1);
+  EXPECT_FALSE(other.wide());
+}
+
+TEST(WideRowTurn, LetsOneWideRowInAtATime) {
+  WideRowTurn one;
+  WideRowTurn other;
+  ASSERT_TRUE(is_had(one, wide_row_bytes));
+  EXPECT_FALSE(is_had(other, wide_row_bytes));
+  one.got(wide_rows_beside_bytes + 1);
+  EXPECT_FALSE(is_had(other, wide_row_bytes)) << "its memory is not free";
+  one.got(1);
+  EXPECT_FALSE(is_had(other, wide_row_bytes)) << "a narrow row frees nothing";
+  one.done();
+  EXPECT_FALSE(one.wide());
+  EXPECT_TRUE(is_had(other, wide_row_bytes));
+}
+
+TEST(WideRowTurn, CountsRowsThatFitBesideEachOther) {
+  constexpr std::size_t third = wide_rows_beside_bytes / 3;
+  WideRowTurn turns[4];
+  for (WideRowTurn& turn : turns) {
+    EXPECT_TRUE(is_had(turn, wide_row_bytes));
+    turn.got(third);
+    EXPECT_TRUE(turn.wide());
+  }
+  // The fourth fitted no more, and keeps its turn.
+  WideRowTurn fifth;
+  EXPECT_FALSE(is_had(fifth, wide_row_bytes));
+  // Another row of what is counted already needs nothing.
+  EXPECT_TRUE(is_had(turns[0], third - 1));
+  turns[0].done();
+  turns[3].got(1);  // now it fits
+  EXPECT_TRUE(is_had(fifth, wide_row_bytes));
+}
+
+TEST(WideRowTurn, HasTurnsOfItsOwnForEachWay) {
+  WideRowTurn reading;
+  WideRowTurn writing(WideRowTurn::Way::writing);
+  EXPECT_TRUE(is_had(reading, wide_row_bytes));
+  EXPECT_TRUE(is_had(writing, wide_row_bytes));
+}
+
+}  // namespace
+}  // namespace holdfast::engine
