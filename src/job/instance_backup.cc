@@ -195,18 +195,39 @@ class InstanceCopy {
     return instance_.limits.parallel != 0 ? instance_.limits.parallel : cores_available();
   }
 
-  // All parts of all databases, `parallel` at once; then what each copy says of itself.
+  // All parts of all databases, then what each copy says of itself. First come those whose writers
+  // wait for it: even to ask others for their parts may take long.
   void save_databases(Holds& holds) {
+    facts_.clear();
+    facts_.resize(survey_.databases.size());
+    std::vector<Holds::Member*> urgent, others;
+    for (Holds::Member& member : holds.members())
+      (member.hold->lets_writers_work() ? others : urgent).push_back(&member);
+    save_parts(urgent);
+    save_parts(others);
+    observer_.phase("checking the copies");
+    for (Holds::Member& member : holds.members()) {
+      for (std::size_t i = 0; i < member.databases.size(); ++i) {
+        model::DatabaseFacts& facts = facts_[member.databases[i]];
+        std::sort(facts.parts.begin(), facts.parts.end(),
+                  [](const auto& a, const auto& b) { return a.path < b.path; });
+        in_context("checking the copy of " + facts.name,
+                   [&] { member.hold->describe(i, facts, stop_); });
+      }
+    }
+  }
+
+  // All parts of these, `parallel` at once.
+  void save_parts(const std::vector<Holds::Member*>& members) {
     struct Task {
       engine::Hold* hold;
       std::size_t database;  // of the hold
       model::Part part;
       model::DatabaseFacts* facts;
     };
-    facts_.clear();
-    facts_.resize(survey_.databases.size());
     std::vector<Task> tasks;
-    for (Holds::Member& member : holds.members()) {
+    for (Holds::Member* one : members) {
+      Holds::Member& member = *one;
       for (std::size_t i = 0; i < member.databases.size(); ++i) {
         const ProbedDatabase& database = survey_.databases[member.databases[i]];
         model::DatabaseFacts& facts = facts_[member.databases[i]];
@@ -246,16 +267,6 @@ class InstanceCopy {
     }
     crew.join();
     if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
-    observer_.phase("checking the copies");
-    for (Holds::Member& member : holds.members()) {
-      for (std::size_t i = 0; i < member.databases.size(); ++i) {
-        model::DatabaseFacts& facts = facts_[member.databases[i]];
-        std::sort(facts.parts.begin(), facts.parts.end(),
-                  [](const auto& a, const auto& b) { return a.path < b.path; });
-        in_context("checking the copy of " + facts.name,
-                   [&] { member.hold->describe(i, facts, stop_); });
-      }
-    }
   }
 
   void note_moments(Holds& holds) {

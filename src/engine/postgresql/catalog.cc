@@ -10,7 +10,6 @@
 #include <span>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sqlstate.h"
 
@@ -219,43 +218,59 @@ std::vector<TableAt> list_table_names(Connection& connection) {
 
 namespace {
 
-// Of `sequences`, which say where they start. Of one that was dropped since the snapshot nobody can
-// say more.
+constexpr int rename_tries_max = 10;
+
+// What the sequence is called now, quoted; it may have another name, or another schema's, than it
+// had when the snapshot was taken.
+std::string name_of_now(Connection& connection, const SequenceValue& sequence) {
+  const std::string oid = std::to_string(sequence.oid);
+  std::string name = connection.value(
+      fmt::format("SELECT {}::pg_catalog.oid::pg_catalog.regclass::pg_catalog.text", oid));
+  if (name != oid) return name;
+  throw Error(Errc::not_consistent,
+              fmt::format("{}: sequence {} was dropped while the backup began, and what it had "
+                          "given out is not known",
+                          connection.location().component, sequence.name.display()))
+      .set_hint("Try again when no schema change is under way.");
+}
+
+// Of `sequences`, by the names that they had, or by those that they have now.
 void read_values(Connection& connection, std::span<SequenceValue> sequences,
-                 const Patience& patience) {
+                 const Patience& patience, int renames = 0) {
   std::string sql;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
-    sql += fmt::format("{}SELECT {}, last_value, is_called FROM {}",
-                       sql.empty() ? "" : " UNION ALL ", i, quote_name(sequences[i].name));
+    const std::string name =
+        renames == 0 ? quote_name(sequences[i].name) : name_of_now(connection, sequences[i]);
+    sql += fmt::format("{}SELECT {}, last_value, is_called, tableoid FROM {}",
+                       sql.empty() ? "" : " UNION ALL ", i, name);
   }
   std::string state;
   std::string message;
   const std::optional<Rows> values = attempt_patiently(connection, sql, state, message, patience);
+  bool is_other = false;  // the name is another's by now
   if (values) {
     for (std::size_t i = 0; i < values->size(); ++i) {
       SequenceValue& sequence = sequences[number(*values, i, 0)];
       sequence.last_value = values->integer(i, 1);
       sequence.is_called = values->boolean(i, 2);
+      is_other = is_other || number(*values, i, 3) != sequence.oid;
     }
-    return;
+    if (!is_other) return;
   }
-  if (state != "42P01" && state != "3F000")
-    throw refusal(connection.location().component, message, state);
-  if (sequences.size() > 1) {
-    read_values(connection, sequences.first(sequences.size() / 2), patience);
-    read_values(connection, sequences.subspan(sequences.size() / 2), patience);
-    return;
+  // Not found; or another relation has the name, and no such columns.
+  const bool is_renamed = values || state == "42P01" || state == "3F000" || state == "42703";
+  if (!is_renamed || renames == rename_tries_max) {
+    throw refusal(connection.location().component,
+                  values ? "sequences are renamed faster than they can be read" : message, state);
   }
-  log(LogLevel::warn, "a sequence was dropped while the backup began; it is copied as if new",
-      {{"component", connection.location().component},
-       {"sequence", sequences.front().name.display()}});
+  read_values(connection, sequences, patience, renames + 1);
 }
 
 }  // namespace
 
 std::vector<SequenceValue> read_sequences(Connection& connection, const Patience& patience) {
   const Rows rows = connection.query(fmt::format(
-      "SELECT n.nspname, c.relname, s.seqstart FROM pg_class c"
+      "SELECT c.oid, n.nspname, c.relname FROM pg_class c"
       " JOIN pg_sequence s ON s.seqrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
       " WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {}"
       // Unlogged ones (of unlogged tables, from 15 on) cannot be read on a standby.
@@ -263,7 +278,7 @@ std::vector<SequenceValue> read_sequences(Connection& connection, const Patience
       owned_or_configured));
   std::vector<SequenceValue> sequences;
   for (std::size_t i = 0; i < rows.size(); ++i)
-    sequences.push_back({{rows.text(i, 0), rows.text(i, 1)}, rows.integer(i, 2), false});
+    sequences.push_back({number(rows, i, 0), {rows.text(i, 1), rows.text(i, 2)}, 0, false});
   std::sort(sequences.begin(), sequences.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   for (std::size_t begin = 0; begin < sequences.size(); begin += sequences_at_once) {

@@ -45,12 +45,13 @@ struct TableAt {
 [[nodiscard]] std::vector<TableAt> list_table_names(Connection& connection);
 
 struct SequenceValue {
-  model::TableName name;
+  std::uint64_t oid = 0;
+  model::TableName name;  // as the transaction's snapshot has it
   std::int64_t last_value = 0;
   bool is_called = false;
 };
-// As they are now: sequences do not follow snapshots. Within a transaction; one that was dropped
-// since its snapshot is given as if nobody had called it.
+// As they are now: sequences do not follow snapshots. Within a transaction. Errc::not_consistent
+// for one that was dropped since its snapshot: nobody knows what it had given out.
 [[nodiscard]] std::vector<SequenceValue> read_sequences(Connection& connection,
                                                         const Patience& patience = {});
 

@@ -68,7 +68,8 @@ void Content::read_catalog(const std::stop_token& stop) {
     if (objects_) return;
   }
   database_.with_control(stop, [&](Connection& control) {
-    std::vector<model::ObjectFacts> objects = list_objects(control, database_.sequences());
+    std::vector<model::ObjectFacts> objects =
+        list_objects(control, database_.sequences(), database_.patience());
     Json facts = database_facts(control);
     const std::lock_guard guard(mutex_);
     objects_ = std::move(objects);

@@ -21,6 +21,8 @@ using Milliseconds = std::chrono::milliseconds;
 
 constexpr std::size_t tables_at_once = 500;
 constexpr int snapshot_tries_max = 5;
+// After so long it is said whom we wait for.
+constexpr Milliseconds lock_slice_max{2000};
 // Rows of so much heap and TOAST are copied by themselves. The count of blocks is a power of two of
 // 8 KiB, so that the ranges stay where they are while a table grows.
 constexpr std::uint64_t range_bytes = 128U << 20U;
@@ -59,6 +61,11 @@ bool is_gone(std::string_view state) {
   return state == "42P01" || state == "3F000";
 }
 
+// Somebody has a lock, or would have had to be ended for it.
+bool is_busy(std::string_view state) {
+  return state == "55P03" || state == "40P01";
+}
+
 }  // namespace
 
 HeldDatabase::HeldDatabase(const Location& location, std::stop_token stop)
@@ -66,6 +73,8 @@ HeldDatabase::HeldDatabase(const Location& location, std::stop_token stop)
   encoding_ = control_.encoding();
   server_version_ = control_.server_version();
   standby_ = control_.value("SELECT pg_catalog.pg_is_in_recovery()") == "t";
+  fence_wait_max_ = std::max<Milliseconds>(deadlock_time(control_) * 4 / 5, Milliseconds(1));
+  lock_slice_ = std::min(fence_wait_max_, lock_slice_max);
 }
 
 FenceMeans HeldDatabase::fence_means() {
@@ -82,19 +91,18 @@ void HeldDatabase::begin() {
   begun_ = true;
 }
 
-void HeldDatabase::lock(const std::vector<const Table*>& tables, Milliseconds wait) {
-  control_.run(fmt::format("SET LOCAL lock_timeout = {}", std::max<std::int64_t>(wait.count(), 1)));
+// The SQLSTATE of a refusal, or nothing.
+std::string HeldDatabase::lock(const std::vector<const Table*>& tables, std::string& message) {
+  control_.run(fmt::format("SET LOCAL lock_timeout = {}", lock_slice_.count()));
   for (std::size_t begin = 0; begin < tables.size(); begin += tables_at_once) {
     const auto first = tables.begin() + static_cast<std::ptrdiff_t>(begin);
     const std::size_t count = std::min(tables_at_once, tables.size() - begin);
     const std::vector<const Table*> some(first, first + static_cast<std::ptrdiff_t>(count));
-    std::string message;
-    const std::string state =
-        control_.attempt(lock_statement(names_of(some), "ACCESS SHARE"), &message);
-    if (state == "55P03") refuse_lock(some);
-    if (!state.empty()) throw refusal(location_.component, message, state);
+    std::string state = control_.attempt(lock_statement(names_of(some), "ACCESS SHARE"), &message);
+    if (!state.empty()) return state;
   }
   for (const Table* table : tables) locked_.insert(table->oid);
+  return "";
 }
 
 void HeldDatabase::prepare_fence() {
@@ -102,7 +110,6 @@ void HeldDatabase::prepare_fence() {
   if (fence_ && !fence_->alive()) fence_.reset();
   if (fence_) return;
   fence_.emplace(location_, stop_);
-  deadlock_time_ = deadlock_time(*fence_);
 }
 
 bool HeldDatabase::fence(SteadyTime deadline, Milliseconds silence_max) {
@@ -115,7 +122,7 @@ bool HeldDatabase::fence(SteadyTime deadline, Milliseconds silence_max) {
   begin();
   // Whoever waits for a table that we have, and has one that we wait for, is to outlast us: after
   // its deadlock time the server would end one of us, and maybe the application.
-  deadline = std::min(deadline, std::chrono::steady_clock::now() + deadlock_time_ * 4 / 5);
+  deadline = std::min(deadline, std::chrono::steady_clock::now() + fence_wait_max_);
   const auto left =
       std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
   // These come first: behind our own SHARE locks somebody may queue whom they would wait for.
@@ -161,36 +168,30 @@ void HeldDatabase::refuse_haste() const {
       .set_hint("Try again when no schema change is under way.");
 }
 
-// Names who keeps a table from us, if he is still there.
-void HeldDatabase::refuse_lock(const std::vector<const Table*>& tables) {
-  control_.rollback();
-  begun_ = false;
-  std::string oids;
-  for (const Table* table : tables)
-    oids += fmt::format("{}{}", oids.empty() ? "" : ",", table->oid);
-  throw lock_refusal(control_, who_locks(control_, oids));
-}
-
-// Begins, and locks all tables. False if one of them has gone meanwhile.
-bool HeldDatabase::begin_locked(Milliseconds wait) {
+// Begins, and locks all tables, or has nothing: one has gone, or somebody has it.
+HeldDatabase::Locked HeldDatabase::begin_locked() {
   const std::vector<Table> tables = list_tables(control_, false);
   std::vector<const Table*> all;
   for (const Table& table : tables) all.push_back(&table);
   begin();
-  try {
-    lock(all, wait);
-  } catch (const Error& error) {
-    if (error.code() != Errc::not_found) throw;
-    control_.rollback();
-    begun_ = false;
-    return false;
-  }
-  return true;
+  std::string message;
+  const std::string state = lock(all, message);
+  if (state.empty()) return Locked::yes;
+  control_.rollback();
+  begun_ = false;
+  if (is_gone(state)) return Locked::gone;
+  if (is_busy(state)) return Locked::busy;
+  throw refusal(location_.component, message, state);
 }
 
+// Who has one table and wants another gets it: with each try that fails all are let go.
 void HeldDatabase::lock_tables(Milliseconds lock_wait) {
-  for (int attempt = 1; !begun_ && !begin_locked(lock_wait); ++attempt) {
-    if (attempt == snapshot_tries_max) refuse_haste();
+  const SteadyTime deadline = std::chrono::steady_clock::now() + lock_wait;
+  for (int went = 0; !begun_;) {
+    const Locked locked = begin_locked();
+    if (locked == Locked::gone && ++went == snapshot_tries_max) refuse_haste();
+    if (locked == Locked::busy && std::chrono::steady_clock::now() >= deadline)
+      throw lock_refusal(control_, who_locks(control_));
   }
 }
 
@@ -244,13 +245,13 @@ bool HeldDatabase::lock_new_tables(Milliseconds wait) {
   }
   if (fresh.empty()) return true;
   std::string message;
-  const std::string state = control_.attempt(
-      fmt::format("SET LOCAL lock_timeout = {}; {}", std::max<std::int64_t>(wait.count(), 1),
-                  lock_statement(names_of(fresh), "ACCESS SHARE")),
-      &message);
-  if (is_gone(state)) return false;
-  if (state == "55P03") refuse_lock(fresh);
-  if (!state.empty()) throw refusal(location_.component, message, state);
+  std::string state;
+  const Patience patience{std::chrono::steady_clock::now() + wait, lock_slice_};
+  if (!attempt_patiently(control_, lock_statement(names_of(fresh), "ACCESS SHARE"), state, message,
+                         patience)) {
+    if (is_gone(state)) return false;
+    throw refusal(location_.component, message, state);
+  }
   for (const Table* table : fresh) locked_.insert(table->oid);
   // The left side is as the snapshot has it, the right side as it is now.
   return control_.value(fmt::format("SELECT count(*) FROM pg_class c WHERE c.oid IN ({}) AND"
@@ -258,9 +259,10 @@ bool HeldDatabase::lock_new_tables(Milliseconds wait) {
                                     oids)) == "0";
 }
 
-void HeldDatabase::secure(Milliseconds lock_wait, const Patience& patience) {
+void HeldDatabase::secure(Milliseconds lock_wait, Milliseconds patience) {
+  patience_ = {std::chrono::steady_clock::now() + patience, lock_slice_};
   for (int attempt = 1;; ++attempt) {
-    tables_ = list_tables(control_, true, patience);
+    tables_ = list_tables(control_, true, patience_);
     if (lock_new_tables(lock_wait)) break;
     if (moment_fenced_ || attempt == snapshot_tries_max) refuse_haste();
     control_.rollback();
@@ -268,7 +270,7 @@ void HeldDatabase::secure(Milliseconds lock_wait, const Patience& patience) {
     lock_tables(lock_wait);
     take_snapshot();
   }
-  sequences_ = read_sequences(control_, patience);
+  sequences_ = read_sequences(control_, patience_);
   large_objects_ = count_large_objects(control_);
   cut_ranges();
 }

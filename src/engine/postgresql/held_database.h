@@ -64,7 +64,8 @@ class HeldDatabase {
   void take_snapshot();
   // Makes sure of the tables, and reads what does not follow snapshots. May wait, so that nobody
   // should be fenced off any longer.
-  void secure(std::chrono::milliseconds lock_wait, const Patience& patience = {});
+  void secure(std::chrono::milliseconds lock_wait,
+              std::chrono::milliseconds patience = patience_max);
 
   // From here on: after secure().
   [[nodiscard]] model::Moment& moment() noexcept { return moment_; }
@@ -73,6 +74,8 @@ class HeldDatabase {
   [[nodiscard]] const std::vector<TableRange>& ranges() const noexcept { return ranges_; }
   [[nodiscard]] const std::vector<SequenceValue>& sequences() const noexcept { return sequences_; }
   [[nodiscard]] const LargeObjects& large_objects() const noexcept { return large_objects_; }
+  // What is left of secure()'s, for all that is still asked of the catalogs.
+  [[nodiscard]] const Patience& patience() const noexcept { return patience_; }
   [[nodiscard]] const std::string& encoding() const noexcept { return encoding_; }
   [[nodiscard]] int server_version() const noexcept { return server_version_; }
   [[nodiscard]] bool standby() const noexcept { return standby_; }
@@ -95,13 +98,12 @@ class HeldDatabase {
 
  private:
   void begin();
-  [[nodiscard]] bool begin_locked(std::chrono::milliseconds wait);
+  enum class Locked : std::uint8_t { yes, gone, busy };
+  [[nodiscard]] Locked begin_locked();
   [[noreturn]] void refuse_haste() const;
-  [[noreturn]] void refuse_lock(const std::vector<const Table*>& tables);
-  void lock(const std::vector<const Table*>& tables, std::chrono::milliseconds wait);
+  [[nodiscard]] std::string lock(const std::vector<const Table*>& tables, std::string& message);
   void lock_latecomers();
   [[nodiscard]] bool lock_new_tables(std::chrono::milliseconds wait);
-  void read_settings();
   void cut_ranges();
   [[nodiscard]] std::unique_ptr<Connection> take_worker(const std::stop_token& stop);
 
@@ -112,7 +114,8 @@ class HeldDatabase {
   std::optional<Connection> fence_;
   bool fenced_ = false;
   bool moment_fenced_ = false;  // the snapshot is of a fenced moment, and cannot be taken again
-  std::chrono::milliseconds deadlock_time_{0};
+  // Less than the server's deadlock time: locks are waited for no longer at a time.
+  std::chrono::milliseconds fence_wait_max_, lock_slice_;
   std::optional<FenceMeans> fence_means_;
   bool begun_ = false;
   std::set<std::uint64_t> locked_;  // oids
@@ -125,6 +128,7 @@ class HeldDatabase {
   std::vector<TableRange> ranges_;
   std::vector<SequenceValue> sequences_;
   LargeObjects large_objects_;
+  Patience patience_;
   std::mutex workers_mutex_;  // guards the next
   std::vector<std::unique_ptr<Connection>> idle_;
 };

@@ -160,8 +160,7 @@ void PostgresqlHold::capture() {
   for (const auto& member : members_) member->database.take_snapshot();
   if (!was_fenced_) {
     // An application that has been stopped waits for us here.
-    Patience patience;
-    if (options_.stopped) patience.max = lone_wait;
+    const Milliseconds patience = options_.stopped ? lone_wait : Milliseconds(patience_max);
     for (const auto& member : members_) {
       member->database.secure(lone_wait, patience);
       member->secured = true;

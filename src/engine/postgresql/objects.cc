@@ -296,7 +296,8 @@ std::vector<std::string> all_questions(int version) {
 }  // namespace
 
 std::vector<model::ObjectFacts> list_objects(Connection& connection,
-                                             const std::vector<SequenceValue>& sequences) {
+                                             const std::vector<SequenceValue>& sequences,
+                                             const Patience& patience) {
   std::vector<model::ObjectFacts> objects;
   const auto add = [&](std::string kind, std::string name, std::string_view definition) {
     const Sha256Digest hash = sha256(as_bytes(definition));
@@ -304,7 +305,7 @@ std::vector<model::ObjectFacts> list_objects(Connection& connection,
   };
   for (const std::string& question : all_questions(connection.server_version())) {
     // A view is kept from readers as long as its REFRESH takes.
-    const Rows rows = query_patiently(connection, question);
+    const Rows rows = query_patiently(connection, question, patience);
     for (std::size_t i = 0; i < rows.size(); ++i)
       add(rows.text(i, 0), rows.text(i, 1), rows.view(i, 2));
   }

@@ -8,12 +8,14 @@
 
 #include "engine/postgresql/catalog.h"
 #include "engine/postgresql/connection.h"
+#include "engine/postgresql/patience.h"
 #include "model/manifest.h"
 
 namespace holdfast::engine::postgresql {
 
 // Without what extensions brought. In order of kind and name.
 [[nodiscard]] std::vector<model::ObjectFacts> list_objects(
-    Connection& connection, const std::vector<SequenceValue>& sequences);
+    Connection& connection, const std::vector<SequenceValue>& sequences,
+    const Patience& patience = {});
 
 }  // namespace holdfast::engine::postgresql

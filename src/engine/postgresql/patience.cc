@@ -30,6 +30,23 @@ std::string who_locks(Connection& connection, std::string_view oids) {
                      rows.view(0, 3), rows.view(0, 4));
 }
 
+namespace {
+
+// Whether somebody who has a relation for himself waits, directly or behind others, for what this
+// session has.
+bool is_waited_for(Connection& connection) {
+  return connection.value(
+             "WITH RECURSIVE waiting (pid) AS ("
+             "  SELECT l.pid FROM pg_locks l WHERE NOT l.granted"
+             "   AND pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid))"
+             "  UNION SELECT l.pid FROM waiting w JOIN pg_locks l ON NOT l.granted"
+             "   AND w.pid = ANY (pg_catalog.pg_blocking_pids(l.pid)))"
+             " SELECT EXISTS (SELECT FROM waiting w JOIN pg_locks l ON l.pid = w.pid AND l.granted"
+             "  AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock')") == "t";
+}
+
+}  // namespace
+
 Error lock_refusal(const Connection& connection, std::string_view who) {
   Error error(Errc::unavailable,
               fmt::format("{}: lock timeout{}{}", connection.location().component,
@@ -41,24 +58,28 @@ Error lock_refusal(const Connection& connection, std::string_view who) {
 std::optional<Rows> attempt_patiently(Connection& connection, std::string_view sql,
                                       std::string& state, std::string& message,
                                       const Patience& patience) {
-  const auto begun = std::chrono::steady_clock::now();
-  auto next_word = begun;
-  connection.run(fmt::format("SET LOCAL lock_timeout = {}; SAVEPOINT holdfast_patience",
-                             patience.slice.count()));
-  while (true) {
+  auto next_word = std::chrono::steady_clock::now();
+  // The first try hardly waits: whoever is in the way may be waiting for us already.
+  connection.run("SET LOCAL lock_timeout = 1; SAVEPOINT holdfast_patience");
+  for (bool is_first = true;; is_first = false) {
     std::optional<Rows> rows = connection.attempt_query(sql, state, &message);
-    const bool waited = !rows && state == "55P03";
+    const bool waited = !rows && (state == "55P03" || state == "40P01");
     if (!waited) {
       connection.run(
           fmt::format("{}RELEASE SAVEPOINT holdfast_patience; SET LOCAL lock_timeout = 0",
                       rows ? "" : "ROLLBACK TO SAVEPOINT holdfast_patience; "));
       return rows;
     }
-    connection.run("ROLLBACK TO SAVEPOINT holdfast_patience");
+    connection.run(
+        fmt::format("ROLLBACK TO SAVEPOINT holdfast_patience; RELEASE SAVEPOINT holdfast_patience;"
+                    " SET LOCAL lock_timeout = {}; SAVEPOINT holdfast_patience",
+                    patience.slice.count()));
     const std::string who = who_locks(connection);
+    if (is_waited_for(connection))
+      throw lock_refusal(connection, who + (who.empty() ? "" : ", which waits for us"));
     const auto now = std::chrono::steady_clock::now();
-    if (now - begun >= patience.max) throw lock_refusal(connection, who);
-    if (now < next_word) continue;
+    if (now >= patience.until) throw lock_refusal(connection, who);
+    if (is_first || now < next_word) continue;
     next_word = now + patience.between_words;
     log(LogLevel::warn, "waiting for a lock",
         {{"component", connection.location().component}, {"because", who.empty() ? "?" : who}});

@@ -15,14 +15,18 @@ namespace holdfast::engine::postgresql {
 
 // How long REFRESH MATERIALIZED VIEW, REINDEX and people who left their session open are waited
 // for, all that time keeping vacuum from removing what the snapshot sees.
+constexpr std::chrono::minutes patience_max{30};
 struct Patience {
-  std::chrono::milliseconds max = std::chrono::minutes(30);
-  std::chrono::milliseconds slice = std::chrono::seconds(2);
+  // Of all questions together to which it is given.
+  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::now() + patience_max;
+  // Shorter than the server's deadlock time, or it may end whom we meet, or us.
+  std::chrono::milliseconds slice{800};
   std::chrono::milliseconds between_words = std::chrono::seconds(30);
 };
 
-// Like Connection::query(). Errc::unavailable, naming who holds the lock, after `patience.max`. The
-// transaction's lock_timeout is 0 afterwards.
+// Like Connection::query(). Errc::unavailable, naming who holds the lock, once `patience.until` is
+// over, or if that session waits for what this transaction has: it is never kept waiting for its
+// deadlock time. The transaction's lock_timeout is 0 afterwards.
 Rows query_patiently(Connection& connection, std::string_view sql, const Patience& patience = {});
 // The same, but another refusal than the lock's is an answer: its SQLSTATE.
 [[nodiscard]] std::optional<Rows> attempt_patiently(Connection& connection, std::string_view sql,

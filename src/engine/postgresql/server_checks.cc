@@ -53,14 +53,24 @@ void find_lag(Connection& connection, std::vector<model::Finding>& findings) {
   const Rows rows = connection.query(
       "SELECT pg_catalog.pg_is_wal_replay_paused(), coalesce(pg_catalog.round(extract(epoch FROM"
       "  pg_catalog.now() - pg_catalog.pg_last_xact_replay_timestamp())::numeric)::int8, 0),"
-      " coalesce(pg_catalog.pg_last_wal_receive_lsn() > pg_catalog.pg_last_wal_replay_lsn(), false)"
-      "  OR NOT EXISTS (SELECT FROM pg_stat_wal_receiver)");
+      " coalesce(pg_catalog.pg_last_wal_receive_lsn() > pg_catalog.pg_last_wal_replay_lsn(), "
+      "false),"
+      " EXISTS (SELECT FROM pg_stat_wal_receiver),"
+      // Shown to superusers and the members of pg_read_all_settings, from version 12 on.
+      " coalesce((SELECT s.setting = '' FROM pg_settings s WHERE s.name = 'primary_conninfo'),"
+      "  false)");
   const bool paused = rows.boolean(0, 0);
-  if (!paused && !(rows.boolean(0, 2) && rows.integer(0, 1) > lag_max_s)) return;
+  const bool receives = rows.boolean(0, 3);
+  if (!paused && !((rows.boolean(0, 2) || !receives) && rows.integer(0, 1) > lag_max_s)) return;
+  // One that lives on archived files alone has nothing to replay while its primary is idle.
+  const bool may_be_idle = !paused && !receives && rows.boolean(0, 4);
   findings.push_back(finding_of(
-      connection, "postgresql-standby-lag", Severity::warning,
-      paused ? "the standby's replay is paused"
-             : fmt::format("the standby lags: what it shows is {} s old", rows.view(0, 1)),
+      connection, "postgresql-standby-lag", may_be_idle ? Severity::note : Severity::warning,
+      paused     ? "the standby's replay is paused"
+      : receives ? fmt::format("the standby lags: what it shows is {} s old", rows.view(0, 1))
+                 : fmt::format("the standby has replayed nothing for {} s, and is not connected to "
+                               "its primary: whether there is newer is not to be seen here",
+                               rows.view(0, 1)),
       "the copy would be as old", "SELECT pg_wal_replay_resume(), or back up from the primary"));
 }
 
