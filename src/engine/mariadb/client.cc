@@ -33,7 +33,7 @@ namespace {
 
 constexpr unsigned connect_timeout_seconds = 10;
 constexpr unsigned kill_timeout_seconds = 2;
-constexpr std::size_t packet_bytes_max = std::size_t{1} << 30U;
+constexpr std::size_t packet_bytes_max = (std::size_t{1} << 32U) - 1;
 // All that the client library knows but those that send the password as it is.
 constexpr const char* ways_to_log_in =
     "mysql_native_password,client_ed25519,parsec,caching_sha2_password,sha256_password,"

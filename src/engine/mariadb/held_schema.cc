@@ -80,6 +80,7 @@ Json HeldSchema::table_facts() const {
     list.push(Json::object()
                   .set("name", def_of(table).name)
                   .set("engine", def_of(table).engine)
+                  .set("bytes", def_of(table).size_bytes)
                   .set("parts", std::move(paths))
                   .set("columns", std::move(columns))
                   .set("converted", std::move(converted)));

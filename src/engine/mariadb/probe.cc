@@ -11,6 +11,7 @@
 #include "engine/mariadb/catalog.h"
 #include "engine/mariadb/grant_text.h"
 #include "engine/mariadb/privileges.h"
+#include "engine/mariadb/room.h"
 #include "engine/mariadb/scratch.h"
 #include "engine/mariadb/sql_text.h"
 
@@ -25,6 +26,14 @@ constexpr unsigned oldest_mysql = 50'700;
 constexpr std::uint64_t small_packet_bytes = 1U << 20U;
 constexpr std::uint64_t lag_seconds_max = 60;
 constexpr std::uint64_t history_length_max = 1'000'000;
+// How much a server should have room for while it keeps a moment: a part of the data, and so much
+// at least.
+constexpr std::uint64_t growth_part = 20;
+constexpr std::uint64_t growth_bytes_min = std::uint64_t{256} << 20U;
+// Longer rows no server sends. Statements make values of a quarter of that at most, so that it
+// takes four such columns.
+constexpr std::uint64_t row_bytes_max = std::uint64_t{4} << 30U;
+constexpr unsigned widest_columns = 4;
 
 class Prober {
  public:
@@ -49,6 +58,7 @@ class Prober {
         connection_.number(fmt::format("SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) FROM "
                                        "information_schema.TABLES WHERE TABLE_SCHEMA = {}",
                                        schema_text()));
+    look_at_room();
     look_at_tables();
     return std::move(probe_);
   }
@@ -94,7 +104,7 @@ class Prober {
     if (packet < small_packet_bytes) {
       find("mariadb-max-allowed-packet", Severity::warning,
            fmt::format("max_allowed_packet is {}", format_bytes(packet)),
-           "longer values can neither be read nor written",
+           "longer values can be restored into this server only while local_infile is ON",
            "raise it: SET GLOBAL max_allowed_packet");
     }
   }
@@ -110,6 +120,20 @@ class Prober {
          fmt::format("the server keeps the former rows of {} transactions", length),
          "it removes none while a backup reads, and reading through them takes time",
          "end long transactions, and wait until innodb_history_list_length is small");
+  }
+
+  // Former row versions pile up while a moment is held.
+  void look_at_room() {
+    const std::optional<Room> room = undo_room(connection_);
+    if (!room) return;
+    probe_.facts.set("free_bytes", room->free_bytes);
+    if (room->free_bytes >= std::max(probe_.size_bytes / growth_part, growth_bytes_min)) return;
+    find("mariadb-disk-low", Severity::warning,
+         fmt::format("{} are free in {}, the schema has {}", format_bytes(room->free_bytes),
+                     room->directory, format_bytes(probe_.size_bytes)),
+         "while a copy is made the server keeps the former rows of all that is changed, and a full "
+         "disk stops it",
+         "make room, or back up when little is written");
   }
 
   // A replica that lags, or has stopped, copies the past.
@@ -261,6 +285,7 @@ class Prober {
            "ALTER TABLE … ENGINE=InnoDB");
     }
     look_at_members();
+    look_at_wide_rows();
     look_at_events();
     look_at_definitions();
     const std::string versioned = connection_.value(
@@ -293,13 +318,34 @@ class Prober {
          "accept this if they are question marks, or make the columns VARCHAR");
   }
 
+  void look_at_wide_rows() {
+    for (const auto& line : connection_.query(fmt::format(
+             "SELECT t.TABLE_NAME, t.DATA_LENGTH FROM information_schema.TABLES t JOIN "
+             "information_schema.COLUMNS c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = "
+             "t.TABLE_NAME WHERE t.TABLE_SCHEMA = {} AND t.DATA_LENGTH >= {} AND c.DATA_TYPE IN "
+             "('longblob', 'longtext', 'json') GROUP BY t.TABLE_NAME, t.DATA_LENGTH HAVING "
+             "count(*) >= {} ORDER BY t.TABLE_NAME",
+             schema_text(), row_bytes_max, widest_columns)))
+      find(
+          "mariadb-wide-values", Severity::note,
+          fmt::format("{} has {} of rows with {} wide columns or more", line[0].value_or(""),
+                      format_bytes(std::strtoull(line[1].value_or("0").c_str(), nullptr, 10)),
+                      widest_columns),
+          "a row of more than 4 GiB cannot be sent by any server: the copy would end with an error "
+          "that names the table",
+          "none needed unless the values of one row have more than 4 GiB together");
+  }
+
   // What the copy has and does not restore as it was, or has not.
   void look_at_events() {
-    const std::string asleep = connection_.value(
-        fmt::format("SELECT GROUP_CONCAT(EVENT_NAME SEPARATOR ', ') FROM information_schema.EVENTS "
-                    "WHERE EVENT_SCHEMA = {} AND STATUS IN ('SLAVESIDE_DISABLED', "
-                    "'REPLICA_SIDE_DISABLED')",
-                    schema_text()));
+    const std::string asleep =
+        !shows_events(connection_)
+            ? ""
+            : connection_.value(fmt::format(
+                  "SELECT GROUP_CONCAT(EVENT_NAME SEPARATOR ', ') FROM information_schema.EVENTS "
+                  "WHERE EVENT_SCHEMA = {} AND STATUS IN ('SLAVESIDE_DISABLED', "
+                  "'REPLICA_SIDE_DISABLED')",
+                  schema_text()));
     if (!asleep.empty())
       find("mariadb-events-of-replica", Severity::warning,
            fmt::format("events are disabled because this server is a replica: {}", asleep),

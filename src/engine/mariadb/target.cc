@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "engine/mariadb/child_keys.h"
 #include "engine/mariadb/privileges.h"
+#include "engine/mariadb/room.h"
 #include "engine/mariadb/sql_text.h"
 
 namespace holdfast::engine::mariadb {
@@ -58,15 +59,15 @@ void add_needs(Connection& connection, const SchemaDef& schema, Json& engine_fac
   engine_facts.set("collations", std::move(collations));
   // "ann@%"; a role's has nothing behind the @.
   Json definers = Json::array();
-  for (const std::string& one : first_column(
-           connection,
-           fmt::format("SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = {0} "
-                       "UNION SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = "
-                       "{0} UNION SELECT DEFINER FROM information_schema.TRIGGERS WHERE "
-                       "TRIGGER_SCHEMA = {0} UNION SELECT DEFINER FROM information_schema.EVENTS "
-                       "WHERE EVENT_SCHEMA = {0}",
-                       name)))
-    definers.push(one);
+  std::string ask = fmt::format(
+      "SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = {0} UNION SELECT "
+      "DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = {0} UNION SELECT DEFINER FROM "
+      "information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {0}",
+      name);
+  if (shows_events(connection))
+    ask += fmt::format(
+        " UNION SELECT DEFINER FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {}", name);
+  for (const std::string& one : first_column(connection, ask)) definers.push(one);
   engine_facts.set("definers", std::move(definers));
 }
 
@@ -145,6 +146,7 @@ class PlaceCheck {
     look_at_server();
     look_at_definers();
     look_at_keys();
+    look_at_room();
     return std::move(findings_.all);
   }
 
@@ -244,6 +246,21 @@ class PlaceCheck {
                   "account",
                   "such a key would refer to what is kept, not to what is restored",
                   "GRANT PROCESS ON *.* TO " + privileges_.account());
+  }
+
+  // What is replaced is kept, so that the rows need room beside it. Keys and the log of what is
+  // written come on top.
+  void look_at_room() {
+    if (options_.on_scratch) return;
+    const std::optional<Room> room = data_room(connection_);
+    const std::uint64_t needed = room_needed(facts_, options_);
+    if (!room || room->free_bytes >= needed) return;
+    findings_.add(
+        "mariadb-target-space", Severity::blocker,
+        fmt::format("{} are free in {}, the rows of the copy have {}",
+                    format_bytes(room->free_bytes), room->directory, format_bytes(needed)),
+        "a full disk would stop the server for everybody",
+        "make room, or restore into another server");
   }
 
   Connection& connection_;

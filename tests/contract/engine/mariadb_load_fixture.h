@@ -36,8 +36,9 @@ class MariadbLoad : public testing::Test {
   }
 
   static const engine::Engine& engine() { return *engine::find_engine("mariadb"); }
-  std::unique_ptr<Copy> back_up(const std::string& schema = "shop") {
-    const model::Endpoint endpoint = server_->endpoint(schema);
+  std::unique_ptr<Copy> back_up(const std::string& schema = "shop",
+                                const MariadbServer* other = nullptr) {
+    const model::Endpoint endpoint = (other == nullptr ? *server_ : *other).endpoint(schema);
     engine::HoldOptions options;
     options.scratch_directory = scratch_.path();
     options.parallel = 2;
