@@ -66,9 +66,10 @@ constinit const Command migrate_command{
     .description =
         "Checks both sides, holds the source at one moment, and lets its databases and files flow "
         "into the target, without a repository between them. What arrives is compared with what "
-        "was read before it takes its place. The source goes on working and is not changed. What "
-        "exists in the target is not touched without --replace, and then kept under a new name. "
-        "With --from a dump made by a vendor's tool is the source.",
+        "was read before it takes its place. The source goes on working, unless its [quiesce] "
+        "says otherwise, and is not changed. What exists in the target is not touched without "
+        "--replace, and then kept under a new name. Hooks of both sides run; what cuts over is "
+        "after_restore of the target. With --from a dump made by a vendor's tool is the source.",
     .options = {instance_restore_options, migrate_options},
     .run = run,
 };

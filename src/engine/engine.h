@@ -60,6 +60,8 @@ struct HoldOptions {
   std::filesystem::path scratch_directory;           // exists; ours alone
   unsigned parallel = 1;
   bool stopped = false;  // the application has been stopped by [quiesce]: nobody else writes
+  // Nothing will be copied nor described, only outlined: nobody is kept from writing for that.
+  bool only_outline = false;
   // Other servers are captured at the same moment: what an application has written on several
   // before it commits on the first is to be on all or on none, so that a fence waits, where the
   // engine can, for transactions that have written.
@@ -118,8 +120,8 @@ class Hold {
   virtual void describe(std::size_t database, model::DatabaseFacts& facts,
                         std::stop_token stop = {}) = 0;
 
-  // What of describe() a load() needs before any part is copied: engine_facts. Quick where an
-  // engine has an own answer.
+  // What of describe() a load() or check_load() needs before any part is copied: engine_facts.
+  // Quick where an engine has an own answer.
   virtual void outline(std::size_t database, model::DatabaseFacts& facts,
                        std::stop_token stop = {}) {
     describe(database, facts, std::move(stop));

@@ -20,8 +20,8 @@
 #include "job/instance_source.h"
 #include "job/journal.h"
 #include "job/preflight.h"
-#include "job/restore_plan.h"
 #include "job/scratch.h"
+#include "job/target_place.h"
 
 namespace holdfast::job {
 namespace {

@@ -15,8 +15,8 @@
 #include "archive/exclude.h"
 #include "base/error.h"
 #include "base/hash.h"
-#include "job/restore_plan.h"
 #include "job/scratch.h"
+#include "job/target_place.h"
 
 namespace holdfast::job {
 namespace {

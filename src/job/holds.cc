@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace holdfast::job {
 namespace {
@@ -21,6 +22,23 @@ constexpr std::array<double, 3> fence_tries = {1, 1, 1};
 constexpr std::array<double, 6> fence_tries_of_several = {0.5, 0.5, 1, 0.5, 0.5, 1};
 constexpr Milliseconds pause_first{50}, pause_max{400};
 
+std::uint64_t milliseconds_between(const Timestamp& from, const Timestamp& to) {
+  const std::int64_t apart =
+      (to.seconds - from.seconds) * 1000 + (to.nanoseconds - from.nanoseconds) / 1'000'000;
+  return apart > 0 ? static_cast<std::uint64_t>(apart) : 0;
+}
+
+model::Finding warning(std::string code, std::string seen, std::string why, std::string mend) {
+  model::Finding finding;
+  finding.code = std::move(code);
+  finding.severity = model::Severity::warning;
+  finding.seen = std::move(seen);
+  finding.why = std::move(why);
+  finding.mend = std::move(mend);
+  finding.mend_class = model::MendClass::manual;
+  return finding;
+}
+
 }  // namespace
 
 Holds::Holds(const Survey& survey, const engine::HoldOptions& options) {
@@ -32,7 +50,7 @@ Holds::Holds(const Survey& survey, const engine::HoldOptions& options) {
     ++count_;
   }
   engine::HoldOptions hold_options = options;
-  hold_options.with_other_servers = servers.size() > 1;
+  hold_options.with_other_servers = servers.size() > 1 && !options.only_outline;
   for (const auto& [server, databases] : servers) {
     std::vector<model::Endpoint> endpoints;
     Member member;
@@ -44,6 +62,10 @@ Holds::Holds(const Survey& survey, const engine::HoldOptions& options) {
     member.hold = survey.databases[databases[0]].engine->hold(endpoints, hold_options);
     members_.push_back(std::move(member));
   }
+}
+
+void Holds::capture_apart() {
+  for (Member& member : members_) member.hold->capture();
 }
 
 void Holds::capture(const model::LimitSettings& limits, Clock& clock, model::Manifest& manifest,
@@ -65,7 +87,7 @@ void Holds::capture(const model::LimitSettings& limits, Clock& clock, model::Man
     fenced = fence_all(begun + std::chrono::ceil<Milliseconds>(time), backwards);
     backwards = !backwards;
   }
-  for (Member& member : members_) member.hold->capture();
+  capture_apart();
   if (fenced) {
     for (Member& member : members_) member.hold->unfence();
     manifest.fence_held_ms = static_cast<std::uint64_t>(
@@ -96,6 +118,49 @@ bool Holds::fence_all(std::chrono::steady_clock::time_point deadline, bool backw
     return false;
   }
   return true;
+}
+
+std::vector<model::Finding> judge_moments(const model::LimitSettings& limits, std::size_t servers,
+                                          model::Manifest& manifest) {
+  std::vector<model::Finding> findings;
+  // Applications set their busy timeouts by this limit.
+  if (manifest.fence_held_ms > limits.fence_ms) {
+    findings.push_back(warning(
+        "fence-too-long",
+        "writers were kept waiting for " + std::to_string(manifest.fence_held_ms) +
+            " ms, limits.fence_ms is " + std::to_string(limits.fence_ms),
+        "a writer whose patience is the limit may have been refused",
+        "Raise limits.fence_ms and the application's busy timeout, or back up when the machine is "
+        "less busy."));
+  }
+  for (const model::DatabaseFacts& facts : manifest.databases) {
+    if (!manifest.fenced || servers < 2 || facts.engine_facts.string_or("fence", "") != "commits")
+      continue;
+    findings.push_back(
+        warning("fence-of-commits",
+                "commits alone were stopped on the server of " + facts.name +
+                    ", where transactions that had written may have been open",
+                "what an application commits on one server and then on another may have been cut "
+                "in between: in one copy, and not in the other",
+                "See docs/consistency.md for what keeps a whole fence from being had, raise "
+                "limits.fence_ms, or add [quiesce]."));
+    findings.back().component = facts.name;
+  }
+  if (manifest.databases.empty() || manifest.fenced) return findings;
+  Timestamp first = manifest.databases[0].moment.earliest;
+  Timestamp last = manifest.databases[0].moment.latest;
+  for (const model::DatabaseFacts& facts : manifest.databases) {
+    if (facts.moment.earliest < first) first = facts.moment.earliest;
+    if (last < facts.moment.latest) last = facts.moment.latest;
+  }
+  manifest.moments_apart_ms = milliseconds_between(first, last);
+  if (manifest.moments_apart_ms <= limits.moments_apart_ms) return findings;
+  findings.push_back(warning(
+      "moments-apart",
+      "the databases' moments are up to " + std::to_string(manifest.moments_apart_ms) + " ms apart",
+      "what was written to two of them together may be in one copy and not in the other",
+      "Raise limits.fence_ms so that the fence succeeds, or add [quiesce]."));
+  return findings;
 }
 
 }  // namespace holdfast::job

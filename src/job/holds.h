@@ -28,6 +28,8 @@ class Holds {
   [[nodiscard]] std::vector<Member>& members() noexcept { return members_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
 
+  // Captures one after the other, without a fence.
+  void capture_apart();
   // Makes all moments one: fences all, captures all, lets writers go on. Where writers cannot be
   // fenced, the moments are as near to each other as they come. A single database has one moment
   // anyway. Fills `fenced` and `fence_held_ms`.
@@ -42,5 +44,11 @@ class Holds {
   std::vector<Member> members_;
   std::size_t count_ = 0;
 };
+
+// What is to be said of the moments of a manifest's databases, which are of as many servers; fills
+// in how far they are apart.
+[[nodiscard]] std::vector<model::Finding> judge_moments(const model::LimitSettings& limits,
+                                                        std::size_t servers,
+                                                        model::Manifest& manifest);
 
 }  // namespace holdfast::job

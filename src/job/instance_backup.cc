@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -26,13 +25,6 @@ namespace holdfast::job {
 namespace {
 
 namespace fs = std::filesystem;
-using Milliseconds = std::chrono::milliseconds;
-
-std::uint64_t milliseconds_between(const Timestamp& from, const Timestamp& to) {
-  const std::int64_t apart =
-      (to.seconds - from.seconds) * 1000 + (to.nanoseconds - from.nanoseconds) / 1'000'000;
-  return apart > 0 ? static_cast<std::uint64_t>(apart) : 0;
-}
 
 // One run of a backup or an export, from quiesce to the manifest. Its steps are called in the order
 // in which they stand.
@@ -65,7 +57,7 @@ class InstanceCopy {
   }
 
   void run() {
-    const bool stops = must_stop();
+    const bool stops = must_stop(instance_, survey_);
     if (stops) warm_up();
     run_hooks(instance_.hooks.before_backup, "before_backup", instance_, observer_, stop_);
     if (stops) {
@@ -85,13 +77,6 @@ class InstanceCopy {
   [[nodiscard]] std::uint64_t stopped_ms() const noexcept { return stopped_ms_; }
 
  private:
-  [[nodiscard]] bool must_stop() const {
-    if (instance_.quiesce.stop.empty()) return false;
-    if (instance_.quiesce.when == model::QuiesceWhen::always) return true;
-    return std::any_of(survey_.databases.begin(), survey_.databases.end(),
-                       [](const ProbedDatabase& database) { return database.probe.needs_stop; });
-  }
-
   void warm_up() {
     observer_.phase("warming up");
     for (const model::FilesSettings& files : survey_.files) {
@@ -112,17 +97,12 @@ class InstanceCopy {
   void copy() {
     const std::set<std::string> early = early_files();
     save_files([&](const std::string& name) { return early.contains(name); });
-    engine::HoldOptions options;
-    options.fence_max = Milliseconds(instance_.limits.fence_ms);
-    options.writer_stall_max = Milliseconds(instance_.limits.writer_stall_ms);
-    options.scratch_directory = scratch_.path();
-    options.parallel = parallel();
+    engine::HoldOptions options = hold_options(instance_, scratch_.path(), stop_);
     options.stopped = quiesced_.has_value();
-    options.stop = stop_;
+    parallel_ = options.parallel;
     Holds holds(survey_, options);
     observer_.phase("capturing");
     holds.capture(instance_.limits, *environment_.clock, manifest_, observer_);
-    note_fence();
     const auto later = [&](const std::string& name) { return !early.contains(name); };
     if (quiesced_ && holds.let_writers_work()) {
       // The moment is fixed; once the files are copied the application need not wait for the
@@ -136,22 +116,6 @@ class InstanceCopy {
     }
     for (Holds::Member& member : holds.members()) member.hold->release();
     note_moments(holds);
-  }
-
-  // Applications set their busy timeouts by this limit.
-  void note_fence() {
-    if (manifest_.fence_held_ms <= instance_.limits.fence_ms) return;
-    model::Finding finding;
-    finding.code = "fence-too-long";
-    finding.severity = model::Severity::warning;
-    finding.seen = "writers were kept waiting for " + std::to_string(manifest_.fence_held_ms) +
-                   " ms, limits.fence_ms is " + std::to_string(instance_.limits.fence_ms);
-    finding.why = "a writer whose patience is the limit may have been refused";
-    finding.mend =
-        "Raise limits.fence_ms and the application's busy timeout, or back up when the machine is "
-        "less busy.";
-    finding.mend_class = model::MendClass::manual;
-    add_finding(std::move(finding));
   }
 
   template <typename Wanted>
@@ -189,10 +153,6 @@ class InstanceCopy {
   void add_finding(model::Finding finding) {
     observer_.finding(finding);
     manifest_.findings.push_back(std::move(finding));
-  }
-
-  [[nodiscard]] unsigned parallel() const {
-    return instance_.limits.parallel != 0 ? instance_.limits.parallel : cores_available();
   }
 
   // All parts of all databases, then what each copy says of itself. First come those whose writers
@@ -248,7 +208,7 @@ class InstanceCopy {
     std::size_t next = 0;
     Crew crew;
     const std::stop_callback forward(stop_, [&] { crew.request_stop(); });
-    for (unsigned i = 0; i < std::min<std::size_t>(parallel(), tasks.size()); ++i) {
+    for (unsigned i = 0; i < std::min<std::size_t>(parallel_, tasks.size()); ++i) {
       crew.start([&](std::stop_token stop) {
         while (!stop.stop_requested()) {
           std::unique_lock lock(mutex);
@@ -270,32 +230,19 @@ class InstanceCopy {
   }
 
   void note_moments(Holds& holds) {
-    std::optional<Timestamp> first, last;
     for (Holds::Member& member : holds.members()) {
       for (std::size_t i = 0; i < member.databases.size(); ++i) {
         model::DatabaseFacts& facts = facts_[member.databases[i]];
         facts.moment = member.hold->moment(i);
         facts.moment.fenced = manifest_.fenced;
-        if (!first || facts.moment.earliest < *first) first = facts.moment.earliest;
-        if (!last || *last < facts.moment.latest) last = facts.moment.latest;
       }
     }
     for (model::DatabaseFacts& facts : facts_) {
       if (!facts.name.empty()) manifest_.databases.push_back(std::move(facts));
     }
-    if (!first || manifest_.fenced) return;
-    manifest_.moments_apart_ms = milliseconds_between(*first, *last);
-    if (manifest_.moments_apart_ms <= instance_.limits.moments_apart_ms) return;
-    model::Finding finding;
-    finding.code = "moments-apart";
-    finding.severity = model::Severity::warning;
-    finding.seen = "the databases' moments are up to " +
-                   std::to_string(manifest_.moments_apart_ms) + " ms apart";
-    finding.why =
-        "what was written to two of them together may be in one copy and not in the other";
-    finding.mend = "Raise limits.fence_ms so that the fence succeeds, or add [quiesce].";
-    finding.mend_class = model::MendClass::manual;
-    add_finding(std::move(finding));
+    for (model::Finding& finding :
+         judge_moments(instance_.limits, holds.members().size(), manifest_))
+      add_finding(std::move(finding));
   }
 
   void start_application() {
@@ -367,6 +314,7 @@ class InstanceCopy {
   std::unique_ptr<Journal> journal_;
   std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
   std::uint64_t stopped_ms_ = 0;
+  unsigned parallel_ = 1;  // parts that are copied at once
 };
 
 format::SnapshotSummary summary_of(const RepositorySink& sink, const model::Manifest& manifest,

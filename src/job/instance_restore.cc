@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "job/drill.h"
 #include "job/hooks.h"
+#include "job/import_files.h"
 #include "job/instance_source.h"
 #include "job/instance_steps.h"
 #include "job/journal.h"
@@ -21,6 +22,7 @@
 #include "job/restore_plan.h"
 #include "job/restore_run.h"
 #include "job/scratch.h"
+#include "job/target_place.h"
 
 namespace holdfast::job {
 namespace {
@@ -91,13 +93,13 @@ class RestoreRun {
   }
 
   void run(InstanceRestoreReport& report) {
-    run_hooks(target_.hooks.before_restore, "before_restore", target_, observer_, stop_);
     journal_ =
         Journal::begin(environment_.state_directory, target_.name, "restore", environment_.program);
     changes_.emplace(*journal_);
     const std::uint64_t scratch = journal_->announce("scratch", "made a directory for scratch",
                                                      scratch_undo(scratch_.path()));
     try {
+      run_hooks(target_.hooks.before_restore, "before_restore", target_, observer_, stop_);
       all_or_nothing(report);
     } catch (const std::exception&) {
       put_back();

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/instance_steps.h"
 
+#include <algorithm>
+#include <chrono>
+
+#include "base/crew.h"
 #include "job/hooks.h"
 
 namespace holdfast::job {
@@ -30,6 +34,25 @@ void resume_first(const Environment& environment, const model::Instance& instanc
   throw Error(Errc::blocked,
               "an earlier job left something that could not be put back: " + report.failed[0])
       .set_hint("Mend it by hand, then run `holdfast resume`.");
+}
+
+bool must_stop(const model::Instance& instance, const Survey& survey) {
+  if (instance.quiesce.stop.empty()) return false;
+  if (instance.quiesce.when == model::QuiesceWhen::always) return true;
+  return std::any_of(survey.databases.begin(), survey.databases.end(),
+                     [](const ProbedDatabase& database) { return database.probe.needs_stop; });
+}
+
+engine::HoldOptions hold_options(const model::Instance& instance,
+                                 const std::filesystem::path& scratch,
+                                 const std::stop_token& stop) {
+  engine::HoldOptions options;
+  options.fence_max = std::chrono::milliseconds(instance.limits.fence_ms);
+  options.writer_stall_max = std::chrono::milliseconds(instance.limits.writer_stall_ms);
+  options.scratch_directory = scratch;
+  options.parallel = instance.limits.parallel != 0 ? instance.limits.parallel : cores_available();
+  options.stop = stop;
+  return options;
 }
 
 LastBackup load_last_backup(repo::Repository& repository, std::string_view instance,
@@ -70,11 +93,13 @@ void run_error_hooks(const model::Instance& instance, model::Observer& observer,
 
 std::optional<Error> run_after_hooks(const std::vector<std::vector<std::string>>& hooks,
                                      std::string_view hook_name, const model::Instance& instance,
-                                     model::Observer& observer, std::stop_token stop) {
+                                     model::Observer& observer, std::stop_token stop,
+                                     std::initializer_list<const model::Instance*> failing) {
   try {
     run_hooks(hooks, hook_name, instance, observer, std::move(stop));
   } catch (const Error& error) {
-    run_error_hooks(instance, observer, error);
+    if (failing.size() == 0) run_error_hooks(instance, observer, error);
+    for (const model::Instance* one : failing) run_error_hooks(*one, observer, error);
     return error;
   }
   return std::nullopt;

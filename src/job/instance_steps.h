@@ -3,6 +3,8 @@
 #pragma once
 
 #include <exception>
+#include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -11,9 +13,11 @@
 
 #include "archive/snapshots.h"
 #include "base/error.h"
+#include "engine/engine.h"
 #include "job/environment.h"
 #include "job/instance_access.h"
 #include "job/journal.h"
+#include "job/preflight.h"
 #include "model/instance.h"
 #include "model/progress.h"
 #include "repo/repository.h"
@@ -29,6 +33,16 @@ namespace holdfast::job {
 // what is in nobody's way, which is a warning.
 void resume_first(const Environment& environment, const model::Instance& instance,
                   model::Observer& observer, const std::stop_token& stop);
+
+// Whether [quiesce] applies to a copy of these databases: its `when` says so, or one of them cannot
+// be copied otherwise. Without a command nothing is stopped: preflight has said what that means.
+[[nodiscard]] bool must_stop(const model::Instance& instance, const Survey& survey);
+
+// How databases are held, by the instance's limits, for a copy that puts what it needs below
+// `scratch`.
+[[nodiscard]] engine::HoldOptions hold_options(const model::Instance& instance,
+                                               const std::filesystem::path& scratch,
+                                               const std::stop_token& stop);
 
 // The newest snapshot of an instance and what it says of itself.
 struct LastBackup {
@@ -66,9 +80,11 @@ decltype(auto) with_error_hooks(const model::Instance& instance, model::Observer
 }
 
 // The hooks that follow a job whose work is done. What fails of them does not undo the work and
-// hides no report: it is returned, after the on_error hooks.
+// hides no report: it is returned, after the on_error hooks of `failing`, in its order; without
+// any, of the instance.
 [[nodiscard]] std::optional<Error> run_after_hooks(
     const std::vector<std::vector<std::string>>& hooks, std::string_view hook_name,
-    const model::Instance& instance, model::Observer& observer, std::stop_token stop);
+    const model::Instance& instance, model::Observer& observer, std::stop_token stop,
+    std::initializer_list<const model::Instance*> failing = {});
 
 }  // namespace holdfast::job

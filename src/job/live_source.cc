@@ -10,6 +10,7 @@
 
 #include "base/channel.h"
 #include "base/error.h"
+#include "job/target_place.h"
 
 namespace holdfast::job {
 namespace {
@@ -161,34 +162,76 @@ model::Manifest manifest_of(const Environment& environment, const model::Instanc
   return manifest;
 }
 
+model::DatabaseFacts facts_of(const ProbedDatabase& database) {
+  model::DatabaseFacts facts;
+  facts.name = database.settings.name;
+  facts.directory = "databases/" + model::escape_name(facts.name);
+  facts.engine = database.engine->name();
+  facts.uri = database.settings.uri;
+  facts.version = database.probe.version;
+  return facts;
+}
+
+// Moves databases that are files out of a survey: all that their copies need is a place.
+std::vector<model::DatabaseFacts> take_local(Survey& survey) {
+  std::vector<model::DatabaseFacts> taken;
+  std::erase_if(survey.databases, [&](const ProbedDatabase& database) {
+    if (local_path(database.endpoint).empty()) return false;
+    if (database.engine != nullptr && database.probe.exists) {
+      taken.push_back(facts_of(database));
+      taken.back().parts.push_back({"", database.probe.size_bytes});
+    }
+    return true;
+  });
+  return taken;
+}
+
 }  // namespace
 
 LiveSource::LiveSource(const Environment& environment, const model::Instance& instance,
                        const Survey& survey, const engine::HoldOptions& options,
                        model::Observer& observer, std::stop_token stop)
-    : InstanceSource(manifest_of(environment, instance)),
-      holds_(std::make_unique<Holds>(survey, options)),
-      stop_(std::move(stop)) {
-  observer.phase("capturing");
-  holds_->capture(instance.limits, *environment.clock, own_manifest(), observer);
+    : InstanceSource(manifest_of(environment, instance)), stop_(std::move(stop)) {
+  model::Manifest& manifest = own_manifest();
+  if (options.only_outline) {
+    Survey servers = survey;
+    manifest.databases = take_local(servers);
+    holds_ = std::make_unique<Holds>(servers, options);
+    holds_->capture_apart();
+    outline_databases(servers);
+    held_.clear();
+    holds_.reset();
+  } else {
+    holds_ = std::make_unique<Holds>(survey, options);
+    observer.phase("capturing");
+    holds_->capture(instance.limits, *environment.clock, manifest, observer);
+    outline_databases(survey);
+    for (model::Finding& finding :
+         judge_moments(instance.limits, holds_->members().size(), manifest)) {
+      observer.finding(finding);
+      manifest.findings.push_back(std::move(finding));
+    }
+  }
+  outline_files(survey);
+}
+
+void LiveSource::outline_databases(const Survey& survey) {
   for (Holds::Member& member : holds_->members()) {
     for (std::size_t i = 0; i < member.databases.size(); ++i) {
-      const ProbedDatabase& database = survey.databases[member.databases[i]];
-      const std::string& name = database.settings.name;
-      held_.emplace(name, Held{member.hold.get(), i, member.hold->parts(i)});
-      model::DatabaseFacts facts;
-      facts.name = name;
-      facts.directory = "databases/" + model::escape_name(name);
-      facts.engine = database.engine->name();
-      facts.uri = database.settings.uri;
-      facts.version = database.probe.version;
+      model::DatabaseFacts facts = facts_of(survey.databases[member.databases[i]]);
+      const Held& one = held_.emplace(facts.name, Held{member.hold.get(), i, member.hold->parts(i)})
+                            .first->second;
       facts.moment = member.hold->moment(i);
+      facts.moment.fenced = manifest().fenced;
       member.hold->outline(i, facts, stop_);
-      for (const model::Part& part : held_.at(name).parts)
+      for (const model::Part& part : one.parts)
         facts.parts.push_back({part.path, part.bytes_estimate});
       own_manifest().databases.push_back(std::move(facts));
     }
   }
+}
+
+void LiveSource::outline_files(const Survey& survey) {
   for (const model::FilesSettings& files : survey.files) {
     model::FilesFacts facts;
     facts.name = files.name;

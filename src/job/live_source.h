@@ -12,10 +12,15 @@
 namespace holdfast::job {
 
 // Captures the databases of the survey and looks at its files. Everything outlives the source.
+// With HoldOptions::only_outline nothing is held once it is made: it says what would come, for the
+// checks of a target, and has no parts.
 class LiveSource final : public InstanceSource {
  public:
   LiveSource(const Environment& environment, const model::Instance& instance, const Survey& survey,
              const engine::HoldOptions& options, model::Observer& observer, std::stop_token stop);
+
+  // Whether writers are kept from nothing while the databases are read on.
+  [[nodiscard]] bool lets_writers_work() const { return holds_->let_writers_work(); }
 
   [[nodiscard]] std::unique_ptr<model::PartSource> parts(
       const model::DatabaseFacts& facts) const override;
@@ -35,6 +40,8 @@ class LiveSource final : public InstanceSource {
     std::size_t database;  // of the hold
     std::vector<model::Part> parts;
   };
+  void outline_databases(const Survey& survey);
+  void outline_files(const Survey& survey);
   [[nodiscard]] const Held& held(const std::string& component) const;
 
   std::unique_ptr<Holds> holds_;

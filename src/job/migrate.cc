@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/crew.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "job/hooks.h"
@@ -17,16 +16,6 @@
 
 namespace holdfast::job {
 namespace {
-
-// A migration that needs the application stopped is one with a backup between.
-void refuse_stops(const model::Instance& source, const Survey& survey) {
-  const bool needs = std::any_of(survey.databases.begin(), survey.databases.end(),
-                                 [](const auto& database) { return database.probe.needs_stop; });
-  if (!needs) return;
-  throw Error(Errc::blocked,
-              "a database of " + source.name + " cannot be copied while its application runs")
-      .set_hint("Make a backup, which stops it, and restore that.");
-}
 
 void refuse_same_places(const model::Instance& source, const model::Instance& target) {
   for (const model::DatabaseSettings& from : source.databases) {
@@ -71,7 +60,73 @@ class JournaledScratch {
   Journal& journal_;
 };
 
-// Everything of a migration but the hooks around it.
+// Refuses, before anybody is disturbed, what the target could not take. Returns the findings, which
+// have been told.
+std::vector<model::Finding> check_target(const Environment& environment,
+                                         const model::Instance& source, const Survey& survey,
+                                         const model::Instance& target,
+                                         const InstanceRestoreOptions& options,
+                                         engine::HoldOptions hold, model::Observer& observer,
+                                         const std::stop_token& stop) {
+  hold.only_outline = true;
+  hold.parallel = 1;
+  const LiveSource outline(environment, source, survey, hold, observer, stop);
+  RestorePlan plan = plan_restore(environment, outline, target, options, observer, stop);
+  refuse_blockers(plan.findings);
+  return std::move(plan.findings);
+}
+
+// The plan for what is held now; what is new since the target was checked is told.
+RestorePlan plan_held(const Environment& environment, const LiveSource& live,
+                      const model::Instance& target, const InstanceRestoreOptions& options,
+                      const std::vector<model::Finding>& told, model::Observer& observer,
+                      const std::stop_token& stop) {
+  model::SilentObserver silent;
+  RestorePlan plan = plan_restore(environment, live, target, options, silent, stop);
+  for (const model::Finding& finding : plan.findings) {
+    const bool is_old = std::any_of(told.begin(), told.end(), [&](const model::Finding& one) {
+      return one.code == finding.code && one.component == finding.component &&
+             one.seen == finding.seen;
+    });
+    if (!is_old) observer.finding(finding);
+  }
+  return plan;
+}
+
+// The application of the source while it is stopped; started in the end, whatever happens.
+class StoppedApplication {
+ public:
+  StoppedApplication(const Environment& environment, const model::Instance& instance,
+                     model::Observer& observer, const std::stop_token& stop)
+      : observer_(observer),
+        journal_(Journal::begin(environment.state_directory, instance.name, "migration",
+                                environment.program)),
+        quiesced_(std::in_place, instance, *journal_, observer, stop) {}
+  ~StoppedApplication() {
+    try {
+      start();
+    } catch (const std::exception& error) {
+      log_failure(error);  // the guardian tries again
+    }
+  }
+  StoppedApplication(const StoppedApplication&) = delete;
+  StoppedApplication& operator=(const StoppedApplication&) = delete;
+
+  void start() {
+    if (!quiesced_) return;
+    observer_.phase("starting the application");
+    quiesced_->start();
+    quiesced_.reset();
+    journal_->close();
+  }
+
+ private:
+  model::Observer& observer_;
+  std::unique_ptr<Journal> journal_;
+  std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
+};
+
+// Everything of a migration but the hooks after it.
 InstanceRestoreReport migrate(const Environment& environment, const model::Instance& source,
                               const model::Instance& target, const InstanceRestoreOptions& options,
                               model::Observer& observer, std::stop_source& stop) {
@@ -80,26 +135,32 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
   Survey survey = survey_instance(environment, source, nullptr, options.acceptances, observer,
                                   nullptr, stop.get_token());
   refuse_blockers(survey.findings);
-  refuse_stops(source, survey);
   keep_components(options, survey);
   const TemporaryDirectory scratch("holdfast-migrate", scratch_base());
   // Under a name of its own: what is done to the target has a journal too.
   const std::unique_ptr<Journal> journal = Journal::begin(
       environment.state_directory, "migration of " + source.name, "migration", environment.program);
   const JournaledScratch kept(*journal, scratch.path());
-  engine::HoldOptions hold;
-  hold.fence_max = std::chrono::milliseconds(source.limits.fence_ms);
-  hold.writer_stall_max = std::chrono::milliseconds(source.limits.writer_stall_ms);
-  hold.scratch_directory = scratch.path();
-  hold.parallel = source.limits.parallel != 0 ? source.limits.parallel : cores_available();
-  hold.stop = stop.get_token();
+  engine::HoldOptions hold = hold_options(source, scratch.path(), stop.get_token());
+  const std::vector<model::Finding> told =
+      check_target(environment, source, survey, target, options, hold, observer, stop.get_token());
   run_hooks(source.hooks.before_backup, "before_backup", source, observer, stop.get_token());
+  std::optional<StoppedApplication> stopped;
+  if (must_stop(source, survey)) {
+    stopped.emplace(environment, source, observer, stop.get_token());
+    hold.stopped = true;
+  }
   InstanceRestoreReport report;
   const LiveSource live(environment, source, survey, hold, observer, stop.get_token());
-  report.manifest = live.manifest();
   const RestorePlan plan =
-      plan_restore(environment, live, target, options, observer, stop.get_token());
+      plan_held(environment, live, target, options, told, observer, stop.get_token());
+  refuse_blockers(plan.findings);
+  // Files have no moment but the time for which nobody writes to them.
+  if (stopped && plan.files.empty() && live.lets_writers_work()) stopped->start();
+  report.manifest = live.manifest();
+  report.manifest.quiesced = stopped.has_value();
   run_restore(environment, &live, target, plan, options, observer, stop.get_token(), report);
+  if (stopped) stopped->start();
   report.manifest.ended = environment.clock->now();
   return report;
 }
@@ -118,16 +179,19 @@ InstanceRestoreReport migrate_instance(const Environment& environment,
   const InstanceLock only_one(environment.state_directory, source.name);
   std::optional<InstanceLock> other;
   if (target.name != source.name) other.emplace(environment.state_directory, target.name);
-  InstanceRestoreReport report = with_error_hooks(source, observer, [&] {
-    return with_error_hooks(target, observer, [&] {
+  InstanceRestoreReport report = with_error_hooks(target, observer, [&] {
+    return with_error_hooks(source, observer, [&] {
       return migrate(environment, source, target, options, observer, stop);
     });
   });
-  report.hook_failure = run_after_hooks(source.hooks.after_backup, "after_backup", source, observer,
-                                        stop.get_token());
-  if (report.hook_failure) return report;  // what cuts over relies on it
-  report.hook_failure = run_after_hooks(target.hooks.after_restore, "after_restore", target,
-                                        observer, stop.get_token());
+  const auto run_after = [&](const auto& hooks, std::string_view name,
+                             const model::Instance& instance) {
+    report.hook_failure =
+        run_after_hooks(hooks, name, instance, observer, stop.get_token(), {&source, &target});
+  };
+  run_after(source.hooks.after_backup, "after_backup", source);
+  // What cuts over relies on them.
+  if (!report.hook_failure) run_after(target.hooks.after_restore, "after_restore", target);
   return report;
 }
 

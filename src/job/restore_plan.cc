@@ -1,94 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/restore_plan.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <map>
-#include <set>
 
 #include "base/crew.h"
 #include "base/error.h"
-#include "base/units.h"
 #include "engine/registry.h"
+#include "job/import_files.h"
+#include "job/target_place.h"
 
 namespace holdfast::job {
 namespace {
 
 namespace fs = std::filesystem;
 using model::Finding;
-using model::MendClass;
 using model::Severity;
-
-Finding make(std::string code, Severity severity, std::string component, std::string seen,
-             std::string why, std::string mend) {
-  Finding finding;
-  finding.code = std::move(code);
-  finding.severity = severity;
-  finding.component = std::move(component);
-  finding.seen = std::move(seen);
-  finding.why = std::move(why);
-  finding.mend = std::move(mend);
-  finding.mend_class = MendClass::manual;
-  return finding;
-}
-
-// Engines for which "engine:///path" is a file.
-constexpr std::array<std::string_view, 3> file_engines = {"sqlite", "derby", "h2"};
-
-constexpr std::string_view keep_why = "nothing that exists is overwritten unless that is asked for";
-constexpr std::string_view keep_mend =
-    "Choose another place, or give --replace: what is there is then kept under a new name.";
 
 std::uint64_t bytes_of(const model::DatabaseFacts& facts) {
   std::uint64_t bytes = 0;
   for (const model::PartFacts& part : facts.parts) bytes += part.size_bytes;
   return bytes;
 }
-
-// What has to fit where, file system by file system.
-class Space {
- public:
-  void need(const fs::path& path, std::uint64_t bytes) {
-    const fs::path directory = nearest_directory(path.parent_path());
-    struct ::stat status {};
-    if (::stat(directory.c_str(), &status) != 0) return;  // its own finding
-    Need& need = needs_[status.st_dev];
-    if (need.directory.empty()) need.directory = directory;
-    need.bytes += bytes;
-  }
-
-  void report(std::vector<Finding>& findings) const {
-    for (const auto& [device, need] : needs_) {
-      const auto free = free_bytes(need.directory);
-      if (!free) {
-        findings.push_back(make("target-space-unobservable", Severity::blocker, "",
-                                "the free space at " + need.directory.string() + " cannot be told",
-                                "the restore might fail half-way",
-                                "Look at it yourself, then accept this."));
-      } else if (*free < need.bytes) {
-        findings.push_back(
-            make("target-space", Severity::blocker, "",
-                 fmt::format("{} has {} free, the copy needs {}", need.directory.string(),
-                             format_bytes(*free), format_bytes(need.bytes)),
-                 "the restore would fail half-way", "Free space there, or choose another place."));
-      }
-    }
-  }
-
- private:
-  struct Need {
-    fs::path directory;
-    std::uint64_t bytes = 0;
-  };
-  std::map<dev_t, Need> needs_;
-};
 
 class Planner {
  public:
@@ -176,24 +111,24 @@ class Planner {
                      [&](const auto& candidate) { return candidate.name == facts.name; });
     if (settings == target_.databases.end()) {
       return leave_out(
-          make("target-missing", Severity::blocker, facts.name,
-               fmt::format("{} has no [[database]] of this name, and the copy has one ({})",
-                           target_.file, facts.uri),
-               "it would not be restored",
-               "Add it with the uri to restore to, or choose with --component."));
+          finding_of("target-missing", Severity::blocker, facts.name,
+                     fmt::format("{} has no [[database]] of this name, and the copy has one ({})",
+                                 target_.file, facts.uri),
+                     "it would not be restored",
+                     "Add it with the uri to restore to, or choose with --component."));
     }
     database.settings = *settings;
     if (settings->engine != facts.engine) {
-      return leave_out(make(
+      return leave_out(finding_of(
           "engine-differs", Severity::blocker, facts.name,
           fmt::format("the copy is of engine {}, the target {}", facts.engine, settings->engine),
           "a copy is loaded by the engine that made it", "Correct the uri of the target."));
     }
     database.engine = engine::find_engine(settings->engine);
     if (database.engine == nullptr) {
-      return leave_out(make("engine-missing", Severity::blocker, facts.name,
-                            "engine \"" + settings->engine + "\" is not in this build",
-                            "it would not be restored", "Install a build with this engine."));
+      return leave_out(finding_of("engine-missing", Severity::blocker, facts.name,
+                                  "engine \"" + settings->engine + "\" is not in this build",
+                                  "it would not be restored", "Install a build with this engine."));
     }
     database.endpoint = make_endpoint(*settings, stop_);
     database.engine->check_endpoint(database.endpoint);
@@ -207,17 +142,19 @@ class Planner {
         std::find_if(target_.files.begin(), target_.files.end(),
                      [&](const auto& candidate) { return candidate.name == facts.name; });
     if (settings == target_.files.end()) {
-      return leave_out(make("target-missing", Severity::blocker, facts.name,
-                            target_.file + " has no [[files]] of this name, and the copy has one",
-                            "they would not be restored",
-                            "Add it with the paths to restore to, or choose with --component."));
+      return leave_out(
+          finding_of("target-missing", Severity::blocker, facts.name,
+                     target_.file + " has no [[files]] of this name, and the copy has one",
+                     "they would not be restored",
+                     "Add it with the paths to restore to, or choose with --component."));
     }
     if (settings->paths.size() != facts.paths.size()) {
-      return leave_out(make("target-paths", Severity::blocker, facts.name,
-                            fmt::format("the copy has {} paths, the target {}", facts.paths.size(),
-                                        settings->paths.size()),
-                            "the n-th path of the target takes the n-th of the copy",
-                            fmt::format("Give as many: the copy has {}.", sources_of(facts))));
+      return leave_out(
+          finding_of("target-paths", Severity::blocker, facts.name,
+                     fmt::format("the copy has {} paths, the target {}", facts.paths.size(),
+                                 settings->paths.size()),
+                     "the n-th path of the target takes the n-th of the copy",
+                     fmt::format("Give as many: the copy has {}.", sources_of(facts))));
     }
     FilesTarget files;
     files.facts = facts;
@@ -226,12 +163,12 @@ class Planner {
       if (path.path.filename().empty()) path.path = path.path.parent_path();
       const InstanceSource::Place found = source.find(path.place);
       path.counts = count_node(*found.parent, found.node, stop);
-      look_at(path, facts.name);
+      check_place(path.path, facts.name, options_.replace, plan.findings);
       files.paths.push_back(std::move(path));
     }
     const ListingDifference listing = source.compare_listing(facts, stop);
     if (listing.expected != listing.found) {
-      add(make(
+      add(finding_of(
           "source-differs", Severity::blocker, facts.name,
           fmt::format("the manifest says {}; the copy has {}", listing.expected, listing.found),
           "the copy is not what was backed up", "Restore from another snapshot."));
@@ -246,10 +183,10 @@ class Planner {
       codes += (codes.empty() ? "" : ", ") + finding.code;
       if (!finding.component.empty()) codes += ":" + finding.component;
     }
-    add(make("copy-incomplete", Severity::warning, "",
-             "the copy was incomplete when it was made: " + codes,
-             "what was not copied cannot be restored",
-             "See `findings` in the snapshot's holdfast.json."));
+    add(finding_of("copy-incomplete", Severity::warning, "",
+                   "the copy was incomplete when it was made: " + codes,
+                   "what was not copied cannot be restored",
+                   "See `findings` in the snapshot's holdfast.json."));
     for (std::string& line : missing_from_copy(manifest, options_.components))
       plan.missing.push_back(std::move(line));
   }
@@ -269,9 +206,9 @@ class Planner {
       if (path.empty()) return;
       const auto [other, is_new] = taken.try_emplace(path, component);
       if (is_new) return;
-      add(make("target-overlap", Severity::blocker, component,
-               path.string() + " is the place of " + other->second + " too",
-               "one would overwrite the other", "Give each a place of its own."));
+      add(finding_of("target-overlap", Severity::blocker, component,
+                     path.string() + " is the place of " + other->second + " too",
+                     "one would overwrite the other", "Give each a place of its own."));
     };
     for (const DatabaseTarget& database : plan.databases) {
       const fs::path path = local_path(database.endpoint);
@@ -299,10 +236,11 @@ class Planner {
         const auto [end, rest] =
             std::mismatch(path.path.begin(), path.path.end(), place.begin(), place.end());
         if (end != path.path.end() || rest == place.end()) continue;
-        add(make("target-holds-database", Severity::blocker, settings.name,
-                 place.string() + " lies below " + path.path.string() + " and is not restored",
-                 "the directory is replaced as a whole, and the database would be gone from it",
-                 "Restore it too, or restore the files to another place."));
+        add(finding_of(
+            "target-holds-database", Severity::blocker, settings.name,
+            place.string() + " lies below " + path.path.string() + " and is not restored",
+            "the directory is replaced as a whole, and the database would be gone from it",
+            "Restore it too, or restore the files to another place."));
       }
     }
   }
@@ -373,9 +311,9 @@ class Planner {
       database.probe = database.engine->probe(database.endpoint, stop_);
     } catch (const Error& error) {
       if (error.code() == Errc::cancelled) throw;
-      add(make("probe-unobservable", Severity::blocker, name, error.message(),
-               "it cannot be told whether something is there that would be overwritten",
-               error.hint().empty() ? "Make it reachable." : error.hint()));
+      add(finding_of("probe-unobservable", Severity::blocker, name, error.message(),
+                     "it cannot be told whether something is there that would be overwritten",
+                     error.hint().empty() ? "Make it reachable." : error.hint()));
       return;
     }
     if (!database.tables.empty() && !database.probe.abilities.tables) {
@@ -384,12 +322,12 @@ class Planner {
           .set_hint("Leave out --table, or choose other components with --component.");
     }
     if (database.probe.exists && !database.probe.empty && !options_.replace) {
-      add(make("target-not-empty", Severity::blocker, name,
-               database.settings.uri + " exists and is not empty", std::string(keep_why),
-               std::string(keep_mend)));
+      add(finding_of("target-not-empty", Severity::blocker, name,
+                     database.settings.uri + " exists and is not empty", std::string(keep_why),
+                     std::string(keep_mend)));
     }
     if (const fs::path path = local_path(database.endpoint); !path.empty())
-      check_writable(path, name);
+      check_writable(path, name, plan.findings);
     try {
       for (Finding& finding :
            database.engine->check_load(database.facts, database.endpoint,
@@ -399,60 +337,10 @@ class Planner {
       }
     } catch (const Error& error) {
       if (error.code() == Errc::cancelled) throw;
-      add(make("probe-unobservable", Severity::blocker, name, error.message(),
-               "it cannot be told whether the copy can be loaded there",
-               error.hint().empty() ? "Make it reachable." : error.hint()));
+      add(finding_of("probe-unobservable", Severity::blocker, name, error.message(),
+                     "it cannot be told whether the copy can be loaded there",
+                     error.hint().empty() ? "Make it reachable." : error.hint()));
     }
-  }
-
-  void look_at(const PathTarget& target, const std::string& component) {
-    const fs::path& path = target.path;
-    check_writable(path, component);
-    struct ::stat status {};
-    if (::lstat(path.c_str(), &status) != 0) {
-      if (errno != ENOENT && errno != ENOTDIR) {
-        add(make("target-unobservable", Severity::blocker, component,
-                 system_error(errno, path.string()).message(),
-                 "it cannot be told whether something is there that would be overwritten",
-                 "Give this user the right to look at it."));
-      }
-      return;
-    }
-    struct ::stat above {};
-    if (S_ISDIR(status.st_mode) && ::stat(path.parent_path().c_str(), &above) == 0 &&
-        (above.st_dev != status.st_dev || path == path.parent_path())) {
-      add(make("target-mount-point", Severity::blocker, component,
-               path.string() + " is a mount point",
-               "what is there could not be kept under a new name",
-               "Name a directory below it, or unmount it."));
-      return;
-    }
-    if (S_ISLNK(status.st_mode)) {
-      add(make("target-symlink", Severity::warning, component,
-               path.string() + " is a symbolic link", "the link is replaced, not what it points to",
-               "Name what it points to if that is meant."));
-    }
-    std::error_code failure;
-    const bool empty = S_ISDIR(status.st_mode) && fs::is_empty(path, failure);
-    if (failure) {
-      add(make("target-unobservable", Severity::blocker, component,
-               system_error(failure.value(), path.string()).message(),
-               "it cannot be told whether something is there that would be overwritten",
-               "Give this user the right to look at it."));
-    } else if (!empty && !options_.replace) {
-      add(make("target-not-empty", Severity::blocker, component,
-               path.string() + " exists and is not empty", std::string(keep_why),
-               std::string(keep_mend)));
-    }
-  }
-
-  void check_writable(const fs::path& path, const std::string& component) {
-    const fs::path directory = nearest_directory(path.parent_path());
-    if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return;
-    add(make("target-not-writable", Severity::blocker, component,
-             fmt::format("{}: this user may not write in {}", path.string(), directory.string()),
-             "the restore would fail",
-             "Run as a user who may, or change the directory's mode or owner."));
   }
 
   const Environment& environment_;
@@ -462,77 +350,7 @@ class Planner {
   std::stop_token stop_;
 };
 
-// What an engine says of a file to import, and which engine.
-struct ImportedFile {
-  fs::path path;
-  const engine::Engine* engine = nullptr;
-  engine::Inspection inspection;
-};
-
-ImportedFile look_at_file(const fs::path& path, const std::stop_token& stop) {
-  std::error_code failure;
-  if (!fs::exists(path, failure)) throw Error(Errc::not_found, path.string() + " does not exist");
-  const bool is_directory = fs::is_directory(path, failure);
-  for (const engine::Engine* engine : engine::all_engines()) {
-    if (auto inspection = engine->inspect(path, true, stop))
-      return {path, engine, std::move(*inspection)};
-  }
-  if (is_directory) {
-    throw Error(Errc::usage,
-                path.string() + " is a directory; it cannot be imported together with other things")
-        .set_hint("Import one directory, or files alone.");
-  }
-  throw Error(Errc::unsupported, path.string() + " is of no kind that this build can import")
-      .set_hint("`holdfast inspect` says what it knows of a file.");
-}
-
-// The databases of the target that the files go to, in the files' order.
-std::vector<const model::DatabaseSettings*> assign_files(const std::vector<ImportedFile>& files,
-                                                         const model::Instance& target,
-                                                         const InstanceRestoreOptions& options) {
-  std::vector<const model::DatabaseSettings*> assigned;
-  std::map<const engine::Engine*, std::size_t> counts, seen;
-  for (const ImportedFile& file : files) ++counts[file.engine];
-  std::set<std::string> taken;
-  for (const ImportedFile& file : files) {
-    std::vector<const model::DatabaseSettings*> candidates;
-    for (const model::DatabaseSettings& settings : target.databases) {
-      const bool wanted = options.components.empty() ||
-                          std::find(options.components.begin(), options.components.end(),
-                                    settings.name) != options.components.end();
-      if (wanted && settings.engine == file.engine->name()) candidates.push_back(&settings);
-    }
-    const auto named = std::find_if(candidates.begin(), candidates.end(), [&](const auto* one) {
-      return one->name == file.path.stem().string();
-    });
-    const std::size_t order = seen[file.engine]++;
-    const model::DatabaseSettings* chosen = nullptr;
-    if (named != candidates.end()) {
-      chosen = *named;
-    } else if (candidates.size() == counts[file.engine]) {
-      chosen = candidates[order];
-    }
-    if (chosen == nullptr || !taken.insert(chosen->name).second) {
-      throw Error(Errc::usage, fmt::format("it cannot be told which database of {} {} belongs to",
-                                           target.file, file.path.string()))
-          .set_hint(fmt::format("Name the file after the component, give a file for each of its {} "
-                                "databases, or choose "
-                                "one with --component.",
-                                file.engine->name()));
-    }
-    assigned.push_back(chosen);
-  }
-  return assigned;
-}
-
 }  // namespace
-
-bool is_dump(const fs::path& directory, const std::stop_token& stop) {
-  const auto engines = engine::all_engines();
-  return std::any_of(engines.begin(), engines.end(), [&](const engine::Engine* engine) {
-    return engine->inspect(directory, false, stop).has_value();
-  });
-}
 
 engine::LoadOptions load_options(const model::Instance& target,
                                  const InstanceRestoreOptions& options,
@@ -545,34 +363,6 @@ engine::LoadOptions load_options(const model::Instance& target,
   load.tablespaces = target.restore_names.tablespaces;
   load.parallel = target.limits.parallel != 0 ? target.limits.parallel : cores_available();
   return load;
-}
-
-fs::path local_path(const model::Endpoint& endpoint) {
-  // The others are servers, whose URIs may look like paths.
-  if (std::find(file_engines.begin(), file_engines.end(), endpoint.engine) == file_engines.end())
-    return {};
-  const std::size_t colon = endpoint.uri.find(':');
-  const std::string path =
-      colon == std::string::npos ? endpoint.uri : endpoint.uri.substr(colon + 1);
-  // Behind two slashes a server is named, or none for the one of this machine.
-  if (path.starts_with("//") && !path.starts_with("///")) return {};
-  return path.starts_with('/') ? fs::path(path).lexically_normal() : fs::path();
-}
-
-fs::path nearest_directory(const fs::path& path) {
-  fs::path directory = path.empty() ? fs::path("/") : path;
-  std::error_code ignored;
-  while (!fs::is_directory(directory, ignored) && directory.has_relative_path()) {
-    directory = directory.parent_path();
-  }
-  return directory;
-}
-
-std::optional<std::uint64_t> free_bytes(const fs::path& directory) {
-  struct ::statvfs status {};
-  if (::statvfs(directory.c_str(), &status) != 0) return std::nullopt;
-  const bool is_root = ::geteuid() == 0;
-  return static_cast<std::uint64_t>(is_root ? status.f_bfree : status.f_bavail) * status.f_frsize;
 }
 
 RestorePlan plan_restore(const Environment& environment, const InstanceSource& source,
@@ -608,7 +398,8 @@ RestorePlan plan_import(const Environment& environment, const std::vector<fs::pa
   std::vector<ImportedFile> found;
   found.reserve(files.size());
   for (const fs::path& path : files) found.push_back(look_at_file(path, stop));
-  const std::vector<const model::DatabaseSettings*> assigned = assign_files(found, target, options);
+  const std::vector<const model::DatabaseSettings*> assigned =
+      assign_files(found, target, options.components);
   Planner planner(environment, target, options, observer, stop);
   planner.plan.role =
       target.restore_role == model::RestoreRole::replacement ? "replacement" : "clone";

@@ -68,15 +68,4 @@ struct RestorePlan {
                                                const InstanceRestoreOptions& options,
                                                const DatabaseTarget& database);
 
-// Whether some engine knows a directory as a dump of its kind.
-[[nodiscard]] bool is_dump(const std::filesystem::path& directory, const std::stop_token& stop);
-
-// The file or directory of a database that lies in the file system of this machine; else empty.
-[[nodiscard]] std::filesystem::path local_path(const model::Endpoint& endpoint);
-
-// The directory itself, or the nearest one above it that is there.
-[[nodiscard]] std::filesystem::path nearest_directory(const std::filesystem::path& path);
-// Bytes that this process may still write there; nothing if that cannot be told.
-[[nodiscard]] std::optional<std::uint64_t> free_bytes(const std::filesystem::path& directory);
-
 }  // namespace holdfast::job

@@ -15,7 +15,8 @@ constexpr InstanceTable tables[] = {
     {"database", true, "One database."},
     {"files", true, "One set of files."},
     {"quiesce", false,
-     "How the application is stopped and started for a backup. Both commands run without the "
+     "How the application is stopped and started for a backup or a migration. Both commands run "
+     "without the "
      "variables that hold passwords, in URLs too; a service manager has its own."},
     {"hooks", false,
      "Programs run around a job. Each entry is a program with its arguments; no shell."},

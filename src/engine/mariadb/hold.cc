@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "engine/mariadb/accounts.h"
 #include "engine/mariadb/catalog.h"
 #include "engine/mariadb/client.h"
@@ -146,7 +145,7 @@ MariaHold::MariaHold(std::span<const model::Endpoint> endpoints, const HoldOptio
     schema->accounts = read_accounts(catalog, schema->def.name);
     std::string list;
     for (const TableDef& table : schema->def.tables) {
-      if (table.transactional) continue;
+      if (table.transactional || options.only_outline) continue;
       if (location.non_transactional == NonTransactional::refuse) {
         throw Error(Errc::not_consistent,
                     fmt::format("table {} of {} has the engine {}, which knows no transactions",
@@ -267,11 +266,6 @@ bool MariaHold::fence(SteadyTime deadline) {
                               location_.display()));
     fence_failed_ = ended == Connection::Ended::late;
     if (fence_failed_) return false;
-    if (options_.with_other_servers)
-      log(LogLevel::warn,
-          "commits alone are stopped on this server: what an application commits on one server and "
-          "then on another may be cut in between",
-          {{"database", location_.display()}});
   }
   fence_kind_ = by_tables ? "tables" : "commits";
   stage_ = Stage::fenced;
@@ -282,6 +276,7 @@ bool MariaHold::fence(SteadyTime deadline) {
 // For several sessions to begin at one moment nobody may commit between them. True if that is so.
 bool MariaHold::lock_for_capture() {
   if (fence_.is_held() || lock_->is_held()) return true;
+  if (options_.only_outline) return false;
   const bool one_session = accounts_.size() == 1 && options_.parallel <= 1;
   const bool needs_lock = !locked_.empty() || accounts_.size() > 1;
   if (one_session && !needs_lock) return false;

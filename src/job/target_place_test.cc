@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "job/restore_plan.h"
+#include "job/target_place.h"
 
 #include <gtest/gtest.h>
 
