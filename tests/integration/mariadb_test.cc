@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "engine/mariadb/sql_text.h"
+#include "harness/mariadb_grants.h"
 #include "harness/mariadb_server.h"
 #include "harness/program.h"
 #include "harness/repository_files.h"
@@ -539,51 +540,6 @@ TEST_F(Mariadb, LeavesNothingOfARestoreThatIsInterrupted) {
   }
 }
 
-// Runs what `grants` prints, with a password.
-std::vector<std::string> grant_statements(const std::string& printed, const std::string& password) {
-  std::vector<std::string> statements;
-  std::string statement;
-  for (std::size_t at = 0; at < printed.size();) {
-    const std::size_t end = std::min(printed.find('\n', at), printed.size());
-    std::string line = printed.substr(at, end - at);
-    at = end + 1;
-    if (line.starts_with("CREATE USER")) {
-      line.replace(line.find("'...'"), 5, quote_text(password));
-      statements.push_back(line.substr(0, line.find(';')));
-    } else if (line.starts_with("GRANT ")) {
-      statements.push_back(line.substr(0, line.find(';')));
-    }
-  }
-  return statements;
-}
-
-// One privilege of a statement of `grants`, alone.
-struct OneGrant {
-  std::string privilege, on, account;
-  [[nodiscard]] std::string give() const {
-    return "GRANT " + privilege + " ON " + on + " TO " + account;
-  }
-  [[nodiscard]] std::string take() const {
-    return "REVOKE " + privilege + " ON " + on + " FROM " + account;
-  }
-};
-std::vector<OneGrant> privileges_of(const std::vector<std::string>& statements) {
-  std::vector<OneGrant> all;
-  for (const std::string& statement : statements) {
-    if (!statement.starts_with("GRANT ")) continue;
-    const std::size_t on = statement.find(" ON ");
-    const std::size_t to = statement.find(" TO ");
-    std::string list = statement.substr(6, on - 6);
-    while (!list.empty()) {
-      const std::size_t comma = std::min(list.find(", "), list.size());
-      all.push_back(
-          {list.substr(0, comma), statement.substr(on + 4, to - on - 4), statement.substr(to + 4)});
-      list = comma == list.size() ? "" : list.substr(comma + 2);
-    }
-  }
-  return all;
-}
-
 TEST_F(Mariadb, RestoresWithExactlyTheGrantsThatItPrints) {
   make_ugly(*server_, "my_ugly");
   server_->run("CREATE USER boss@localhost");
@@ -746,7 +702,8 @@ TEST_F(Mariadb, ImportsAndInspectsDumps) {
   EXPECT_EQ(dump("ugly"), dump("copy"));
   ASSERT_EQ(place_.run({"gzip", "--keep", file.string()}).exit_code, 0);
   const std::string packed = write_instance(server_->instance_table("main", "unpacked"), "gz.toml");
-  const Outcome unpacked = place_.holdfast({"import", file.string() + ".gz", "-I", packed});
+  const Outcome unpacked =
+      place_.holdfast({"migrate", "--from", file.string() + ".gz", "--to", packed});
   EXPECT_EQ(unpacked.exit_code, 0) << unpacked.text();
   EXPECT_EQ(dump("ugly"), dump("unpacked"));
   const std::string text = read_text(file);
@@ -879,6 +836,12 @@ TEST_F(Mariadb, ImportsAndInspectsDirectoriesOfMydumper) {
   const Outcome imported = place_.holdfast({"import", directory.string(), "-I", target});
   ASSERT_EQ(imported.exit_code, 0) << imported.text();
   EXPECT_EQ(checksums("shop"), checksums("copy"));
+  const std::string migrated =
+      write_instance(server_->instance_table("main", "moved"), "moved.toml");
+  const Outcome moved =
+      place_.holdfast({"migrate", "--from", directory.string(), "--to", migrated});
+  EXPECT_EQ(moved.exit_code, 0) << moved.text();
+  EXPECT_EQ(dump("moved"), dump("copy"));
   EXPECT_EQ(server_->value("SELECT count(*) FROM copy.a_second"), "2");
   EXPECT_EQ(server_->value("SELECT NEXTVAL(copy.tickets)"), "7");
   server_->run("INSERT INTO copy.empty VALUES (1)");
@@ -902,6 +865,7 @@ TEST_F(Mariadb, MigratesStraightIntoAnotherServer) {
   write_text(path, "name = \"there\"\n\n" + other.instance_table("main", "ugly"));
   const Outcome migrated = place_.holdfast({"migrate", "-I", source, "--to", path.string()});
   ASSERT_EQ(migrated.exit_code, 0) << migrated.text();
+  EXPECT_TRUE(migrated.says("digests equal")) << migrated.text();
   const auto dumped = [&](const MariadbServer& server) {
     return place_
         .run(server.client("mariadb-dump",

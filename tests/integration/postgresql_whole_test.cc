@@ -14,7 +14,6 @@
 
 #include "harness/postgres_server.h"
 #include "harness/program.h"
-#include "harness/secret_watcher.h"
 #include "harness/shop.h"
 
 namespace holdfast::test {
@@ -429,66 +428,25 @@ TEST_F(PostgresqlWhole, ARestoreTakesThePrintedGrantsAndMissesEachOne) {
   EXPECT_EQ(restored.exit_code, 0) << restored.text();
   expect_equal(before, dumped("again"));
   // Every verb that writes a copy to a server.
+  const std::string dump = (place_ / "shop.dump").string();
+  static_cast<void>(server_.program({"pg_dump", "-Fc", "-n", "more", "-f", dump, "shop"}));
   for (const std::vector<std::string>& words : {
            std::vector<std::string>{"restore", "latest", "-I", target, "--replace"},
            {"restore", "latest", "-I", target, "--table", "public.orders", "--replace"},
            {"migrate", "-I", write_instance("shop"), "--to", write_instance("moved", "restorer")},
+           {"import", dump, "-I", write_instance("imported", "restorer")},
+           {"migrate", "--from", dump, "--to", write_instance("loaded", "restorer")},
        }) {
     const Outcome done = place_.holdfast(words);
     EXPECT_EQ(done.exit_code, 0) << words[0] << " " << words.back() << "\n" << done.text();
   }
+  for (const char* name : {"imported", "loaded"})
+    EXPECT_EQ(server_.psql(name, "SELECT tableowner FROM pg_tables WHERE schemaname = 'more'"),
+              "app\n");
   for (const char* name : {"again", "moved"})
     EXPECT_EQ(server_.psql(name, "SELECT what FROM orders"), "x\n") << name;
   for (const std::string& name : server_.databases()) server_.drop_database(name);
   server_.psql("postgres", "DROP TABLESPACE fast");
-}
-
-TEST_F(PostgresqlWhole, NobodySeesThePassword) {
-  const std::string secret = "Zt7-server-secret-q9";
-  server_.make_database("shop",
-                        "CREATE TABLE t (a int); INSERT INTO t VALUES (1);"
-                        "CREATE ROLE locked SUPERUSER LOGIN");
-  server_.psql("shop", "SET log_statement = 'none'; ALTER ROLE locked PASSWORD '" + secret + "'");
-  const fs::path rules = lines_of(server_.psql("shop", "SHOW hba_file")).at(0);
-  const std::string before = read_text(rules);
-  write_text(rules, "local all locked scram-sha-256\n" + before);
-  server_.psql("shop", "SELECT pg_reload_conf()");
-  write_text(place_ / "server-password", secret + "\n");
-  fs::permissions(place_ / "server-password", fs::perms(0600));
-  const std::string keys =
-      fmt::format("password_file = \"{}\"\n", (place_ / "server-password").string());
-  {
-    SecretWatcher seeing("decoy-", place_.scratch());
-    static_cast<void>(place_.run({"sh", "-c", "sleep 0.5; : decoy-argument"}));
-    EXPECT_FALSE(seeing.found().empty()) << "the watcher sees nothing";
-  }
-  {
-    SecretWatcher watcher(secret, place_.scratch());
-    const std::string instance = write_instance("shop", "locked", keys);
-    for (const std::vector<std::string>& words :
-         {std::vector<std::string>{"preflight", "-I", instance},
-          std::vector<std::string>{"backup", "-I", instance},
-          std::vector<std::string>{"restore", "latest", "-I",
-                                   write_instance("again", "locked", keys)}}) {
-      const Outcome outcome = place_.holdfast(words);
-      EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
-      EXPECT_FALSE(outcome.says(secret));
-    }
-    EXPECT_TRUE(watcher.found().empty()) << *watcher.found().begin();
-  }
-  // A wrong one is denied, by name, and not printed either.
-  write_text(place_ / "server-password", "Zt7-wrong-secret-q9\n");
-  const Outcome denied = place_.holdfast({"backup", "-I", write_instance("shop", "locked", keys)});
-  EXPECT_NE(denied.exit_code, 0);
-  EXPECT_TRUE(denied.says("authentication failed")) << denied.text();
-  EXPECT_FALSE(denied.says("Zt7-wrong-secret-q9"));
-  for (const auto& entry : fs::recursive_directory_iterator(place_.root())) {
-    if (!entry.is_regular_file() || entry.path() == place_ / "server-password") continue;
-    EXPECT_EQ(read_text(entry.path()).find("-secret-q9"), std::string::npos) << entry.path();
-  }
-  EXPECT_EQ(read_text(server_.server().log_file()).find(secret), std::string::npos);
-  write_text(rules, before);
-  server_.psql("shop", "SELECT pg_reload_conf()");
 }
 
 }  // namespace
