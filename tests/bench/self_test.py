@@ -203,8 +203,15 @@ class Servers(Bench):
         for row in rows.values():
             names = [figure["name"] for figure in row["figures"]]
             for word in ("repository, ours", "1 % in runs and 1 % appended, of the first, holdfast", "0.05 % at random",
-                         "memory of backup", "memory of load", "with a backup, longest", "without, longest"):
+                         "memory of backup", "memory of load"):
                 self.assertTrue([name for name in names if word in name], f"{word}: {names}")
+            values = {figure["name"]: figure["value"] for figure in row["figures"]}
+            for when in ("with a backup", "without"):
+                waits = [values[f"a writer's transactions {when}, {what}"]
+                         for what in ("50 of 100 within", "99 of 100 within", "longest")]
+                self.assertEqual(waits, sorted(waits))
+                self.assertGreater(waits[0], 0)
+                self.assertGreater(values[f"a writer's transactions {when}, number"], 0)
         self.assert_nothing_left()
 
     def test_no_server_is_left_by_whom_a_signal_ends(self):
