@@ -13,6 +13,7 @@
 
 #include "engine/mariadb/sql_text.h"
 #include "harness/mariadb_server.h"
+#include "harness/mariadb_ugly.h"
 #include "harness/program.h"
 #include "harness/repository_files.h"
 
@@ -46,6 +47,41 @@ class MariadbWhole : public testing::Test {
     return path.string();
   }
 
+  // The latest copy's files, as restic gives them out.
+  fs::path unpacked() {
+    const fs::path target = place_ / "files";
+    const Outcome outcome =
+        place_.run({"restic", "-r", place_.repository().string(), "restore", "latest", "--target",
+                    target.string()},
+                   {.environment = {{"RESTIC_PASSWORD_FILE", place_.password_file().string()}}});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
+    return target / "app";
+  }
+
+  // Runs the commands that RESTORE.md prints for a schema as somebody would who pastes them: the
+  // first two are those that get it out of the repository.
+  Outcome restore_by_hand(const fs::path& files, const MariadbServer& server,
+                          const std::string& schema) {
+    const std::string text = read_text(files / "RESTORE.md");
+    std::string commands;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.find('\n', at), text.size());
+      const std::string line = text.substr(at, end - at);
+      at = end + 1;
+      if (line.starts_with("    cd /tmp/restore/"))
+        commands += "cd '" + files.string() + "'\n";
+      else if (line.starts_with("    cd ") || line.starts_with("    mariadb "))
+        commands += line.substr(4) + "\n";
+    }
+    for (std::size_t at = 0; (at = commands.find("target", at)) != std::string::npos;)
+      commands.replace(at, 6, schema);
+    EXPECT_EQ(std::count(commands.begin(), commands.end(), '\n'), 7) << commands;
+    const fs::path home = place_ / "operator";
+    fs::create_directories(home);
+    write_text(home / ".my.cnf", "[client]\nuser=root\nsocket=" + server.socket() + "\n");
+    return place_.run({"sh", "-ec", commands}, {.environment = {{"HOME", home.string()}}});
+  }
+
   // Runs to its end; the most memory that it had by then, MiB.
   Outcome measured(const std::vector<std::string>& words, std::uint64_t& most_mib) {
     Started run = place_.start(words);
@@ -66,6 +102,93 @@ class MariadbWhole : public testing::Test {
 };
 
 std::unique_ptr<MariadbServer> MariadbWhole::server_;
+
+// What the server's own programs say of a schema; and of an account.
+std::string dump(Place& place, const MariadbServer& server, const std::string& schema) {
+  const Outcome outcome = place.run(server.client(
+      "mariadb-dump",
+      {"--routines", "--events", "--triggers", "--hex-blob", "--skip-comments", "--skip-dump-date",
+       "--skip-extended-insert", "--order-by-primary", "--default-character-set=utf8mb4", schema}));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  return outcome.output;
+}
+
+// Nothing of ours, nothing on the server before, and local files forbidden as MySQL 8 does; by the
+// commands that RESTORE.md prints.
+TEST_F(MariadbWhole, EverythingComesBackOnAnEmptyServer) {
+  make_ugly(*server_, "ugly");
+  for (const char* sql :
+       {"CREATE USER 'cl erk'@'10.%' IDENTIFIED BY 'x', teller@localhost", "CREATE ROLE counters",
+        "GRANT SELECT, INSERT ON ugly.* TO 'cl erk'@'10.%'",
+        "GRANT UPDATE (id), DELETE ON ugly.parents TO 'cl erk'@'10.%' WITH GRANT OPTION",
+        "GRANT EXECUTE ON PROCEDURE ugly.`pro;cedure` TO counters",
+        "GRANT counters TO teller@localhost", "SET DEFAULT ROLE counters FOR teller@localhost"})
+    server_->run(sql);
+  const auto grants = [](const MariadbServer& server) {
+    std::vector<std::string> all;
+    for (const char* account : {"'cl erk'@'10.%'", "teller@localhost", "counters"}) {
+      for (std::string& line : server.rows(fmt::format("SHOW GRANTS FOR {}", account)))
+        all.push_back(std::move(line));
+    }
+    return all;
+  };
+  const Outcome saved =
+      place_.holdfast({"backup", "-I", write_instance(server_->instance_table("main", "ugly"))});
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  const MariadbServer other({"--local-infile=0"});
+  const Outcome done = restore_by_hand(unpacked(), other, "ugly");
+  ASSERT_EQ(done.exit_code, 0) << done.text();
+  // Of rows that did not fit; that events sleep on that server is told too.
+  for (std::size_t at = 0; (at = done.output.find("(Code ", at)) != std::string::npos; ++at)
+    EXPECT_EQ(done.output.substr(at, 11), "(Code 1105)") << done.text();
+  EXPECT_EQ(grants(other), grants(*server_));
+  const std::string expected = dump(place_, *server_, "ugly");
+  EXPECT_TRUE(expected == dump(place_, other, "ugly"));
+  EXPECT_GT(expected.size(), 10'000U);
+  EXPECT_EQ(other.value("SELECT next_not_cached_value FROM ugly.tickets"),
+            server_->value("SELECT next_not_cached_value FROM ugly.tickets"));
+  // Who may not turn it on is told by the client, and nothing looks restored.
+  other.run("SET GLOBAL local_infile=0");
+  other.run("CREATE DATABASE again");
+  const Outcome refused =
+      place_.run({"sh", "-ec",
+                  "cd '" + (place_ / "files/app/databases/main").string() +
+                      "'; mariadb --defaults-file='" + (place_ / "operator/.my.cnf").string() +
+                      "' --comments --local-infile=1 again < restore.sql"});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_TRUE(refused.says("local infile")) << refused.text();
+  for (const char* sql : {"DROP USER 'cl erk'@'10.%', teller@localhost", "DROP ROLE counters"})
+    server_->run(sql);
+}
+
+// The place in the log is the one of the moment: nothing is written while it is copied.
+TEST_F(MariadbWhole, TheCopyKnowsItsPlaceInTheBinaryLog) {
+  const MariadbServer logging({"--log-bin=binlog", "--binlog-format=ROW", "--server-id=7"});
+  logging.run("CREATE DATABASE shop");
+  logging.run("CREATE TABLE shop.t (id INT PRIMARY KEY)");
+  logging.run("INSERT INTO shop.t VALUES (1), (2)");
+  const std::string status = logging.rows("SHOW MASTER STATUS").at(0);
+  const std::string gtid = logging.value("SELECT @@gtid_binlog_pos");
+  ASSERT_FALSE(gtid.empty());
+  const std::string instance = write_instance(logging.instance_table("main", "shop"));
+  const Outcome saved = place_.holdfast({"backup", "-I", instance});
+  ASSERT_EQ(saved.exit_code, 0) << saved.text();
+  EXPECT_EQ(logging.rows("SHOW MASTER STATUS").at(0), status) << "a backup writes nothing";
+  const Outcome manifest = place_.holdfast({"dump", "latest", "/app/holdfast.json"});
+  ASSERT_EQ(manifest.exit_code, 0) << manifest.text();
+  const Json database = manifest.document().at("databases").as_array().at(0);
+  const Json position = database.at("engine_facts").at("position");
+  EXPECT_EQ(
+      position.at("binlog_file").as_string() + "\t" + position.at("binlog_position").as_string(),
+      status.substr(0, status.find('\t', status.find('\t') + 1)));
+  EXPECT_EQ(position.at("gtid").as_string(), gtid);
+  const std::string target = write_instance(logging.instance_table("main", "again"), "again.toml");
+  const Outcome restored = place_.holdfast({"restore", "latest", "-I", target});
+  ASSERT_EQ(restored.exit_code, 0) << restored.text();
+  // What was restored is in the log like all that is written.
+  EXPECT_NE(logging.value("SELECT @@gtid_binlog_pos"), gtid);
+  EXPECT_EQ(logging.value("SELECT SUM(id) FROM again.t"), "3");
+}
 
 // Memory is bounded by the widest row whatever is read or written at once, on every way.
 TEST_F(MariadbWhole, WideValuesComeBackInBoundedMemory) {

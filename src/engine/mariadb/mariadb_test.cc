@@ -14,6 +14,7 @@ TEST(MariadbEngine, GivesAShellNoNamesOfOthers) {
   facts.engine_facts = Json::object().set("schema", "x'; rm -rf ~ #");
   const std::string text = engine().restore_instructions(facts);
   EXPECT_EQ(text.find("rm -rf"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n    mariadb -e 'SET GLOBAL local_infile=1'\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\n    mariadb -e 'CREATE DATABASE target'\n"), std::string::npos) << text;
   EXPECT_NE(text.find(" target < restore.sql\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("broken.sql"), std::string::npos) << text;

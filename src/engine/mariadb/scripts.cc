@@ -163,9 +163,11 @@ std::string restore_script(const SchemaDef& schema, const std::vector<TableLoad>
       mark_line("schema", schema.name) +
       "-- Restores it into an empty schema, with the server's own client alone. From the directory "
       "of this file:\n"
+      "--   mariadb -e 'SET GLOBAL local_infile=1'\n"
       "--   mariadb -e 'CREATE DATABASE target'\n"
       "--   mariadb --comments --local-infile=1 target < restore.sql\n"
-      "-- Users and their grants are in grants.sql.\n";
+      "-- The first needs SUPER (in MySQL SYSTEM_VARIABLES_ADMIN); =0 forbids it again. Users and "
+      "their grants are in grants.sql.\n";
   text += session_settings() + fmt::format("source {}\n", schema_part);
   for (const TableLoad& table : tables) {
     for (const std::string& part : table.parts)
