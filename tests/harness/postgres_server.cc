@@ -42,10 +42,15 @@ PostgresServer::PostgresServer(std::vector<std::pair<std::string, std::string>> 
   engine::postgresql::PrivateServerOptions options;
   options.directory = directory_.path();
   options.settings = std::move(settings);
-  // Of several versions that are installed: the one to test with, or the next newer one.
+  // Of several versions that are installed: the one to test with.
   if (const char* const major = std::getenv("HOLDFAST_TEST_POSTGRESQL"))
     options.major_needed = static_cast<unsigned>(std::stoul(major));
   server_ = std::make_unique<engine::postgresql::PrivateServer>(options);
+  const unsigned found = server_->binaries().major;
+  if (options.major_needed != 0 && found != options.major_needed) {
+    throw Error(Errc::unsupported, "PostgreSQL " + std::to_string(options.major_needed) +
+                                       " is to be tested, and there is " + std::to_string(found));
+  }
 }
 
 PostgresServer& PostgresServer::shared() {

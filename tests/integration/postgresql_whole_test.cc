@@ -114,6 +114,10 @@ class PostgresqlWhole : public testing::Test {
 
 TEST_F(PostgresqlWhole, EverythingComesBackThroughHoldfast) {
   make_everything("everything");
+  server_.psql("everything",
+               "UPDATE pg_subscription SET subenabled = true WHERE oid = (SELECT min(s.oid) FROM"
+               " pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE datname ="
+               " current_database())");
   const std::vector<std::string> before = dumped("everything");
   ASSERT_GT(before.size(), 1000U);
   const Outcome saved = place_.holdfast({"backup", "-I", write_instance("everything")});
@@ -121,6 +125,75 @@ TEST_F(PostgresqlWhole, EverythingComesBackThroughHoldfast) {
   const Outcome restored = place_.holdfast({"restore", "latest", "-I", write_instance("again")});
   ASSERT_EQ(restored.exit_code, 0) << restored.text();
   expect_equal(before, dumped("again"));
+  // Nobody else has counted rows and values for the planner; and nothing is subscribed to.
+  EXPECT_EQ(server_.psql("again", "SELECT count(*) > 50 FROM pg_stats WHERE schemaname = 'plain'"),
+            "t\n");
+  const std::string enabled =
+      "SELECT count(*) FILTER (WHERE subenabled), count(*) > 0 FROM pg_subscription s"
+      " JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()";
+  EXPECT_EQ(server_.psql("everything", enabled), "1|t\n");
+  EXPECT_EQ(server_.psql("again", enabled), "0|t\n");
+  // What the manifest says of the server.
+  const Json facts = place_.holdfast({"dump", "latest", "/whole/holdfast.json"})
+                         .document()
+                         .at("databases")
+                         .as_array()
+                         .at(0)
+                         .at("engine_facts");
+  EXPECT_EQ(facts.string_or("system_identifier", "") + "|" +
+                std::to_string(facts.int_or("timeline", 0)) + "\n",
+            server_.psql("postgres",
+                         "SELECT s.system_identifier, c.timeline_id FROM pg_control_system() s,"
+                         " pg_control_checkpoint() c"));
+  EXPECT_FALSE(facts.at("collations").as_array().empty());
+}
+
+TEST_F(PostgresqlWhole, EverythingIsMigrated) {
+  make_everything("everything");
+  const std::vector<std::string> before = dumped("everything");
+  const Outcome moved = place_.holdfast(
+      {"migrate", "-I", write_instance("everything"), "--to", write_instance("moved")});
+  ASSERT_EQ(moved.exit_code, 0) << moved.text();
+  EXPECT_TRUE(moved.says("digests equal")) << moved.text();
+  expect_equal(before, dumped("moved"));
+}
+
+// Plain files of PostgreSQL's own kind, and back.
+TEST_F(PostgresqlWhole, EverythingIsExportedAndImported) {
+  make_everything("everything");
+  const std::vector<std::string> before = dumped("everything");
+  const std::string target = (place_ / "exported").string();
+  const Outcome exported =
+      place_.holdfast({"export", "-I", write_instance("everything"), "--target", target});
+  ASSERT_EQ(exported.exit_code, 0) << exported.text();
+  const Outcome imported = place_.holdfast({"import", target, "-I", write_instance("again")});
+  ASSERT_EQ(imported.exit_code, 0) << imported.text();
+  expect_equal(before, dumped("again"));
+}
+
+TEST_F(PostgresqlWhole, TablespacesAreMapped) {
+  if (server_.server().binaries().major < 15) GTEST_SKIP() << "no tablespaces in their place";
+  for (const char* name : {"fast", "slow"}) {
+    server_.psql("postgres", fmt::format("SET allow_in_place_tablespaces = on;"
+                                         " CREATE TABLESPACE {} LOCATION ''",
+                                         name));
+  }
+  server_.make_database("shop",
+                        "CREATE TABLE t (a int) TABLESPACE fast; CREATE TABLE plain (a int);"
+                        "CREATE INDEX i ON plain (a) TABLESPACE fast; INSERT INTO t VALUES (7)");
+  const Outcome saved = place_.holdfast({"backup", "-I", write_instance("shop")});
+  EXPECT_EQ(saved.exit_code, 0) << saved.text();
+  const Outcome restored = place_.holdfast(
+      {"restore", "latest", "-I",
+       write_instance("again", "postgres", "[restore.tablespace]\nfast = \"slow\"\n")});
+  EXPECT_EQ(restored.exit_code, 0) << restored.text();
+  EXPECT_EQ(server_.psql("again",
+                         "SELECT relname, spcname FROM pg_class c JOIN pg_tablespace s ON s.oid ="
+                         " c.reltablespace WHERE c.oid >= 16384 AND relname !~ 'toast' ORDER BY 1"),
+            "i|slow\nt|slow\n");
+  for (const std::string& name : server_.databases()) server_.drop_database(name);
+  server_.psql("postgres", "DROP TABLESPACE fast");
+  server_.psql("postgres", "DROP TABLESPACE slow");
 }
 
 TEST_F(PostgresqlWhole, EverythingComesBackByHand) {
@@ -391,6 +464,8 @@ TEST_F(PostgresqlWhole, ExactlyThePrintedGrantsAreEnoughAndEachOneIsMissed) {
       place_.holdfast({"migrate", "-I", instance, "--to", write_instance("moved")});
   EXPECT_EQ(moved.exit_code, 0) << moved.text();
   EXPECT_EQ(server_.psql("moved", "SELECT what FROM orders"), "x\n");
+  const Outcome drilled = place_.holdfast({"drill", "latest", "-I", instance});
+  EXPECT_EQ(drilled.exit_code, 0) << drilled.text();
 }
 
 TEST_F(PostgresqlWhole, ARestoreTakesThePrintedGrantsAndMissesEachOne) {
@@ -429,7 +504,7 @@ TEST_F(PostgresqlWhole, ARestoreTakesThePrintedGrantsAndMissesEachOne) {
   expect_equal(before, dumped("again"));
   // Every verb that writes a copy to a server.
   const std::string dump = (place_ / "shop.dump").string();
-  static_cast<void>(server_.program({"pg_dump", "-Fc", "-n", "more", "-f", dump, "shop"}));
+  static_cast<void>(server_.program({"pg_dump", "-Fc", "-f", dump, "shop"}));
   for (const std::vector<std::string>& words : {
            std::vector<std::string>{"restore", "latest", "-I", target, "--replace"},
            {"restore", "latest", "-I", target, "--table", "public.orders", "--replace"},
@@ -443,7 +518,7 @@ TEST_F(PostgresqlWhole, ARestoreTakesThePrintedGrantsAndMissesEachOne) {
   for (const char* name : {"imported", "loaded"})
     EXPECT_EQ(server_.psql(name, "SELECT tableowner FROM pg_tables WHERE schemaname = 'more'"),
               "app\n");
-  for (const char* name : {"again", "moved"})
+  for (const char* name : {"again", "moved", "imported", "loaded"})
     EXPECT_EQ(server_.psql(name, "SELECT what FROM orders"), "x\n") << name;
   for (const std::string& name : server_.databases()) server_.drop_database(name);
   server_.psql("postgres", "DROP TABLESPACE fast");

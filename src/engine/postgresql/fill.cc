@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -13,7 +14,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/postgresql/plain_dump.h"
+#include "engine/postgresql/quote.h"
 #include "engine/postgresql/sql.h"
+#include "engine/postgresql/sqlstate.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -37,6 +40,27 @@ bool is_about_public(const std::vector<Token>& tokens) {
   for (std::size_t i = 1; i + 1 < tokens.size(); ++i)
     if (tokens[i].is("SCHEMA")) return tokens[i + 1].is_name() && tokens[i + 1].name() == "public";
   return false;
+}
+
+// ALTER … schema.name OWNER TO role takes, of who is no superuser, that the role may make things in
+// the schema; where it was made it may have been otherwise. The right for that one statement: who
+// gets it, and in which schema.
+struct OwnerChange {
+  std::string schema, role;
+};
+std::optional<OwnerChange> owner_change_of(std::string_view statement) {
+  constexpr std::size_t longest = 4096;
+  if (statement.size() > longest) return std::nullopt;
+  const std::vector<Token> tokens = tokens_of(statement);
+  const std::size_t count = tokens.size();
+  if (count < 7 || !tokens[0].is("ALTER") || !tokens[count - 3].is("OWNER") ||
+      !tokens[count - 2].is("TO") || !tokens[count - 1].is_name())
+    return std::nullopt;
+  for (std::size_t i = 2; i + 5 < count; ++i) {
+    if (tokens[i].is_name() && tokens[i + 1].is_symbol('.'))
+      return OwnerChange{quote_name(tokens[i].name()), quote_name(tokens[count - 1].name())};
+  }
+  return std::nullopt;
 }
 
 constexpr std::string_view passed_over = "passed over";
@@ -66,6 +90,15 @@ std::string try_statement(Connection& connection, const SchemaStatement& stateme
         {{"statement", statement.text}});
     return std::string(passed_over);
   }
+  if (const auto change = state == "42501" ? owner_change_of(statement.text) : std::nullopt) {
+    const std::string right = fmt::format("CREATE ON SCHEMA {}", change->schema);
+    const std::string lent =
+        fmt::format("BEGIN; GRANT {0} TO {1}; {2}; REVOKE {0} FROM {1}; COMMIT", right,
+                    change->role, statement.text);
+    const std::string refused = connection.attempt(lent);
+    if (refused.empty()) return "";
+    if (refused != "25P02") connection.rollback();  // that is somebody else's transaction
+  }
   // Of a syntax error the server says what stands there.
   if (secret && state == "42601") message = "a syntax error";
   return state;
@@ -85,10 +118,13 @@ Errc code_of(std::string_view state) {
   Error error(code_of(state),
               fmt::format("{}: {} (SQLSTATE {}) in: {}", connection.location().component, message,
                           state, shown_statement(text)));
-  if (state == "42501")
-    error.set_hint(
+  std::string_view hint = hint_of(state);
+  if (state == "42501") {
+    hint =
         "`holdfast grants restore` prints what the role needs; [restore.owner] maps "
-        "owners to others.");
+        "owners to others.";
+  }
+  if (!hint.empty()) error.set_hint(hint);
   throw error;
 }
 

@@ -6,6 +6,20 @@
 #include <algorithm>
 
 namespace holdfast::engine::postgresql {
+std::string_view hint_of(std::string_view state) {
+  if (state == "53100")
+    return "Make room on the server's disk, or map tablespaces to others by [restore.tablespace].";
+  if (state == "53200")
+    return "If the server's log says so, raise max_locks_per_transaction: each table takes a lock.";
+  if (state == "53300") return "Raise max_connections, or lower limits.parallel.";
+  if (state == "55P03") return "Another session holds a lock on it; see pg_locks.";
+  if (state == "40001")
+    return "On a standby, replay ended the query; raise max_standby_streaming_delay, or set "
+           "hot_standby_feedback.";
+  if (state.starts_with("28")) return "Check user, password and pg_hba.conf.";
+  return "";
+}
+
 namespace {
 
 // Source: PostgreSQL, appendix A.
@@ -24,18 +38,6 @@ Errc code_of(std::string_view state) {
   if (group == "XX" || group == "22" || group == "23") return Errc::corrupt;
   if (group == "42" || group == "25") return Errc::usage;
   return Errc::io;
-}
-
-std::string_view hint_of(std::string_view state) {
-  if (state == "53200")
-    return "If the server's log says so, raise max_locks_per_transaction: each table takes a lock.";
-  if (state == "53300") return "Raise max_connections, or lower limits.parallel.";
-  if (state == "55P03") return "Another session holds a lock on it; see pg_locks.";
-  if (state == "40001")
-    return "On a standby, replay ended the query; raise max_standby_streaming_delay, or set "
-           "hot_standby_feedback.";
-  if (state.starts_with("28")) return "Check user, password and pg_hba.conf.";
-  return "";
 }
 
 Error make_error(Errc code, std::string_view component, std::string_view message,

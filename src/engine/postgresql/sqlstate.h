@@ -14,6 +14,9 @@ namespace holdfast::engine::postgresql {
 [[nodiscard]] Error refusal(std::string_view component, std::string_view message,
                             std::string_view state);
 
+// The next step after such a refusal, as a sentence; empty if there is none to name.
+[[nodiscard]] std::string_view hint_of(std::string_view state);
+
 // Why there is no connection: libpq's text at PQERRORS_VERBOSE, in the server's language.
 // Errc::not_found only if the server says that the database is not there, denied only if it says
 // that we may not; everything else is unavailable.
