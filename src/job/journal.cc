@@ -154,6 +154,24 @@ std::vector<const JournalEntry*> in_undo_order(const std::vector<JournalEntry>& 
   return order;
 }
 
+// Whether a restore that was done may stand: nothing of it was undone.
+bool is_intact(const fs::path& directory) {
+  std::error_code unknown;
+  return fs::exists(directory / "intact", unknown);
+}
+
+// From now on it does not, whatever ends us. Must succeed before the first change is undone.
+void break_intact(const fs::path& directory) {
+  const fs::path file = directory / "intact";
+  if (::unlink(file.c_str()) == 0) return fsync_directory(directory);
+  if (errno != ENOENT) throw system_error(errno, "removing " + file.string());
+}
+
+bool has_changes_of_restore(const std::vector<const JournalEntry*>& entries) {
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const JournalEntry* entry) { return entry->is_of_restore(); });
+}
+
 // The unsettled entries of a restore, as one record settles them.
 Json numbers_of_restore(const std::vector<JournalEntry>& entries) {
   Json numbers = Json::array();
@@ -217,16 +235,6 @@ struct Journal::State {
   }
 };
 
-namespace {
-
-void check_state_directory(const fs::path& state_directory) {
-  if (!state_directory.empty()) return;
-  throw Error(Errc::usage, "no place for journals: neither HOLDFAST_STATE_DIR nor HOME is set")
-      .set_hint("Set HOLDFAST_STATE_DIR to a directory that only you can write to.");
-}
-
-}  // namespace
-
 Journal::Journal() : state_(std::make_unique<State>()) {}
 
 std::unique_ptr<Journal> Journal::begin(const fs::path& state_directory, std::string_view instance,
@@ -265,6 +273,7 @@ std::unique_ptr<Journal> Journal::begin(const fs::path& state_directory, std::st
         .set("begun", to_rfc3339(now));
     write_file_durably(made / "about.json", as_bytes(about.dump()));
     state.entries_file = open_file(made / "entries", O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
+    open_file(made / "intact", O_WRONLY | O_CREAT | O_EXCL, 0600).reset();
     fsync_directory(made);
     state.directory = parent / name;
     if (::rename(made.c_str(), state.directory.c_str()) != 0) {
@@ -333,20 +342,29 @@ std::string Journal::undo(std::uint64_t entry) {
 
 void Journal::undo_all(const std::function<void(const std::string&)>& tell) {
   std::exception_ptr first;
-  // Whoever calls this calls the job failed: what is done is undone too.
-  const UndoOutlook outlook = look_before_undo(state_->entries);
-  if (!outlook.obstacles.empty())
-    first = std::make_exception_ptr(Error(Errc::blocked, outlook.obstacles.front().second));
-  std::vector<std::uint64_t> numbers;
-  for (const JournalEntry* entry : in_undo_order(state_->entries, UndoPart::all))
-    if (!first || !entry->is_of_restore()) numbers.push_back(entry->number);
-  for (const std::uint64_t number : numbers) {
+  bool restore_ended = false;
+  const auto fail = [&](bool is_of_restore) {
+    restore_ended = restore_ended || is_of_restore;
+    if (!first) first = std::current_exception();
+  };
+  const std::vector<const JournalEntry*> order = in_undo_order(state_->entries, UndoPart::all);
+  try {
+    // Whoever calls this calls the job failed: what is done is undone too.
+    const UndoOutlook outlook = look_before_undo(state_->entries, false);
+    if (!outlook.obstacles.empty()) throw Error(Errc::blocked, outlook.obstacles.front().second);
+    if (has_changes_of_restore(order)) break_intact(state_->directory);
+  } catch (const std::exception&) {
+    fail(true);
+  }
+  for (const JournalEntry* entry : order) {
+    const bool is_of_restore = entry->is_of_restore();
+    if (restore_ended && is_of_restore) continue;
     try {
-      const std::string told = undo(number);
+      const std::string told = undo(entry->number);
       if (tell && !told.empty()) tell(told);
     } catch (const std::exception& error) {
       log(LogLevel::error, error.what());
-      if (!first) first = std::current_exception();
+      fail(is_of_restore);
     }
   }
   if (first) std::rethrow_exception(first);
@@ -376,19 +394,6 @@ const fs::path& Journal::directory() const noexcept {
 
 std::string Journal::run_id() const {
   return state_->directory.filename().string();
-}
-
-InstanceLock::InstanceLock(const fs::path& state_directory, std::string_view instance) {
-  check_state_directory(state_directory);
-  const fs::path directory = state_directory / "instances";
-  make_directories(directory);
-  const fs::path path = directory / (model::escape_name(instance) + ".lock");
-  file_ = open_file(path, O_RDWR | O_CREAT, 0600);
-  if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) return;
-  if (errno != EWOULDBLOCK) throw system_error(errno, "locking " + path.string());
-  throw Error(Errc::locked,
-              "another job is working on instance " + std::string(instance) + " on this machine")
-      .set_hint("Wait for it to end.");
 }
 
 std::vector<FoundJournal> find_journals(const fs::path& state_directory) {
@@ -547,14 +552,26 @@ bool guard(int fd, const fs::path& directory, UndoPart part) {
     if (why == entry.failure) return;  // a journal that stays for long need not grow
     append(Json().set("failed", why).set("entry", entry.number));
   };
-  // Leavings are in nobody's way, and those of a restore were looked at with its changes.
-  const UndoOutlook outlook =
-      part == UndoPart::leavings ? UndoOutlook{} : look_before_undo(journal.entries);
+  // Leavings are in nobody's way; those of a restore go when all its changes are undone.
+  const UndoOutlook outlook = part == UndoPart::leavings
+                                  ? UndoOutlook{}
+                                  : look_before_undo(journal.entries, is_intact(directory));
   if (outlook.done)
     append(Json().set("settled", numbers_of_restore(journal.entries)).set("stays", true));
   for (const auto& [entry, why] : outlook.obstacles) fail(*entry, why);
-  for (const JournalEntry* entry : in_undo_order(journal.entries, part)) {
-    if ((outlook.done || !outlook.obstacles.empty()) && entry->is_of_restore()) continue;
+  const std::vector<const JournalEntry*> order = in_undo_order(journal.entries, part);
+  bool restore_ended = outlook.done || !outlook.obstacles.empty();
+  if (part == UndoPart::leavings)
+    restore_ended = has_changes_of_restore(in_undo_order(journal.entries, UndoPart::changes));
+  try {
+    if (!restore_ended && has_changes_of_restore(order)) break_intact(directory);
+  } catch (const std::exception& error) {
+    restore_ended = true;
+    all = false;
+    log(LogLevel::error, error.what());
+  }
+  for (const JournalEntry* entry : order) {
+    if (restore_ended && entry->is_of_restore()) continue;
     try {
       Json record;
       const std::string told =
@@ -563,6 +580,7 @@ bool guard(int fd, const fs::path& directory, UndoPart part) {
       if (!told.empty()) record.set("told", told);
       append(record);
     } catch (const std::exception& error) {
+      restore_ended = restore_ended || entry->is_of_restore();
       fail(*entry, entry->what + ": " + error.what());
     }
   }
@@ -575,18 +593,6 @@ void log_failure(const std::exception& failure) noexcept {
   } catch (const std::exception&) {
     return;
   }
-}
-
-std::filesystem::path default_state_directory() {
-  if (const char* given = std::getenv("HOLDFAST_STATE_DIR"); given != nullptr && *given != '\0')
-    return given;
-  if (::geteuid() == 0) return "/var/lib/holdfast";
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/') {
-    return fs::path(state) / "holdfast";
-  }
-  const char* home = std::getenv("HOME");
-  if (home == nullptr || *home != '/') return {};
-  return fs::path(home) / ".local/state/holdfast";
 }
 
 }  // namespace holdfast::job

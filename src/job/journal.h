@@ -17,9 +17,11 @@
 // killing the job or a `resume` neither repeats nor loses one. Only if that process itself is
 // killed between an undo and its record is the undo made again; undos must bear that.
 //
-// The changes of a restore stand or fall together. Entries of engines marked "last" are those after
-// which all is in its place: if they stand, the restore was done, whatever ended it, and nothing of
-// it is undone. And nothing is undone as long as some of it cannot be.
+// The changes of a restore stand or fall together. Entries of engines marked "last" are of the
+// change after which all is in its place: if the last of them stands, the restore was done,
+// whatever ended it, and nothing of it is undone. That holds only while the file `intact` lies in
+// the directory: it goes before the first change is undone, for which a full disk has room, too.
+// And nothing is undone as long as some of it cannot be; what fails all the same ends it.
 #pragma once
 
 #include <cstdint>
@@ -58,9 +60,7 @@ struct JournalEntry {
     return kind == "remove" || kind == "rmdir" || kind == "scratch";
   }
   // Of a restore: stands or falls with the others.
-  [[nodiscard]] bool is_of_restore() const noexcept {
-    return kind == "engine" || kind == "rename" || kind == "remove" || kind == "rmdir";
-  }
+  [[nodiscard]] bool is_of_restore() const;
   // Hinders no other job if it cannot be undone.
   [[nodiscard]] bool is_harmless() const noexcept { return kind == "scratch"; }
 };
@@ -84,8 +84,8 @@ class Journal {
   void settle(std::span<const std::uint64_t> entries);
   // Undoes one entry now (as the guardian would) and settles it. Returns what perform_undo() says.
   std::string undo(std::uint64_t entry);
-  // Undoes everything unsettled, last first, but leavings after all else; goes on after a failure
-  // and throws the first. Hands what each says to `tell`.
+  // Undoes everything unsettled, last first, but leavings after all else; goes on after a failure,
+  // though not with what is of a restore, and throws the first. Hands what each says to `tell`.
   void undo_all(const std::function<void(const std::string&)>& tell = {});
 
   // All settled: dismisses the guardian and removes the directory.
@@ -166,7 +166,8 @@ struct UndoOutlook {
   // Why nothing of it can be undone now, by entry.
   std::vector<std::pair<const JournalEntry*, std::string>> obstacles;
 };
-[[nodiscard]] UndoOutlook look_before_undo(std::span<const JournalEntry> entries);
+// `may_stand`: nothing of it was undone yet, and nobody calls it failed.
+[[nodiscard]] UndoOutlook look_before_undo(std::span<const JournalEntry> entries, bool may_stand);
 
 // What a destructor can still say of what it could not put back; a line that cannot be written is
 // lost.
@@ -176,5 +177,6 @@ void log_failure(const std::exception& failure) noexcept;
 // ~/.local/state/holdfast. Empty if none of these is set: whatever needs a journal is then
 // Errc::usage.
 [[nodiscard]] std::filesystem::path default_state_directory();
+void check_state_directory(const std::filesystem::path& state_directory);
 
 }  // namespace holdfast::job

@@ -150,6 +150,38 @@ TEST_F(JournalTest, UndoesNothingOfARestoreWhileSomeOfItCannotBe) {
   EXPECT_FALSE(fs::exists(before));
 }
 
+// Files must not go back while their database stays as it is.
+TEST_F(JournalTest, WhatCannotBeUndoneEndsTheUndoOfARestore) {
+  const auto path = [&](const std::string& name) { return directory_.path() / name; };
+  const auto renamed = [&](const std::string& name) {
+    fs::create_directory(path(name + "_now"));
+    return Json()
+        .set("now", path(name + "_now").string())
+        .set("before", path(name + "_before").string());
+  };
+  auto journal = Journal::begin(state_, "shop", "restore", {});
+  journal->announce("start", "stopped it", start_undo(mark("started")));
+  journal->announce("rename", "put one in place", renamed("one"));
+  journal->announce("rename", "put two in place", renamed("two"));
+  fs::create_directory(path("two_before"));
+  EXPECT_TRUE(fs::exists(journal->directory() / "intact"));
+  EXPECT_THROW(journal->undo_all(), Error);
+  EXPECT_FALSE(fs::exists(journal->directory() / "intact"));
+  EXPECT_TRUE(fs::exists(path("one_now")));
+  EXPECT_EQ(marks(), "started\n");
+  journal.reset();
+  ASSERT_TRUE(within_seconds(20, [&] {
+    const auto found = find_journals(state_);
+    return found.size() == 1 && !found[0].alive && !found[0].entries.at(2).failure.empty();
+  }));
+  EXPECT_EQ(resume(state_, "", {}).failed.size(), 1U);
+  EXPECT_TRUE(fs::exists(path("one_now")));
+  fs::remove(path("two_before"));
+  EXPECT_TRUE(resume(state_, "", {}).failed.empty());
+  EXPECT_TRUE(fs::exists(path("one_before")));
+  EXPECT_TRUE(fs::exists(path("two_before")));
+}
+
 TEST_F(JournalTest, UndoesLastFirst) {
   auto journal = Journal::begin(state_, "shop", "restore", {});
   journal->announce("start", "one", start_undo(mark("one")));

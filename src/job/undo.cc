@@ -97,13 +97,26 @@ const engine::Engine& engine_of(const JournalEntry& entry) {
   return *engine;
 }
 
-bool is_last(const JournalEntry& entry) {
-  return entry.kind == "engine" && !entry.settled && entry.undo.bool_or("last", false);
+// The newest entry of the change after which all is in its place.
+const JournalEntry* last_of(std::span<const JournalEntry> entries) {
+  const JournalEntry* last = nullptr;
+  for (const JournalEntry& entry : entries) {
+    if (entry.kind == "engine" && !entry.settled && entry.undo.bool_or("last", false))
+      last = &entry;
+  }
+  return last;
 }
 
 }  // namespace
 
-UndoOutlook look_before_undo(std::span<const JournalEntry> entries) {
+bool JournalEntry::is_of_restore() const {
+  if (kind != "engine") return kind == "rename" || kind == "remove" || kind == "rmdir";
+  // A throw-away server is nobody else's.
+  const Json* const of_engine = undo.find("undo");
+  return of_engine == nullptr || of_engine->find("scratch") == nullptr;
+}
+
+UndoOutlook look_before_undo(std::span<const JournalEntry> entries, bool may_stand) {
   UndoOutlook outlook;
   const auto look = [&](const JournalEntry& entry, const auto& question) {
     try {
@@ -114,13 +127,11 @@ UndoOutlook look_before_undo(std::span<const JournalEntry> entries) {
       return false;
     }
   };
-  outlook.done = std::any_of(entries.begin(), entries.end(), is_last) &&
-                 std::all_of(entries.begin(), entries.end(), [&](const JournalEntry& entry) {
-                   return !is_last(entry) ||
-                          look(entry, [](const auto& engine, const Json& undo, const auto& into) {
-                            return engine.stands(undo, into);
-                          });
-                 });
+  const JournalEntry* const last = may_stand ? last_of(entries) : nullptr;
+  outlook.done =
+      last != nullptr && look(*last, [](const auto& engine, const Json& undo, const auto& into) {
+        return engine.stands(undo, into);
+      });
   if (outlook.done || !outlook.obstacles.empty()) return outlook;
   for (const JournalEntry& entry : entries) {
     if (entry.kind != "engine" || entry.settled) continue;

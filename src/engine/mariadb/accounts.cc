@@ -64,13 +64,10 @@ std::optional<Account> read_account(Connection& connection, const std::string& u
     account.create = "CREATE ROLE IF NOT EXISTS " + account.name;
     return account;
   }
-  const std::string show = "SHOW CREATE USER " + account.name;
-  if (connection.try_run(show)) return std::nullopt;
-  account.create = connection.value(show);
   std::optional<Membership> defaults;
-  if (!connection.is_mariadb()) account.create = without_default_roles(account.create, defaults);
+  account.create = shown_user(connection, account.name, defaults);
+  if (account.create.empty()) return std::nullopt;
   if (defaults) memberships.push_back(std::move(*defaults));
-  if (account.create.starts_with("CREATE USER ")) account.create.insert(12, "IF NOT EXISTS ");
   return account;
 }
 
@@ -100,13 +97,23 @@ std::vector<Membership> of_these(const std::vector<Membership>& memberships,
 
 }  // namespace
 
+std::string shown_user(Connection& connection, const std::string& name,
+                       std::optional<Membership>& defaults) {
+  if (!connection.is_mariadb() && connection.version_number() >= 80'017)
+    connection.run("SET print_identified_with_as_hex=1");
+  const std::string show = "SHOW CREATE USER " + name;
+  if (connection.try_run(show)) return {};
+  std::string create = connection.value(show);
+  if (!connection.is_mariadb()) create = without_default_roles(create, defaults);
+  if (create.starts_with("CREATE USER ")) create.insert(12, "IF NOT EXISTS ");
+  return create;
+}
+
 Accounts read_accounts(Connection& connection, const std::string& schema) {
   Accounts result;
   AccountNames found;
   if (!add_direct(connection, schema, found, result.hidden)) return result;
   add_members(connection, found);
-  if (!connection.is_mariadb() && connection.version_number() >= 80'017)
-    connection.run("SET print_identified_with_as_hex=1");
   std::set<std::string> names;
   std::vector<Membership> memberships;
   for (const auto& [user, host] : found) {

@@ -2,6 +2,7 @@
 // Accounts of the server with rights on a schema, and these rights, for the copy.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct Accounts {
   std::vector<GrantDef> grants;
   std::vector<Membership> memberships;
 };
+// The definition of a user by its quoted name, as of Account; empty if it is not shown to us.
+// `defaults`: the roles that it has by default, which the definition lacks.
+[[nodiscard]] std::string shown_user(Connection& connection, const std::string& name,
+                                     std::optional<Membership>& defaults);
 [[nodiscard]] Accounts read_accounts(Connection& connection, const std::string& schema);
 // As a script that makes and grants them.
 [[nodiscard]] std::string accounts_script(const Accounts& accounts, const std::string& schema);

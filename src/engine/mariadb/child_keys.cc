@@ -132,9 +132,9 @@ bool may_hide_keys(Connection& connection) {
       .has_value();
 }
 
-void drop_key(Connection& connection, const ChildKey& key) {
-  connection.run(fmt::format("ALTER TABLE {} DROP FOREIGN KEY {}",
-                             quote_name(key.schema, key.table), quote_name(key.name)));
+std::optional<Failure> try_drop_key(Connection& connection, const ChildKey& key) {
+  return connection.try_run(fmt::format("ALTER TABLE {} DROP FOREIGN KEY {}",
+                                        quote_name(key.schema, key.table), quote_name(key.name)));
 }
 
 std::vector<std::string> refer_again(Connection& connection, const std::vector<ChildKey>& keys) {
@@ -145,11 +145,7 @@ std::vector<std::string> refer_again(Connection& connection, const std::vector<C
     const std::string now = shown_key(*table, key);
     if (now == key.line) continue;
     std::optional<Failure> failure;
-    if (!now.empty()) {
-      failure =
-          connection.try_run(fmt::format("ALTER TABLE {} DROP FOREIGN KEY {}",
-                                         quote_name(key.schema, key.table), quote_name(key.name)));
-    }
+    if (!now.empty()) failure = try_drop_key(connection, key);
     if (!failure) failure = connection.try_run(make_statement(key));
     if (failure)
       not_made.push_back(fmt::format("{} could not be made again ({}); it is made with: {}",

@@ -29,7 +29,7 @@ struct ChildKey {
 // Whether keys of other schemas may be hidden from us.
 [[nodiscard]] bool may_hide_keys(Connection& connection);
 
-void drop_key(Connection& connection, const ChildKey& key);
+[[nodiscard]] std::optional<Failure> try_drop_key(Connection& connection, const ChildKey& key);
 // Makes each what it was, where it is another now. Returns what could not be made, with the
 // statement that makes it; what has lost its table is not told.
 [[nodiscard]] std::vector<std::string> refer_again(Connection& connection,

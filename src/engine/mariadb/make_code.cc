@@ -102,16 +102,23 @@ std::vector<std::string> make_code(Connection& connection, const std::vector<Cod
   return lines;
 }
 
-void drop_code(Connection& connection, const std::string& schema,
-               const std::vector<CodeDef>& code) {
+std::optional<Failure> try_drop_code(Connection& connection, const std::string& schema,
+                                     const std::vector<CodeDef>& code) {
   for (auto one = code.rbegin(); one != code.rend(); ++one) {
     const bool is_package = one->kind == CodeKind::package || one->kind == CodeKind::package_body;
     // Elsewhere the word is not known, before 11.4.
     if (is_package) connection.run("SET sql_mode='ORACLE'");
-    connection.run(fmt::format("DROP {} IF EXISTS {}", code_kind_words(one->kind),
-                               quote_name(schema, one->name)));
+    auto failure = connection.try_run(fmt::format(
+        "DROP {} IF EXISTS {}", code_kind_words(one->kind), quote_name(schema, one->name)));
     if (is_package) connection.run(fmt::format("SET sql_mode='{}'", plain_sql_mode));
+    if (failure) return failure;
   }
+  return std::nullopt;
+}
+
+void drop_code(Connection& connection, const std::string& schema,
+               const std::vector<CodeDef>& code) {
+  if (const auto failure = try_drop_code(connection, schema, code)) connection.raise(*failure);
 }
 
 std::string definer_clause(std::string_view create) {

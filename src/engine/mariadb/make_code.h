@@ -2,6 +2,7 @@
 // What has code in it (views, routines, triggers, events): made, dropped, and remembered as JSON.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct NotMade {
                                                  const std::vector<CodeDef>& code,
                                                  const std::string& from, Definers definers);
 void drop_code(Connection& connection, const std::string& schema, const std::vector<CodeDef>& code);
+// The same, up to what cannot be dropped.
+[[nodiscard]] std::optional<Failure> try_drop_code(Connection& connection,
+                                                   const std::string& schema,
+                                                   const std::vector<CodeDef>& code);
 
 // "DEFINER=`ann`@`%` ", as the definition has it; empty if it has none.
 [[nodiscard]] std::string definer_clause(std::string_view create);

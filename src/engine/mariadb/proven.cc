@@ -13,13 +13,11 @@ namespace {
 Switched put_in_place(Proven& proven) {
   const std::string place = proven.beside.place();
   Connection& connection = proven.connection;
-  proven.accounts.make(connection, place, proven.on_scratch,
-                       // They stand if the switch does.
-                       [&](std::string_view what, Json undo) {
-                         undo.set("beside", proven.beside.name()).set("place", place);
-                         proven.beside.announce(what, undo);
-                       });
-  proven.options.before_events = [&] { proven.accounts.give_rights(connection, place); };
+  const Announce announce = [&](std::string_view what, Json undo) {
+    proven.beside.announce(what, undo.set("beside", proven.beside.name()));
+  };
+  proven.accounts.make(connection, proven.on_scratch, announce);
+  proven.options.before_events = [&] { proven.accounts.give_rights(connection, place, announce); };
   return proven.is_whole
              ? switch_in(connection, proven.beside, proven.arrival.triggers, proven.options)
              : switch_tables(connection, proven.beside, proven.arrival, proven.options);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "engine/mariadb/sql_text.h"
 #include "engine/mariadb/switch_session.h"
 
@@ -68,12 +69,36 @@ bool is_role(const Account& account) {
 }
 
 // What cannot be told is there: it is not ours to take away.
-bool exists(Connection& connection, const Account& account) {
-  const std::vector<Token> tokens = tokens_of(account.name);
+bool exists(Connection& connection, const std::string& name) {
+  const std::vector<Token> tokens = tokens_of(name);
   const std::string sql = fmt::format("SELECT 1 FROM mysql.user WHERE User = {} AND Host = {}",
                                       quote_text(tokens[0].name()),
                                       quote_text(tokens.size() == 3 ? tokens[2].name() : ""));
   return connection.try_run(sql) || !connection.query(sql).empty();
+}
+
+std::string hash_of(const std::string& create) {
+  return create.empty() ? "" : to_hex(sha256(as_bytes(create)));
+}
+
+// By what an account is known as the one that we made: a user by its definition. A role has none.
+std::string shown_hash(Connection& connection, const std::string& name, bool is_role) {
+  std::optional<Membership> defaults;
+  return hash_of(is_role ? "a role" : shown_user(connection, name, defaults));
+}
+
+Json made_account(const Account& account, const std::string& hash) {
+  return Json::object()
+      .set("name", account.name)
+      .set("is_role", is_role(account))
+      .set("definition_sha256", hash);
+}
+
+// A right, or whom it was given to, is not there any more.
+// Source: mariadb.com/kb/en/mariadb-error-codes.
+bool is_gone(const Failure& failure) {
+  constexpr unsigned numbers[] = {1133, 1141, 1147, 1403, 1446};
+  return std::find(std::begin(numbers), std::end(numbers), failure.number) != std::end(numbers);
 }
 
 std::string revocation(const GrantDef& grant, const std::string& schema) {
@@ -117,21 +142,12 @@ void RestoredAccounts::check() const {
   }
 }
 
-Json RestoredAccounts::undo_statements(Connection& connection, const std::string& schema) const {
+// Of rights that were not there; those of accounts that were not are gone with them.
+Json RestoredAccounts::revocations(Connection& connection, const std::string& schema) const {
   Json statements = Json::array();
-  std::set<std::string> were_there;
-  for (const Account& account : accounts_) {
-    if (exists(connection, account)) {
-      were_there.insert(account.name);
-    } else {
-      statements.push(
-          fmt::format("DROP {} IF EXISTS {}", is_role(account) ? "ROLE" : "USER", account.name));
-    }
-  }
   const Accounts now = read_accounts(connection, schema);
   if (!now.hidden.empty()) return statements;
   for (GrantDef grant : grants_) {
-    if (!were_there.contains(grant.account) && grant.account != everybody) continue;
     std::set<std::string> added = split(grant.privileges);
     bool had_option = false;
     for (const GrantDef& other : now.grants) {
@@ -151,7 +167,7 @@ Json RestoredAccounts::undo_statements(Connection& connection, const std::string
   std::set<std::string> had;
   for (const Membership& one : now.memberships) had.insert(one.statement());
   for (const Membership& one : memberships_) {
-    if (!were_there.contains(one.member) || had.contains(one.statement())) continue;
+    if (had.contains(one.statement())) continue;
     statements.push(one.is_default ? fmt::format("SET DEFAULT ROLE NONE {} {}",
                                                  connection.is_mariadb() ? "FOR" : "TO", one.member)
                                    : fmt::format("REVOKE {} FROM {}", one.role, one.member));
@@ -159,36 +175,83 @@ Json RestoredAccounts::undo_statements(Connection& connection, const std::string
   return statements;
 }
 
-void RestoredAccounts::make(Connection& connection, const std::string& schema, bool on_scratch,
-                            const Announce& announce) const {
-  if (empty()) return;
-  Json undo =
-      Json::object().set("kind", "accounts").set("statements", undo_statements(connection, schema));
-  add_session(connection, undo);
-  announce(fmt::format("make {} accounts and give rights on {}", accounts_.size(), schema), undo);
-  for (const Account& account : accounts_) {
-    const auto failure = connection.try_run(account.create);
-    if (!failure) continue;
-    // A throw-away server may lack the ways to log in that the other had.
-    if (on_scratch) {
-      connection.run("CREATE USER IF NOT EXISTS " + account.name);
-      continue;
-    }
-    // The server's words would quote the password's hash.
-    throw Error(
-        failure->number == 1227 || failure->number == 1044 ? Errc::denied : Errc::unsupported,
-        fmt::format("account {} could not be made: error {} ({})", account.name, failure->number,
-                    failure->state))
-        .set_hint("Make it yourself, then restore again: those that are there stay as they are.");
-  }
+void RestoredAccounts::create(Connection& connection, const Account& account, bool on_scratch) {
+  const auto failure = connection.try_run(account.create);
+  if (!failure) return;
+  // A throw-away server may lack the ways to log in that the other had.
+  if (on_scratch) return connection.run("CREATE USER IF NOT EXISTS " + account.name);
+  // The server's words would quote the password's hash.
+  throw Error(failure->number == 1227 || failure->number == 1044 ? Errc::denied : Errc::unsupported,
+              fmt::format("account {} could not be made: error {} ({})", account.name,
+                          failure->number, failure->state))
+      .set_hint("Make it yourself, then restore again: those that are there stay as they are.");
 }
 
-void RestoredAccounts::give_rights(Connection& connection, const std::string& schema) const {
+void RestoredAccounts::make(Connection& connection, bool on_scratch,
+                            const Announce& announce) const {
+  std::vector<Account> missing;
+  for (const Account& account : accounts_) {
+    if (!exists(connection, account.name)) missing.push_back(account);
+  }
+  if (missing.empty()) return;
+  const auto tell = [&](std::string_view doing, Json made) {
+    Json undo = Json::object().set("kind", "accounts").set("made", std::move(made));
+    add_session(connection, undo);
+    announce(fmt::format("{} {} accounts", doing, missing.size()), undo);
+  };
+  Json planned = Json::array();
+  for (const Account& account : missing)
+    planned.push(made_account(account, is_role(account) ? "" : hash_of(account.create)));
+  tell("make", std::move(planned));
+  for (const Account& account : missing) create(connection, account, on_scratch);
+  // Servers word them in their own ways.
+  Json made = Json::array();
+  for (const Account& account : missing)
+    made.push(made_account(account, shown_hash(connection, account.name, is_role(account))));
+  tell("made", std::move(made));
+}
+
+void RestoredAccounts::give_rights(Connection& connection, const std::string& schema,
+                                   const Announce& announce) const {
+  if (grants_.empty() && memberships_.empty()) return;
+  Json undo =
+      Json::object().set("kind", "rights").set("statements", revocations(connection, schema));
+  add_session(connection, undo);
+  announce("give rights on " + schema, undo);
   for (const GrantDef& grant : grants_)
     in_context("giving rights to " + grant.account,
                [&] { connection.run(grant.statement(schema)); });
   for (const Membership& one : memberships_)
     in_context("giving a role to " + one.member, [&] { connection.run(one.statement()); });
+}
+
+std::string undo_rights(Connection& connection, const Json& undo) {
+  std::string told;
+  for (const Json& statement : undo.at("statements").as_array()) {
+    const auto failure = connection.try_run(statement.as_string());
+    if (failure && !is_gone(*failure))
+      told += fmt::format("{}: {}\n", statement.as_string(), failure->display());
+  }
+  return told;
+}
+
+std::string undo_accounts(Connection& connection, const Json& undo) {
+  std::string told;
+  for (const Json& account : undo.at("made").as_array()) {
+    const std::string name = account.at("name").as_string();
+    const bool is_role = account.at("is_role").as_bool();
+    if (!exists(connection, name)) continue;
+    const std::string hash = account.at("definition_sha256").as_string();
+    const std::string drop = fmt::format("DROP {} {}", is_role ? "ROLE" : "USER", name);
+    if (hash.empty() || shown_hash(connection, name, is_role) != hash) {
+      told += fmt::format(
+          "account {} is there, and may be another's than the restore's; if it is not needed: {}\n",
+          name, drop);
+    } else if (const auto failure = connection.try_run(drop)) {
+      told += fmt::format("{}: {}\n", drop, failure->display());
+    }
+  }
+  return told;
 }
 
 }  // namespace holdfast::engine::mariadb

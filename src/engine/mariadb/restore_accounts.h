@@ -24,18 +24,22 @@ class RestoredAccounts {
   void check() const;
   [[nodiscard]] bool empty() const noexcept { return accounts_.empty() && grants_.empty(); }
 
-  // The accounts; those that are there stay as they are. Announces these and the rights on
-  // `schema`. Secrets stand in no message.
-  void make(Connection& connection, const std::string& schema, bool on_scratch,
-            const Announce& announce) const;
-  void give_rights(Connection& connection, const std::string& schema) const;
+  // The accounts; those that are there stay as they are. Secrets stand in no message.
+  void make(Connection& connection, bool on_scratch, const Announce& announce) const;
+  void give_rights(Connection& connection, const std::string& schema,
+                   const Announce& announce) const;
 
  private:
-  [[nodiscard]] Json undo_statements(Connection& connection, const std::string& schema) const;
+  static void create(Connection& connection, const Account& account, bool on_scratch);
+  [[nodiscard]] Json revocations(Connection& connection, const std::string& schema) const;
 
   std::vector<Account> accounts_;
   std::vector<GrantDef> grants_;
   std::vector<Membership> memberships_;
 };
+
+// As undo_change(). An account that is not as it was made may be another's, and stays.
+std::string undo_accounts(Connection& connection, const Json& undo);
+std::string undo_rights(Connection& connection, const Json& undo);
 
 }  // namespace holdfast::engine::mariadb

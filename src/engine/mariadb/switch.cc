@@ -92,6 +92,7 @@ class SchemaSwitch {
     if (const auto failure = connection_.try_run("DROP DATABASE " + quote_name(beside_.name())))
       switched_.notes.push_back(fmt::format("the empty schema {} is still there: {}",
                                             beside_.name(), failure->display()));
+    announce_complete(connection_, beside_, Json::array().push(undo_.at("undone").as_string()));
     return std::move(switched_);
   }
 
@@ -157,8 +158,8 @@ class SchemaSwitch {
     if (!kept_.empty())
       connection_.run(fmt::format("CREATE DATABASE {} CHARACTER SET {} COLLATE {}",
                                   quote_name(kept_), old_.character_set, old_.collation));
-    connection_.run(
-        fmt::format("CREATE TABLE {} (waits INT)", quote_name(beside_.name(), marks_.before)));
+    connection_.run(fmt::format("CREATE TABLE {} (waits INT PRIMARY KEY)",
+                                quote_name(beside_.name(), marks_.before)));
     if (!exists_) connection_.run("CREATE DATABASE " + quote_name(place_));
   }
 
@@ -173,26 +174,17 @@ class SchemaSwitch {
         Definers::kept));
   }
 
-  // Nothing is taken away while somebody's lock would make it wait.
-  std::optional<Failure> lock() {
-    std::string list;
-    for (const std::string& table : old_tables_)
-      list += (list.empty() ? "" : ", ") + quote_name(place_, table) + " WRITE";
-    if (list.empty()) return std::nullopt;
-    auto failure = connection_.try_run("LOCK TABLES " + list);
-    if (failure && is_lock_failure(*failure)) return failure;
-    return std::nullopt;  // a table that cannot be locked may still be renamed
-  }
-
   std::optional<Failure> try_move(const Renames& renames) {
-    if (auto failure = lock()) return failure;
-    drop_code(connection_, place_, of_kinds(first_, {CodeKind::trigger}));
+    if (auto failure = try_lock_tables(connection_, place_, old_tables_)) return failure;
+    auto failure = try_drop_code(connection_, place_, of_kinds(first_, {CodeKind::trigger}));
     connection_.run("UNLOCK TABLES");
-    drop_code(connection_, place_, of_kinds(first_, {CodeKind::view}));
-    auto failure = renames.try_run(connection_);
+    if (!failure) failure = try_drop_code(connection_, place_, of_kinds(first_, {CodeKind::view}));
+    if (!failure) failure = renames.try_run(connection_);
     if (!failure) return std::nullopt;
     connection_.use(place_);
-    static_cast<void>(make_code(connection_, first_, place_, Definers::kept));
+    static_cast<void>(make_code(connection_,
+                                missing_code(first_, read_schema(connection_, place_).code), place_,
+                                Definers::kept));
     return failure;
   }
 
@@ -287,6 +279,16 @@ void Beside::give_up(Connection& connection) const noexcept {
     log(LogLevel::warn, "a schema that was to be restored could not be dropped",
         {{"schema", name_}, {"why", error.what()}});
   }
+}
+
+void announce_complete(Connection& connection, const Beside& beside, Json undone) {
+  Json undo = Json::object()
+                  .set("kind", "complete")
+                  .set("place", beside.place())
+                  .set("beside", beside.name())
+                  .set("server", server_identity(connection))
+                  .set("undone", std::move(undone));
+  beside.announce(fmt::format("all of schema {} is in its place", beside.place()), undo);
 }
 
 Marks marks_of(const std::string& beside) {

@@ -67,6 +67,10 @@ void check_place(Connection& connection, const std::string& place, const SwitchO
 [[nodiscard]] Switched switch_in(Connection& connection, const Beside& beside,
                                  const Arrival& arrival, const SwitchOptions& options);
 
+// What tells that all was done, however it ends. Nothing may be changed after it. `undone`: the
+// names that an undo would give to what is in place: of schemas, or of tables in the place.
+void announce_complete(Connection& connection, const Beside& beside, Json undone);
+
 // The marks in a schema beside, by which an undo knows whether the RENAME was made.
 struct Marks {
   std::string before, after;
@@ -81,8 +85,7 @@ void make_events(Connection& connection, const Arrival& arrival, bool wakes, Swi
 std::string undo_change(Connection& connection, const Json& undo);
 // Throws if it is plain that it cannot be put back, as what was kept is gone. Changes nothing.
 void check_undo(Connection& connection, const Json& undo);
-// Whether what was announced was done to its end, whose last step is that the schema beside goes.
-// Changes nothing.
+// Whether what was announced is that all was done. Changes nothing.
 [[nodiscard]] bool change_stands(Connection& connection, const Json& undo);
 
 }  // namespace holdfast::engine::mariadb

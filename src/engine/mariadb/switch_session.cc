@@ -23,17 +23,25 @@ constexpr std::size_t name_characters_max = 64;
 constexpr unsigned lock_wait_seconds = 5;
 constexpr int attempts_max = 6;
 constexpr auto end_wait = 60s;
-// Clocks are set; a server that was started again has lost its sessions.
-constexpr std::uint64_t start_tolerance_seconds = 60;
 constexpr unsigned error_no_such_thread = 1094;
 
-// When the server was started, in seconds since 1970, as its clock and its uptime say.
-std::uint64_t started(Connection& connection) {
-  const std::uint64_t now = connection.number("SELECT UNIX_TIMESTAMP()");
-  const auto line = connection.query("SHOW GLOBAL STATUS LIKE 'Uptime'");
-  const std::uint64_t uptime =
-      line.empty() ? 0 : std::strtoull(line[0].at(1).value_or("0").c_str(), nullptr, 10);
-  return now - uptime;
+// Ends sessions until there are none. `find`: what names those that are left, one in each row.
+void end_all(Connection& connection, const std::string& find) {
+  const auto deadline = std::chrono::steady_clock::now() + end_wait;
+  while (true) {
+    const auto sessions = connection.query(find);
+    const bool any = !sessions.empty() && sessions[0].at(0).has_value();
+    if (!any) return;
+    for (const auto& session : sessions) {
+      const auto failure = connection.try_run("KILL " + session.at(0).value_or("0"));
+      if (failure && failure->number != error_no_such_thread) connection.raise(*failure);
+    }
+    if (std::chrono::steady_clock::now() > deadline)
+      throw Error(Errc::unavailable,
+                  fmt::format("{}: session {} does not end", connection.location().display(),
+                              sessions[0].at(0).value_or("")));
+    std::this_thread::sleep_for(20ms);
+  }
 }
 
 // Who may hold locks: sessions with a transaction or a long statement.
@@ -55,43 +63,38 @@ std::string lock_holders(Connection& connection) {
 }  // namespace
 
 void add_session(Connection& connection, Json& undo) {
-  undo.set("server", server_identity(connection))
-      .set("started", started(connection))
-      .set("session", connection.id());
+  const std::string name = "session" + random_suffix();
+  if (connection.value(fmt::format("SELECT GET_LOCK({}, 0)", quote_text(name))) != "1")
+    throw Error(Errc::unsupported, connection.location().display() + ": the server gives no lock");
+  undo.set("server", server_identity(connection)).set("session_lock", name);
 }
 
 void refuse_other_server(Connection& connection, const Json& undo) {
   const std::string then = undo.string_or("server", "");
   const std::string now = server_identity(connection);
-  if (then != now) {
-    throw Error(Errc::not_found,
-                fmt::format("the server of {} is another than the one that was changed ({}, not "
-                            "{})",
-                            connection.location().display(), now, then))
-        .set_hint(
-            "Connect it to that one again. Or, if that is gone for good, remove the job's "
-            "directory below `journals` in the state directory.");
-  }
+  if (then == now) return;
+  const std::string beside = undo.string_or("beside", undo.string_or("schema", ""));
+  if (!beside.empty() && schema_exists(connection, beside)) return;
+  throw Error(Errc::not_found,
+              fmt::format("the server of {} is another than the one that was changed ({}, not {})",
+                          connection.location().display(), now, then))
+      .set_hint(
+          "Connect it to that one again. Or, if that is gone for good, remove the job's "
+          "directory below `journals` in the state directory.");
 }
 
 void end_session(Connection& connection, const Json& undo) {
   refuse_other_server(connection, undo);
-  const std::uint64_t start = undo.at("started").as_uint();
-  const std::uint64_t start_now = started(connection);
-  const std::uint64_t apart = start > start_now ? start - start_now : start_now - start;
-  const std::uint64_t session = undo.at("session").as_uint();
-  if (apart > start_tolerance_seconds || session == connection.id()) return;
-  const std::string sql = fmt::format("KILL {}", session);
-  const auto deadline = std::chrono::steady_clock::now() + end_wait;
-  while (true) {
-    const auto failure = connection.try_run(sql);
-    if (failure && failure->number == error_no_such_thread) return;
-    if (failure) connection.raise(*failure);
-    if (std::chrono::steady_clock::now() > deadline)
-      throw Error(Errc::unavailable, fmt::format("{}: session {} does not end",
-                                                 connection.location().display(), session));
-    std::this_thread::sleep_for(20ms);
-  }
+  const std::string lock = quote_text(undo.at("session_lock").as_string());
+  end_all(connection, fmt::format("SELECT NULLIF(IS_USED_LOCK({}), CONNECTION_ID())", lock));
+}
+
+void end_sessions_in(Connection& connection, const std::string& schema) {
+  end_all(connection,
+          fmt::format("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = {} AND ID <> "
+                      "CONNECTION_ID() AND COMMAND <> 'Sleep' AND USER = "
+                      "SUBSTRING_INDEX(USER(), '@', 1)",
+                      quote_text(schema)));
 }
 
 void make_impatient(Connection& connection) {
@@ -124,6 +127,17 @@ void try_patiently(Connection& connection, std::string_view what,
   }
 }
 
+std::optional<Failure> try_lock_tables(Connection& connection, const std::string& schema,
+                                       const std::vector<std::string>& tables) {
+  std::string list;
+  for (const std::string& table : tables)
+    list += (list.empty() ? "" : ", ") + quote_name(schema, table) + " WRITE";
+  if (list.empty()) return std::nullopt;
+  auto failure = connection.try_run("LOCK TABLES " + list);
+  if (failure && is_lock_failure(*failure)) return failure;
+  return std::nullopt;
+}
+
 std::string random_suffix() {
   std::array<std::byte, 6> random{};
   fill_random(random);
@@ -146,6 +160,16 @@ std::string undone_suffix(std::string_view kept_suffix) {
   constexpr std::string_view before = "_before_";
   if (!kept_suffix.starts_with(before)) return "_undone" + random_suffix();
   return "_undone_" + std::string(kept_suffix.substr(before.size()));
+}
+
+bool is_there(Connection& connection, const std::string& schema) {
+  if (schema_exists(connection, schema)) return true;
+  const auto failure = connection.try_run("SHOW CREATE DATABASE " + quote_name(schema));
+  if (!failure) return true;
+  if (failure->number == error_unknown_database) return false;
+  in_context(fmt::format("looking whether schema {} is there", schema),
+             [&] { connection.raise(*failure); });
+  return false;
 }
 
 std::vector<std::string> tables_in(Connection& connection, const std::string& schema) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/mariadb/sql_text.h"
 #include "engine/mariadb/switch_session.h"
 
@@ -144,36 +145,50 @@ class TableSwitch {
                 .set("first", code_to_json(first_));
     add_session(connection_, undo_);
     beside_.announce(fmt::format("put {} tables into schema {}", moves_.size(), place_), undo_);
-    connection_.run(
-        fmt::format("CREATE TABLE {} (waits INT)", quote_name(beside_.name(), marks_.before)));
+    connection_.run(fmt::format("CREATE TABLE {} (waits INT PRIMARY KEY)",
+                                quote_name(beside_.name(), marks_.before)));
     if (!exists_)
       connection_.run(fmt::format("CREATE DATABASE {} CHARACTER SET {} COLLATE {}",
                                   quote_name(place_), character_set_, collation_));
   }
 
+  // Under locks that were had, so that nobody writes past what is not there for the moment.
   std::optional<Failure> take_first_away() {
-    std::string list;
+    std::vector<std::string> tables;
     for (const Move& one : moves_) {
-      if (!one.kept.empty())
-        list += (list.empty() ? "" : ", ") + quote_name(place_, one.table) + " WRITE";
+      if (!one.kept.empty()) tables.push_back(one.table);
     }
-    if (list.empty()) return std::nullopt;
-    // Nothing is taken away while somebody's lock would make it wait.
-    auto failure = connection_.try_run("LOCK TABLES " + list);
-    if (failure && is_lock_failure(*failure)) return failure;
-    drop_code(connection_, place_, first_);
+    if (tables.empty()) return std::nullopt;
+    if (auto failure = try_lock_tables(connection_, place_, tables)) return failure;
+    auto failure = try_drop_code(connection_, place_, first_);
+    for (const ChildKey& key : own_) {
+      if (!failure) failure = try_drop_key(connection_, key);
+    }
+    for (const auto& [table, line] : checks_) {
+      if (!failure)
+        failure = connection_.try_run(fmt::format("ALTER TABLE {} DROP CHECK {}",
+                                                  quote_name(place_, table),
+                                                  quote_name(key_of(line).name)));
+    }
     connection_.run("UNLOCK TABLES");
-    for (const ChildKey& key : own_) drop_key(connection_, key);
-    for (const auto& [table, line] : checks_)
-      connection_.run(fmt::format("ALTER TABLE {} DROP CHECK {}", quote_name(place_, table),
-                                  quote_name(key_of(line).name)));
-    return std::nullopt;
+    return failure;
   }
 
   void put_first_back() {
     connection_.use(place_);
-    static_cast<void>(make_code(connection_, first_, place_, Definers::kept));
+    static_cast<void>(make_code(connection_,
+                                missing_code(first_, read_schema(connection_, place_).code), place_,
+                                Definers::kept));
     for (const std::string& line : refer_again(connection_, own_)) throw Error(Errc::io, line);
+    // One that is there already is refused by its name.
+    for (const auto& [table, line] : checks_)
+      static_cast<void>(connection_.try_run(
+          fmt::format("ALTER TABLE {} ADD {}", quote_name(place_, table), line)));
+    if (own_.empty() || warned_) return;
+    warned_ = true;
+    log(LogLevel::warn,
+        "what others wrote to the tables while their foreign keys were away was not looked at",
+        {{"schema", place_}});
   }
 
   void move() {
@@ -185,9 +200,9 @@ class TableSwitch {
     renames.add(beside_.name(), marks_.before, beside_.name(), marks_.after);
     try_patiently(connection_, "putting tables into schema " + place_,
                   [&]() -> std::optional<Failure> {
-                    if (auto failure = take_first_away()) return failure;
-                    auto failure = renames.try_run(connection_);
-                    if (failure && is_lock_failure(*failure)) put_first_back();
+                    auto failure = take_first_away();
+                    if (!failure) failure = renames.try_run(connection_);
+                    if (failure) put_first_back();
                     return failure;
                   });
     undo_.set("kind", "tables-switched");
@@ -214,6 +229,9 @@ class TableSwitch {
     if (const auto failure = connection_.try_run("DROP DATABASE " + quote_name(beside_.name())))
       switched_.notes.push_back(fmt::format("the empty schema {} is still there: {}",
                                             beside_.name(), failure->display()));
+    Json undone = Json::array();
+    for (const Move& one : moves_) undone.push(one.undone);
+    announce_complete(connection_, beside_, std::move(undone));
   }
 
   Connection& connection_;
@@ -228,6 +246,7 @@ class TableSwitch {
   std::vector<ChildKey> own_, children_;
   std::vector<std::pair<std::string, std::string>> checks_;  // table, line
   std::vector<CodeDef> first_;
+  bool warned_ = false;
   Json undo_;
   Switched switched_;
 };
@@ -247,12 +266,21 @@ class TablesUndo {
   }
 
   std::string run(bool was_moved) {
+    const bool has_beside = is_there(connection_, beside_);
     const bool waits = has_table(connection_, beside_, marks_.before);
-    const bool moved = was_moved || has_table(connection_, beside_, marks_.after);
+    // Whoever took the marks away: what is kept tells it, too.
+    const bool keeps = std::any_of(moves_.begin(), moves_.end(), [&](const Move& one) {
+      return !one.kept.empty() && is_at(one.kept);
+    });
+    const bool moved =
+        was_moved || has_table(connection_, beside_, marks_.after) || (!has_beside && keeps);
     if (moved) {
       if (!move_back()) return "";
+    } else if (waits) {
+      move_half_back();
+      tell_unchecked();
     }
-    if ((moved || waits) && schema_exists(connection_, place_)) make_missing();
+    if ((moved || waits || !has_beside) && is_there(connection_, place_)) make_missing();
     if (!undo_.at("existed").as_bool()) drop_if_empty(connection_, place_);
     for (const std::string& mark : {marks_.before, marks_.after}) {
       if (has_table(connection_, beside_, mark))
@@ -261,17 +289,13 @@ class TablesUndo {
     return std::move(told_);
   }
 
- private:
-  [[nodiscard]] bool is_there(const std::string& table) const { return contains(there_, table); }
-
-  // Whether the renaming back was to be made; false if nothing is left to do.
-  bool move_back() {
+  // Throws what move_back() would without having changed anything.
+  void check() const {
     const bool is_back = std::any_of(moves_.begin(), moves_.end(),
-                                     [&](const Move& one) { return is_there(one.undone); });
-    if (is_back) return true;
-    if (!schema_exists(connection_, place_)) return false;
+                                     [&](const Move& one) { return is_at(one.undone); });
+    if (is_back || !is_there(connection_, place_)) return;
     for (const Move& one : moves_) {
-      if (!one.kept.empty() && !is_there(one.kept))
+      if (!one.kept.empty() && !is_at(one.kept))
         throw Error(Errc::not_found,
                     fmt::format("table {}, in whose place {} was put, is not there any more; "
                                 "nothing was changed",
@@ -280,33 +304,113 @@ class TablesUndo {
                       " shall stay as it is, remove the job's directory below `journals` in the "
                       "state directory.");
     }
+  }
+
+ private:
+  [[nodiscard]] bool is_at(const std::string& table) const { return contains(there_, table); }
+  [[nodiscard]] std::string doing() const { return "putting tables of schema " + place_ + " back"; }
+
+  // Servers before MariaDB 10.6 may be killed in the middle of a RENAME.
+  void move_half_back() {
+    const std::vector<std::string> in_beside = tables_in(connection_, beside_);
     Renames renames;
     for (const Move& one : moves_) {
-      if (is_there(one.table)) {
-        clear(one);
+      const bool was_there = !one.kept.empty();
+      const bool ours =
+          is_at(one.table) && !contains(in_beside, one.table) && (!was_there || is_at(one.kept));
+      if (ours) renames.add(place_, one.table, beside_, one.table);
+      if (was_there && is_at(one.kept)) renames.add(place_, one.kept, place_, one.table);
+    }
+    try_patiently(connection_, doing(), [&] { return renames.try_run(connection_); });
+  }
+
+  // Whether the renaming back was to be made; false if nothing is left to do. Table by table, as a
+  // server may have been killed in the middle of that, too.
+  bool move_back() {
+    check();
+    if (!is_there(connection_, place_)) return false;
+    std::vector<const Move*> aside;
+    Renames renames;
+    for (const Move& one : moves_) {
+      const bool was_there = !one.kept.empty();
+      if (was_there && !is_at(one.kept)) continue;  // it is back
+      if (is_at(one.table) && (was_there || !is_at(one.undone))) {
+        aside.push_back(&one);
         renames.add(place_, one.table, place_, one.undone);
+      }
+      if (was_there) renames.add(place_, one.kept, place_, one.table);
+    }
+    try_patiently(connection_, doing(), [&] { return try_move_back(aside, renames); });
+    for (const Move& one : moves_) {
+      if (has_table(connection_, place_, one.undone))
         told_ += fmt::format(
             "what had been put in place as {0}.{1} stays as {0}.{2}, without "
             "foreign keys; remove it with: DROP TABLE {3}\n",
             place_, one.table, one.undone, quote_name(place_, one.undone));
-      }
-      if (!one.kept.empty()) renames.add(place_, one.kept, place_, one.table);
     }
-    try_patiently(connection_, "putting tables of schema " + place_ + " back",
-                  [&] { return renames.try_run(connection_); });
     return true;
   }
 
-  // Names that the old table needs, and keys that would forbid changes to other tables.
-  void clear(const Move& one) {
-    const std::vector<CodeDef> first = code_from_json(undo_.at("first"));
-    for (const CodeDef& trigger : read_schema(connection_, place_).code) {
-      const bool is_needed = std::any_of(first.begin(), first.end(), [&](const CodeDef& other) {
-        return trigger.kind == CodeKind::trigger && other.name == trigger.name;
-      });
-      if (is_needed && trigger.table == one.table) drop_code(connection_, place_, {trigger});
+  // Names that the old tables need go, and keys that would forbid changes to other tables; under
+  // locks that were had.
+  std::optional<Failure> try_move_back(const std::vector<const Move*>& aside,
+                                       const Renames& renames) {
+    if (renames.empty()) return std::nullopt;
+    std::vector<std::string> tables;
+    std::vector<ChildKey> keys;
+    for (const Move* one : aside) {
+      tables.push_back(one->table);
+      for (ChildKey& key : keys_of(connection_, place_, one->table)) keys.push_back(std::move(key));
     }
-    for (const ChildKey& key : keys_of(connection_, place_, one.table)) drop_key(connection_, key);
+    const std::vector<CodeDef> triggers = needed_triggers(tables);
+    if (auto failure = try_lock_tables(connection_, place_, tables)) return failure;
+    auto failure = try_drop_code(connection_, place_, triggers);
+    for (const ChildKey& key : keys) {
+      if (!failure) failure = try_drop_key(connection_, key);
+    }
+    connection_.run("UNLOCK TABLES");
+    if (!failure) failure = renames.try_run(connection_);
+    if (!failure) {
+      for (const CodeDef& one : triggers)
+        told_ += fmt::format(
+            "trigger {} of what had been put in place as {}.{} is gone; it was: "
+            "{}\n",
+            one.name, place_, one.table, one.create);
+      return std::nullopt;
+    }
+    connection_.use(place_);
+    const std::vector<CodeDef> there = read_schema(connection_, place_).code;
+    for (const NotMade& one :
+         try_make_code(connection_, missing_code(triggers, there), place_, Definers::kept))
+      log(LogLevel::warn, "could not be made again",
+          {{"what", one.display()}, {"schema", place_}, {"it was", one.code.create}});
+    for (const std::string& line : refer_again(connection_, keys)) log(LogLevel::warn, line);
+    return failure;
+  }
+
+  // Those whose names the old tables' triggers have.
+  [[nodiscard]] std::vector<CodeDef> needed_triggers(const std::vector<std::string>& tables) {
+    const std::vector<CodeDef> first = code_from_json(undo_.at("first"));
+    std::vector<CodeDef> needed =
+        of_kinds(read_schema(connection_, place_).code, {CodeKind::trigger});
+    std::erase_if(needed, [&](const CodeDef& trigger) {
+      const bool is_needed = std::any_of(first.begin(), first.end(), [&](const CodeDef& other) {
+        return other.name == trigger.name;
+      });
+      return !is_needed || !contains(tables, trigger.table);
+    });
+    return needed;
+  }
+
+  // The tables stayed public while their keys were away.
+  void tell_unchecked() {
+    for (const ChildKey& key : keys_from_json(undo_.at("own_keys"))) {
+      const std::vector<ChildKey> there = keys_of(connection_, key.schema, key.table);
+      if (std::none_of(there.begin(), there.end(),
+                       [&](const ChildKey& other) { return other.name == key.name; }))
+        told_ += fmt::format("what was written to {}.{} meanwhile was not looked at by the {}\n",
+                             key.schema, key.table, key.display());
+    }
   }
 
   void make_missing() {
@@ -383,6 +487,10 @@ Switched switch_tables(Connection& connection, const Beside& beside, const Table
 
 std::string undo_tables(Connection& connection, const Json& undo, bool was_moved) {
   return TablesUndo(connection, undo).run(was_moved);
+}
+
+void check_tables_undo(Connection& connection, const Json& undo, bool was_moved) {
+  if (was_moved) TablesUndo(connection, undo).check();
 }
 
 }  // namespace holdfast::engine::mariadb

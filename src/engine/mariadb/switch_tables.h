@@ -29,5 +29,7 @@ void check_tables_place(Connection& connection, const std::string& place,
 
 // As undo_change(). `was_moved`: it is known that the RENAME was made.
 std::string undo_tables(Connection& connection, const Json& undo, bool was_moved);
+// As check_undo().
+void check_tables_undo(Connection& connection, const Json& undo, bool was_moved);
 
 }  // namespace holdfast::engine::mariadb

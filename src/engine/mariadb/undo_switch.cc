@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "engine/mariadb/restore_accounts.h"
 #include "engine/mariadb/sql_text.h"
 #include "engine/mariadb/switch.h"
 #include "engine/mariadb/switch_session.h"
@@ -38,13 +40,53 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 }
 
 // What could not be made again: with its text, as it is nowhere else.
-void tell(std::string& told, const std::vector<NotMade>& not_made) {
+void tell(std::string& told, const std::string& schema, const std::vector<NotMade>& not_made) {
   for (const NotMade& one : not_made)
-    told += fmt::format("{} could not be made again; it was: {}\n", one.display(), one.code.create);
+    told += fmt::format("in schema {}, {}: it could not be made again, and was: {}\n", schema,
+                        one.display(), one.code.create);
 }
 void tell(std::string& told, const std::vector<std::string>& lines) {
   for (const std::string& line : lines) told += line + "\n";
 }
+
+// A marking table that holds code as well: what was in a place before anything was taken away.
+class CodeMark {
+ public:
+  CodeMark(Connection& connection, std::string schema)
+      : connection_(connection), schema_(std::move(schema)) {}
+
+  void make(const std::string& table) {
+    connection_.run(fmt::format("CREATE TABLE {} (n INT PRIMARY KEY, code LONGBLOB) ENGINE=InnoDB",
+                                quote_name(schema_, table)));
+  }
+
+  // In rows that fit into any server's packet. What is remembered already and not there any more
+  // stays remembered.
+  void remember(const std::string& table, std::vector<CodeDef> now) {
+    for (CodeDef& one : missing_code(remembered(table), now)) now.push_back(std::move(one));
+    const std::string text = code_to_json(now).dump();
+    connection_.run("START TRANSACTION");
+    connection_.run("DELETE FROM " + quote_name(schema_, table));
+    for (std::size_t at = 0, n = 0; at < text.size(); at += row_bytes, ++n)
+      connection_.run(fmt::format("INSERT INTO {} VALUES ({}, 0x{})", quote_name(schema_, table), n,
+                                  to_hex(as_bytes(std::string_view(text).substr(at, row_bytes)))));
+    connection_.run("COMMIT");
+  }
+
+  [[nodiscard]] std::vector<CodeDef> remembered(const std::string& table) {
+    std::string text;
+    for (const auto& row :
+         connection_.query("SELECT code FROM " + quote_name(schema_, table) + " ORDER BY n"))
+      text += row.at(0).value_or("");
+    return text.empty() ? std::vector<CodeDef>{}
+                        : code_from_json(Json::parse(text, "the code of schema " + schema_));
+  }
+
+ private:
+  static constexpr std::size_t row_bytes = std::size_t{128} << 10U;
+  Connection& connection_;
+  std::string schema_;
+};
 
 class SwitchUndo {
  public:
@@ -57,18 +99,24 @@ class SwitchUndo {
         undone_(undo.at("undone").as_string()),
         old_tables_(texts_from(undo.at("old_tables"))),
         new_tables_(texts_from(undo.at("new_tables"))),
-        marks_(marks_of(beside_)) {}
+        marks_(marks_of(beside_)),
+        code_(connection, undone_) {}
 
   std::string run(bool was_moved) {
+    const bool has_beside = is_there(connection_, beside_);
     const bool waits = has_table(connection_, beside_, marks_.before);
-    const bool moved = was_moved || has_table(connection_, beside_, marks_.after);
+    const bool moved = was_moved || has_table(connection_, beside_, marks_.after) ||
+                       (!has_beside && keeps_old_tables());
     if (moved) {
-      move_back();
+      move_back(was_moved);
     } else if (waits) {
+      move_half_back();
       stay();
-    } else if (schema_exists(connection_, beside_)) {
-      // Nothing was changed but for a schema that holds nothing.
-      drop_leavings();
+    } else if (has_beside) {
+      // Nothing was changed but for schemas that hold nothing, or all is back.
+      drop_leavings(false);
+    } else if (!is_there(connection_, undone_)) {
+      stay();
     }
     for (const std::string& mark : {marks_.before, marks_.after}) {
       if (has_table(connection_, beside_, mark))
@@ -78,11 +126,18 @@ class SwitchUndo {
   }
 
  private:
+  // Whoever took the marks away: what is kept tells it, too.
+  [[nodiscard]] bool keeps_old_tables() const {
+    if (kept_.empty() || !is_there(connection_, kept_)) return false;
+    const std::vector<std::string> in_kept = tables_in(connection_, kept_);
+    return std::any_of(in_kept.begin(), in_kept.end(),
+                       [&](const std::string& table) { return contains(old_tables_, table); });
+  }
+
   // It was not renamed; what had to go before that comes back.
   void stay() {
-    move_half_back();
-    if (schema_exists(connection_, place_)) make_missing(code_from_json(undo_.at("first")));
-    drop_leavings();
+    if (is_there(connection_, place_)) make_missing(code_from_json(undo_.at("first")));
+    drop_leavings(told_.empty());
   }
 
   // Servers before MariaDB 10.6 may be killed in the middle of a RENAME.
@@ -99,130 +154,160 @@ class SwitchUndo {
     for (const std::string& table : old_tables_) {
       if (contains(in_kept, table)) renames.add(kept_, table, place_, table);
     }
-    try_patiently(connection_, "putting schema " + place_ + " back",
-                  [&] { return renames.try_run(connection_); });
+    try_patiently(connection_, doing(), [&] { return renames.try_run(connection_); });
   }
 
-  // Schemas that we made and that hold nothing of anybody's.
-  void drop_leavings() {
+  // Schemas that we made and that hold nothing of anybody's. `with_code`: what is kept may hold
+  // copies of code that is in its place again.
+  void drop_leavings(bool with_code) {
     drop_if_empty(connection_, undone_);
     if (!undo_.at("existed").as_bool()) drop_if_empty(connection_, place_);
-    if (kept_.empty() || !schema_exists(connection_, kept_)) return;
-    if (!tables_in(connection_, kept_).empty()) return;
-    if (told_.empty()) drop_code(connection_, kept_, read_schema(connection_, kept_).code);
+    if (kept_.empty() || !is_there(connection_, kept_)) return;
+    if (with_code && tables_in(connection_, kept_).empty())
+      static_cast<void>(try_drop_code(connection_, kept_, read_schema(connection_, kept_).code));
     drop_if_empty(connection_, kept_);
+    if (is_there(connection_, kept_))
+      told_ += fmt::format("schema {} is still there; remove it with: DROP DATABASE {}\n", kept_,
+                           quote_name(kept_));
   }
 
   void make_missing(const std::vector<CodeDef>& wanted) {
     const std::vector<CodeDef> missing =
         missing_code(wanted, read_schema(connection_, place_).code);
     connection_.use(place_);
-    tell(told_, try_make_code(connection_, missing, place_, Definers::kept));
+    tell(told_, place_, try_make_code(connection_, missing, place_, Definers::kept));
   }
 
+  [[nodiscard]] std::string doing() const { return "putting schema " + place_ + " back"; }
   // Marks of its own, in the schema that takes what was public; each step is known by them.
   [[nodiscard]] std::string waits() const { return marks_.before; }
   [[nodiscard]] std::string moved() const { return marks_.after; }
   [[nodiscard]] std::string cleared() const { return marks_.after + "_back"; }
 
-  void move_back() {
+  void move_back(bool is_known) {
     const auto is_at = [&](const std::string& mark) {
       return has_table(connection_, undone_, mark);
     };
     if (!is_at(waits()) && !is_at(moved()) && !is_at(cleared())) {
-      if (schema_exists(connection_, undone_) && !schema_is_empty(connection_, undone_))
+      if (is_there(connection_, undone_) && !schema_is_empty(connection_, undone_)) {
+        if (is_known) tell_undone();
         return;  // all of it was done before
-      if (!kept_.empty() && !schema_exists(connection_, kept_))
+      }
+      if (!kept_.empty() && !is_there(connection_, kept_))
         refuse_without("schema " + kept_, place_);
-      if (kept_.empty() && !schema_exists(connection_, place_)) return;
+      if (kept_.empty() && !is_there(connection_, place_)) return;
       begin();
     }
-    if (is_at(waits())) rename();
+    if (is_at(waits())) try_patiently(connection_, doing(), [&] { return try_rename(); });
     if (is_at(moved())) clear();
     finish();
   }
 
-  // Remembers what the place holds now, as triggers do not move along.
   void begin() {
     connection_.run("CREATE DATABASE IF NOT EXISTS " + quote_name(place_));
     connection_.run("CREATE DATABASE IF NOT EXISTS " + quote_name(undone_));
     const SchemaDef now = read_schema(connection_, place_);
     connection_.run(fmt::format("ALTER DATABASE {} CHARACTER SET {} COLLATE {}",
                                 quote_name(undone_), now.character_set, now.collation));
-    connection_.run(
-        fmt::format("CREATE TABLE {} CHARACTER SET utf8mb4 AS SELECT CONVERT(0x{} "
-                    "USING utf8mb4) AS code",
-                    quote_name(undone_, waits()), to_hex(as_bytes(code_to_json(now.code).dump()))));
+    code_.make(waits());
   }
 
-  void rename() {
+  // What is renamed back; `back` has the names that are needed for that.
+  Renames renames(const std::vector<std::string>& in_place, std::vector<std::string>& back) const {
     const std::vector<std::string> in_kept = tables_in(connection_, kept_);
-    Renames renames;
-    std::vector<std::string> back;
-    for (const std::string& table : tables_in(connection_, place_))
-      renames.add(place_, table, undone_, table);
+    Renames all;
+    for (const std::string& table : in_place) {
+      // An old table that is not kept any more is back already.
+      if (contains(in_kept, table) || !contains(old_tables_, table))
+        all.add(place_, table, undone_, table);
+    }
     for (const std::string& table : in_kept) {
-      renames.add(kept_, table, place_, table);
+      all.add(kept_, table, place_, table);
       back.push_back(table);
     }
-    renames.add(undone_, waits(), undone_, moved());
-    // Triggers do not go from one schema to another, and a table takes no view's name.
+    all.add(undone_, marks_.before, undone_, marks_.after);
+    return all;
+  }
+
+  // Triggers do not go from one schema to another, and a table takes no view's name. They are taken
+  // away under locks that were had, remembered, and made again if the renaming fails.
+  std::optional<Failure> try_rename() {
+    const std::vector<std::string> in_place = tables_in(connection_, place_);
+    std::vector<std::string> back;
+    const Renames all = renames(in_place, back);
     const std::vector<CodeDef> now = read_schema(connection_, place_).code;
-    std::vector<CodeDef> first = of_kinds(now, {CodeKind::trigger});
-    for (const CodeDef& view : of_kinds(now, {CodeKind::view})) {
-      if (contains(back, view.name)) first.push_back(view);
+    code_.remember(waits(), now);
+    const std::vector<CodeDef> triggers = of_kinds(now, {CodeKind::trigger});
+    std::vector<CodeDef> views = of_kinds(now, {CodeKind::view});
+    std::erase_if(views, [&](const CodeDef& view) { return !contains(back, view.name); });
+    if (!kept_.empty()) {
+      if (auto failure =
+              try_drop_code(connection_, kept_,
+                            of_kinds(read_schema(connection_, kept_).code, {CodeKind::trigger})))
+        return failure;
     }
-    if (!kept_.empty())
-      drop_code(connection_, kept_,
-                of_kinds(read_schema(connection_, kept_).code, {CodeKind::trigger}));
-    try_patiently(connection_, "putting schema " + place_ + " back",
-                  [&]() -> std::optional<Failure> {
-                    drop_code(connection_, place_, first);
-                    auto failure = renames.try_run(connection_);
-                    if (failure) {
-                      connection_.use(place_);
-                      static_cast<void>(try_make_code(connection_, first, place_, Definers::kept));
-                    }
-                    return failure;
-                  });
+    if (auto failure = try_lock_tables(connection_, place_, in_place)) return failure;
+    auto failure = try_drop_code(connection_, place_, triggers);
+    connection_.run("UNLOCK TABLES");
+    if (!failure) failure = try_drop_code(connection_, place_, views);
+    if (!failure) failure = all.try_run(connection_);
+    if (failure) make_again(triggers, views);
+    return failure;
+  }
+
+  void make_again(const std::vector<CodeDef>& triggers, const std::vector<CodeDef>& views) {
+    const std::vector<CodeDef> there = read_schema(connection_, place_).code;
+    connection_.use(place_);
+    for (const auto* code : {&triggers, &views}) {
+      for (const NotMade& one :
+           try_make_code(connection_, missing_code(*code, there), place_, Definers::kept))
+        log(LogLevel::warn, "could not be made again, and is told when all is put back",
+            {{"what", one.display()}, {"schema", place_}});
+    }
   }
 
   // What bears an old name may be a new definition.
   void clear() {
-    drop_code(connection_, place_, read_schema(connection_, place_).code);
+    const std::vector<CodeDef> now = read_schema(connection_, place_).code;
+    code_.remember(moved(), now);
     Renames mark;
     mark.add(undone_, moved(), undone_, cleared());
-    try_patiently(connection_, "putting schema " + place_ + " back",
-                  [&] { return mark.try_run(connection_); });
+    try_patiently(connection_, doing(), [&] {
+      auto failure = try_drop_code(connection_, place_, now);
+      return failure ? failure : mark.try_run(connection_);
+    });
   }
 
   void finish() {
-    const std::string text =
-        connection_.value("SELECT code FROM " + quote_name(undone_, cleared()));
-    const std::vector<CodeDef> newer = code_from_json(Json::parse(text, "the code of " + undone_));
-    const std::vector<CodeDef> old = code_from_json(undo_.at("code"));
+    const std::vector<CodeDef> newer = code_.remembered(cleared());
     const std::string character_set = undo_.at("character_set").as_string();
     if (!character_set.empty())
       connection_.run(fmt::format("ALTER DATABASE {} CHARACTER SET {} COLLATE {}",
                                   quote_name(place_), character_set,
                                   undo_.at("collation").as_string()));
-    make_missing(old);
+    make_missing(code_from_json(undo_.at("code")));
     tell(told_, refer_again(connection_, keys_from_json(undo_.at("foreign_keys"))));
     for (const std::string& grant : texts_from(undo_.at("grants"))) {
       if (const auto failure = connection_.try_run(grant))
         told_ += fmt::format("{}: {}\n", grant, failure->display());
     }
+    const bool is_all_back = told_.empty();
     connection_.use(undone_);
-    static_cast<void>(try_make_code(
-        connection_, missing_code(asleep(newer), read_schema(connection_, undone_).code), place_,
-        Definers::kept));
-    connection_.run("DROP TABLE " + quote_name(undone_, cleared()));
-    drop_leavings();
-    if (schema_exists(connection_, undone_))
-      told_ += fmt::format(
-          "what had been put in place as {0} stays as schema {1}; remove it with: "
-          "DROP DATABASE {2}\n",
-          place_, undone_, quote_name(undone_));
+    tell(told_, undone_,
+         try_make_code(connection_,
+                       missing_code(asleep(newer), read_schema(connection_, undone_).code), place_,
+                       Definers::kept));
+    // What could not be made again is told anew, should nobody have heard it.
+    if (told_.empty()) connection_.run("DROP TABLE " + quote_name(undone_, cleared()));
+    drop_leavings(is_all_back);
+    if (is_there(connection_, undone_)) tell_undone();
+  }
+
+  void tell_undone() {
+    told_ += fmt::format(
+        "what had been put in place as {0} stays as schema {1}; remove it with: "
+        "DROP DATABASE {2}\n",
+        place_, undone_, quote_name(undone_));
   }
 
   Connection& connection_;
@@ -230,40 +315,30 @@ class SwitchUndo {
   std::string place_, beside_, kept_, undone_;
   std::vector<std::string> old_tables_, new_tables_;
   Marks marks_;
+  CodeMark code_;
   std::string told_;
 };
 
 // The schema that was filled, of a name that nobody else has.
 void undo_beside(Connection& connection, const Json& undo) {
   const std::string schema = undo.at("schema").as_string();
-  if (!schema_exists(connection, schema)) return;
+  if (!is_there(connection, schema)) return;
   const Marks marks = marks_of(schema);
   if (has_table(connection, schema, marks.before) || has_table(connection, schema, marks.after))
     throw Error(Errc::locked, fmt::format("schema {} is still needed to put back what it was to "
                                           "replace",
                                           schema));
-  connection.run("DROP DATABASE " + quote_name(schema));
-}
-
-// A right, or whom it was given to, is not there any more.
-// Source: mariadb.com/kb/en/mariadb-error-codes.
-bool is_gone(const Failure& failure) {
-  constexpr unsigned numbers[] = {1133, 1141, 1147, 1403, 1446};
-  return std::find(std::begin(numbers), std::end(numbers), failure.number) != std::end(numbers);
-}
-
-void undo_accounts(Connection& connection, const Json& undo, std::string& told) {
-  for (const std::string& statement : texts_from(undo.at("statements"))) {
-    const auto failure = connection.try_run(statement);
-    if (failure && !is_gone(*failure))
-      told += fmt::format("{}: {}\n", statement, failure->display());
-  }
+  // The server does not notice that a client is gone while it works for it.
+  end_sessions_in(connection, schema);
+  try_patiently(connection, "dropping schema " + schema,
+                [&] { return connection.try_run("DROP DATABASE " + quote_name(schema)); });
 }
 
 }  // namespace
 
 std::string undo_change(Connection& connection, const Json& undo) {
   const std::string kind = undo.at("kind").as_string();
+  if (kind == "complete") return {};
   end_session(connection, undo);
   make_impatient(connection);
   std::string told;
@@ -274,7 +349,9 @@ std::string undo_change(Connection& connection, const Json& undo) {
   } else if (kind == "tables" || kind == "tables-switched") {
     told = undo_tables(connection, undo, kind == "tables-switched");
   } else if (kind == "accounts") {
-    undo_accounts(connection, undo, told);
+    told = undo_accounts(connection, undo);
+  } else if (kind == "rights") {
+    told = undo_rights(connection, undo);
   } else {
     throw Error(Errc::unsupported, fmt::format("an undo of unknown kind \"{}\"", kind));
   }
@@ -282,40 +359,33 @@ std::string undo_change(Connection& connection, const Json& undo) {
   return told;
 }
 
+// That it was done to its end is known by the last announcement alone: what is not there may be
+// hidden from us, or was taken away by others.
 bool change_stands(Connection& connection, const Json& undo) {
-  const std::string kind = undo.at("kind").as_string();
-  if (kind == "beside") return false;
+  if (undo.at("kind").as_string() != "complete") return false;
   refuse_other_server(connection, undo);
   const std::string place = undo.at("place").as_string();
-  if (schema_exists(connection, undo.at("beside").as_string()) || !schema_exists(connection, place))
-    return false;
-  if (kind == "accounts") return true;  // so do they, if their switch does
-  // What was put back left what had been in the place, and has what was kept no more.
-  if (const Json* moves = undo.find("moves")) {
-    const auto& all = moves->as_array();
-    return std::all_of(all.begin(), all.end(), [&](const Json& one) {
-      const std::string kept_table = one.at("kept").as_string();
-      return !has_table(connection, place, one.at("undone").as_string()) &&
-             has_table(connection, place, one.at("table").as_string()) &&
-             (kept_table.empty() || has_table(connection, place, kept_table));
-    });
-  }
-  if (schema_exists(connection, undo.at("undone").as_string())) return false;
-  const std::string kept = undo.at("kept").as_string();
-  if (!kept.empty()) return schema_exists(connection, kept);
-  const std::vector<std::string> made = texts_from(undo.at("new_tables"));
-  return !made.empty() && has_table(connection, place, made.front());
+  const std::vector<std::string> undone = texts_from(undo.at("undone"));
+  return std::none_of(undone.begin(), undone.end(), [&](const std::string& name) {
+    return schema_exists(connection, name) || has_table(connection, place, name);
+  });
 }
 
 void check_undo(Connection& connection, const Json& undo) {
   const std::string kind = undo.at("kind").as_string();
-  if (kind != "switch" && kind != "switched") return;
+  if (kind == "complete") return;
   refuse_other_server(connection, undo);
+  const std::string beside = undo.string_or("beside", undo.string_or("schema", ""));
+  const bool was_moved =
+      is_there(connection, beside) && has_table(connection, beside, marks_of(beside).after);
+  if (kind == "tables" || kind == "tables-switched")
+    return check_tables_undo(connection, undo, was_moved || kind == "tables-switched");
+  if (kind != "switch" && kind != "switched") return;
+  static_cast<void>(is_there(connection, undo.at("place").as_string()));
   const std::string kept = undo.at("kept").as_string();
-  const std::string beside = undo.at("beside").as_string();
-  if (kept.empty() || schema_exists(connection, kept)) return;
-  const bool moved = kind == "switched" || has_table(connection, beside, marks_of(beside).after);
-  if (moved && !schema_exists(connection, undo.at("undone").as_string()))
+  if (kept.empty() || is_there(connection, kept)) return;
+  const bool moved = was_moved || kind == "switched";
+  if (moved && !is_there(connection, undo.at("undone").as_string()))
     refuse_without("schema " + kept, undo.at("place").as_string());
 }
 

@@ -66,14 +66,20 @@ class MariadbLoad : public testing::Test {
     options.scratch_directory = scratch_.path();
     options.parallel = 2;
     options.leave_beside = leave_beside_;
-    options.before_change = [&](std::string_view, const Json& undo) { journal_.push_back(undo); };
+    options.before_change = [&](std::string_view, const Json& undo) {
+      journal_.push_back(undo);
+      if (undo.at("kind").as_string() == killed_at_) throw Error(Errc::cancelled, "killed here");
+    };
     model::Endpoint endpoint = server_->endpoint(into);
     endpoint.options = endpoint_options_;
     return engine().load(copy.parts, copy.facts, endpoint, options, {});
   }
-  void undo(const std::string& into) {
+  // What is told of it.
+  std::string undo(const std::string& into) {
+    std::string told;
     for (auto entry = journal_.rbegin(); entry != journal_.rend(); ++entry)
-      engine().undo(*entry, server_->endpoint(into));
+      told += engine().undo(*entry, server_->endpoint(into)) + "\n";
+    return told;
   }
   static std::string shown(const std::string& sql) {
     const std::string row = server_->rows(sql).at(0);
@@ -90,6 +96,7 @@ class MariadbLoad : public testing::Test {
   std::vector<Json> journal_;
   bool takes_place_ = false;
   bool leave_beside_ = false;
+  std::string killed_at_;  // the kind of the announcement after which nothing is done
   std::map<std::string, std::string> endpoint_options_;
 };
 

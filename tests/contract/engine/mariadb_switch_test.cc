@@ -357,5 +357,241 @@ TEST_F(MariadbSwitch, PreflightTellsWhatTheServerAndTheAccountLack) {
   server_->run("DROP USER poor@localhost");
 }
 
+class MariadbInterrupted : public MariadbSwitch {
+ protected:
+  // A load that replaces `shop`, up to an announcement.
+  void kill_at(const Copy& copy, const std::string& kind,
+               std::vector<model::TableName> tables = {}) {
+    journal_.clear();
+    killed_at_ = kind;
+    EXPECT_EQ(code_of([&] { load(copy, "shop", true, std::move(tables)); }), Errc::cancelled);
+    killed_at_.clear();
+  }
+  static std::string beside() {
+    return server_->value(
+        "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE "
+        "'shop\\_holdfast%'");
+  }
+  static std::string row_of_old() {
+    return server_->value("SELECT n FROM shop.orders WHERE id = 1");
+  }
+  static std::string triggers() {
+    return server_->value(
+        "SELECT GROUP_CONCAT(TRIGGER_NAME ORDER BY 1) FROM "
+        "information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'shop'");
+  }
+  [[nodiscard]] bool stands() const {
+    return engine().stands(journal_.back(), server_->endpoint("shop"));
+  }
+  static void wait_for_waiting() {
+    while (server_->value("SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE "
+                          "'Waiting for table metadata lock'") == "0")
+      std::this_thread::sleep_for(20ms);
+  }
+};
+
+TEST_F(MariadbInterrupted, OnlyTheLastAnnouncementSaysThatAllIsDone) {
+  make_shop();
+  const auto copy = back_up();
+  server_->run("UPDATE shop.orders SET n = 99");
+  for (const char* kind : {"switch", "switched"}) {
+    for (const bool by_hand : {false, true}) {
+      kill_at(*copy, kind);
+      if (by_hand) server_->run("DROP DATABASE " + beside());
+      EXPECT_FALSE(stands()) << kind;
+      undo("shop");
+      EXPECT_EQ(row_of_old(), "99") << kind << by_hand;
+      EXPECT_EQ(triggers(), "tr") << kind << by_hand;
+      server_->run("DROP DATABASE IF EXISTS shop_undone_x");
+      EXPECT_EQ(schemas(), (std::vector<std::string>{"shop"}));
+    }
+  }
+  kill_at(*copy, "complete");
+  EXPECT_TRUE(stands());
+}
+
+TEST_F(MariadbInterrupted, WhatIsTakenAwayComesBackThoughTheMarksAreGone) {
+  make_shop();
+  const auto copy = back_up();
+  kill_at(*copy, "switch");
+  server_->run("DROP DATABASE " + beside());
+  server_->run("DROP TRIGGER shop.tr");
+  undo("shop");
+  EXPECT_EQ(triggers(), "tr");
+  kill_at(*copy, "switched");
+  server_->run("DROP DATABASE " + beside());
+  journal_.pop_back();  // it died before it was written
+  undo("shop");
+  EXPECT_EQ(triggers(), "tr");
+  EXPECT_EQ(schemas(), (std::vector<std::string>{"shop", "shop_undone_x"}));
+}
+
+TEST_F(MariadbInterrupted, WhatIsHiddenIsNotTakenForGone) {
+  make_shop();
+  const auto copy = back_up();
+  server_->run("UPDATE shop.orders SET n = 99");
+  server_->run("CREATE OR REPLACE USER poor@localhost");
+  server_->run("GRANT ALL ON shop.* TO poor@localhost");
+  model::Endpoint poor = server_->endpoint("shop");
+  poor.user = "poor";
+  for (const char* kind : {"switch", "switched"}) {
+    kill_at(*copy, kind);
+    const std::vector<std::string> before = schemas();
+    EXPECT_FALSE(stands());
+    for (const Json& entry : journal_) {
+      EXPECT_EQ(code_of([&] { engine().check_undo(entry, poor); }), Errc::denied);
+      EXPECT_EQ(code_of([&] { engine().undo(entry, poor); }), Errc::denied);
+    }
+    EXPECT_EQ(schemas(), before);
+    undo("shop");
+    EXPECT_EQ(row_of_old(), "99");
+    server_->run("DROP DATABASE IF EXISTS shop_undone_x");
+  }
+  server_->run("DROP USER poor@localhost");
+}
+
+// A container that is made anew has another name of its host.
+TEST_F(MariadbInterrupted, AServerThatHasAnotherNameIsKnownByWhatIsBeside) {
+  make_shop();
+  const auto copy = back_up();
+  server_->run("UPDATE shop.orders SET n = 99");
+  kill_at(*copy, "switched");
+  for (Json& entry : journal_) entry.set("server", "its old name");
+  undo("shop");
+  EXPECT_EQ(row_of_old(), "99");
+}
+
+TEST_F(MariadbInterrupted, AnUndoWaitsWithAllInItsPlaceAndLosesNothingMadeMeanwhile) {
+  make_shop();
+  const auto copy = back_up();
+  server_->run("UPDATE shop.orders SET n = 99");
+  load(*copy, "shop", true);
+  server_->run("CREATE TABLE shop.short_lived (a INT)");
+  server_->run("CREATE VIEW shop.broken AS SELECT a FROM shop.short_lived");
+  server_->run("DROP TABLE shop.short_lived");
+  Connection busy = server_->connect();
+  busy.run("START TRANSACTION");
+  busy.run("SELECT * FROM shop.orders");
+  auto undoing = std::async(std::launch::async, [&] { return undo("shop"); });
+  wait_for_waiting();
+  EXPECT_EQ(triggers(), "tr");
+  server_->run("CREATE OR REPLACE PROCEDURE shop.p() SELECT 3");
+  std::this_thread::sleep_for(6s);  // longer than one try
+  EXPECT_EQ(triggers(), "tr");
+  busy.run("COMMIT");
+  const std::string told = undoing.get();
+  EXPECT_NE(told.find("VIEW `broken`"), std::string::npos) << told;
+  EXPECT_EQ(row_of_old(), "99");
+  EXPECT_EQ(server_->value("CALL shop.p()"), "1");
+  EXPECT_EQ(server_->value("CALL shop_undone_x.p()"), "3");
+  // Who undoes may have died before it told.
+  EXPECT_EQ(undo("shop"), told);
+}
+
+TEST_F(MariadbInterrupted, AnUndoOfTablesWaitsWithAllInItsPlace) {
+  make_shop();
+  server_->run(
+      "CREATE TABLE shop.lines (id INT PRIMARY KEY, o INT, CONSTRAINT of FOREIGN KEY (o) "
+      "REFERENCES shop.orders (id))");
+  server_->run("CREATE TRIGGER shop.of_lines BEFORE INSERT ON shop.lines FOR EACH ROW SET @a = 1");
+  const auto copy = back_up();
+  load(*copy, "shop", true, {{"", "lines"}});
+  Connection busy = server_->connect();
+  busy.run("START TRANSACTION");
+  busy.run("SELECT * FROM shop.lines");
+  auto undoing = std::async(std::launch::async, [&] { return undo("shop"); });
+  wait_for_waiting();
+  EXPECT_EQ(triggers(), "of_lines,tr");
+  EXPECT_NE(shown("SHOW CREATE TABLE shop.lines").find("CONSTRAINT `of`"), std::string::npos);
+  busy.run("COMMIT");
+  undoing.get();
+  EXPECT_EQ(triggers(), "of_lines,tr");
+  EXPECT_NE(shown("SHOW CREATE TABLE shop.lines").find("CONSTRAINT `of`"), std::string::npos);
+  EXPECT_EQ(tables("shop"), (std::vector<std::string>{"lines", "lines_undone_x", "orders", "v"}));
+}
+
+// As servers leave it that were killed in the middle of a RENAME and do not know how to go back.
+TEST_F(MariadbInterrupted, HalfARenameOfTablesIsPutBack) {
+  make_shop();
+  const auto copy = back_up();
+  server_->run("UPDATE shop.orders SET n = 99");
+  for (const bool is_in_place : {false, true}) {
+    kill_at(*copy, "tables", {{"", "orders"}});
+    const std::string from = beside();
+    server_->run(fmt::format("CREATE TABLE {}.holdfast_{}_waits (waits INT PRIMARY KEY)", from,
+                             from.substr(from.size() - 12)));
+    server_->run("DROP TRIGGER shop.tr");
+    server_->run("RENAME TABLE shop.orders TO shop.orders_before_x");
+    if (is_in_place) {
+      server_->run("DROP TRIGGER " + from + ".tr");
+      server_->run(fmt::format("RENAME TABLE {}.orders TO shop.orders", from));
+    }
+    undo("shop");
+    EXPECT_EQ(row_of_old(), "99");
+    EXPECT_EQ(triggers(), "tr");
+    EXPECT_EQ(tables("shop"), (std::vector<std::string>{"orders", "v"}));
+    EXPECT_EQ(schemas(), (std::vector<std::string>{"shop"}));
+  }
+}
+
+TEST_F(MariadbInterrupted, HalfARenameBackGoesOn) {
+  make_shop();
+  server_->run("CREATE TABLE shop.other (id INT PRIMARY KEY)");
+  const auto copy = back_up();
+  server_->run("UPDATE shop.orders SET n = 99");
+  load(*copy, "shop", true, {{"", "orders"}, {"", "other"}});
+  server_->run("RENAME TABLE shop.other TO shop.other_undone_x, shop.other_before_x TO shop.other");
+  undo("shop");
+  EXPECT_EQ(row_of_old(), "99");
+  EXPECT_EQ(tables("shop"), (std::vector<std::string>{"orders", "orders_undone_x", "other",
+                                                      "other_undone_x", "v"}));
+}
+
+// The server does not see that its client is gone while it works.
+TEST_F(MariadbInterrupted, AnUndoEndsWhatStillWorksBeside) {
+  make_shop();
+  const auto copy = back_up();
+  leave_beside_ = true;
+  load(*copy, "shop", true);
+  const std::string from = beside();
+  auto working = std::async(std::launch::async, [&] {
+    Connection session = server_->connect();
+    session.use(from);
+    return code_of([&] { session.run("SELECT SLEEP(3600) FROM orders"); });
+  });
+  while (server_->value("SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User "
+                        "sleep'") == "0")
+    std::this_thread::sleep_for(20ms);
+  undo("shop");
+  EXPECT_EQ(working.get(), Errc::unavailable);
+  EXPECT_EQ(schemas(), (std::vector<std::string>{"shop"}));
+}
+
+TEST_F(MariadbInterrupted, AccountsOfOthersAreNotTakenAway) {
+  make_shop();
+  server_->run("CREATE OR REPLACE USER app@localhost");
+  server_->run("GRANT SELECT ON shop.* TO app@localhost");
+  server_->run("CREATE ROLE reader");
+  server_->run("GRANT SELECT ON shop.* TO reader");
+  const auto copy = back_up();
+  server_->run("DROP USER app@localhost");
+  server_->run("DROP ROLE reader");
+  endpoint_options_["grants"] = "restore";
+  kill_at(*copy, "accounts");
+  server_->run("CREATE USER app@localhost IDENTIFIED BY 'of another'");
+  server_->run("CREATE ROLE reader");
+  const std::string told = undo("shop");
+  EXPECT_NE(told.find("`app`@`localhost`"), std::string::npos) << told;
+  EXPECT_NE(told.find("`reader`"), std::string::npos) << told;
+  const std::string there = "SELECT count(*) FROM mysql.user WHERE User IN ('app', 'reader')";
+  EXPECT_EQ(server_->value(there), "2");
+  server_->run("DROP USER app@localhost");
+  server_->run("DROP ROLE reader");
+  kill_at(*copy, "switched");
+  EXPECT_EQ(server_->value(there), "2");
+  undo("shop");
+  EXPECT_EQ(server_->value(there), "0");
+}
+
 }  // namespace
 }  // namespace holdfast::test
