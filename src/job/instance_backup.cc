@@ -40,7 +40,11 @@ class InstanceCopy {
         sink_(sink),
         observer_(observer),
         stop_(std::move(stop)),
-        scratch_("holdfast-backup", scratch_base()) {
+        scratch_("holdfast-backup", scratch_base()),
+        journal_(Journal::begin(environment.state_directory, instance.name, "backup",
+                                environment.program)),
+        scratch_entry_(journal_->announce("scratch", "made a directory for a backup",
+                                          scratch_undo(scratch_.path()))) {
     manifest_.program_version = "holdfast " HOLDFAST_VERSION;
     manifest_.instance = instance.name;
     manifest_.profile = instance.profile;
@@ -56,19 +60,30 @@ class InstanceCopy {
     }
   }
 
+  // What is not put back here is the guardian's.
+  ~InstanceCopy() {
+    quiesced_.reset();
+    try {
+      journal_->undo(scratch_entry_);
+      if (may_close_) journal_->close();
+    } catch (const std::exception& error) {
+      log_failure(error);
+    }
+  }
+  InstanceCopy(const InstanceCopy&) = delete;
+  InstanceCopy& operator=(const InstanceCopy&) = delete;
+
   void run() {
     const bool stops = must_stop(instance_, survey_);
     if (stops) warm_up();
     run_hooks(instance_.hooks.before_backup, "before_backup", instance_, observer_, stop_);
     if (stops) {
-      journal_ = Journal::begin(environment_.state_directory, instance_.name, "backup",
-                                environment_.program);
+      may_close_ = false;
       quiesced_.emplace(instance_, *journal_, observer_, stop_);
       manifest_.quiesced = true;
     }
     copy();
     start_application();
-    if (journal_) journal_->close();
     verify();
     finish();
   }
@@ -249,6 +264,7 @@ class InstanceCopy {
     if (!quiesced_) return;
     observer_.phase("starting the application");
     quiesced_->start();
+    may_close_ = true;
     stopped_ms_ = quiesced_->stopped_ms();
     quiesced_.reset();
   }
@@ -308,11 +324,13 @@ class InstanceCopy {
   model::Observer& observer_;
   std::stop_token stop_;
   TemporaryDirectory scratch_;
+  std::unique_ptr<Journal> journal_;
+  std::uint64_t scratch_entry_;
   model::Manifest manifest_;
   std::vector<model::DatabaseFacts>
       facts_;  // as the survey's databases; without name where left out
-  std::unique_ptr<Journal> journal_;
-  std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
+  std::optional<Quiesced> quiesced_;
+  bool may_close_ = true;  // the journal: all of it but our scratch is settled
   std::uint64_t stopped_ms_ = 0;
   unsigned parallel_ = 1;  // parts that are copied at once
 };

@@ -97,6 +97,7 @@ class Comeback : public testing::Test {
     const Outcome nothing = place_.holdfast({"resume"});
     EXPECT_EQ(nothing.exit_code, 0) << nothing.text();
     EXPECT_EQ(shop_.logged("start"), stops);
+    EXPECT_TRUE(fs::is_empty(place_.scratch())) << "a copy of a database stays behind";
     for (const char* name : {"stop", "start", "hook"})
       fs::remove(place_ / (std::string(name) + "-waits"));
     fs::remove(place_ / "pause" / "armed");
