@@ -78,6 +78,20 @@ bool is_identified(const Connection& connection, const TableDef& table) {
   return is_dictionary || table.shown.find("PARTITION BY") != std::string::npos;
 }
 
+// As InnoDB writes a name; nothing for one beyond ASCII, of which some have codes of their own.
+// Source: dev.mysql.com/doc/refman/8.4/en/identifier-mapping.html.
+std::optional<std::string> encoded_name(std::string_view name) {
+  std::string encoded;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                          (byte >= 'a' && byte <= 'z') || byte == '_';
+    if (byte >= 0x80) return std::nullopt;
+    encoded += is_plain ? std::string(1, c) : fmt::format("@{:04x}", byte);
+  }
+  return encoded;
+}
+
 // InnoDB's own numbers of tables and their partitions, by table; none if they are not shown to us.
 // `only`: one table; empty for all of the schema.
 // Source: mariadb.com/kb/en/information-schema-innodb_sys_tables-table (needs PROCESS).
@@ -96,9 +110,20 @@ std::map<std::string, std::string> table_identities(Connection& connection,
   std::string of_ids = fmt::format("SELECT {}, NAME, TABLE_ID FROM information_schema.{}", stem,
                                    is_dictionary ? "INNODB_TABLES" : "INNODB_SYS_TABLES");
   std::map<std::string, std::string> result;
-  if (connection.try_run(of_names)) return result;
   std::map<std::string, std::string> names;  // by the server's own
-  for (const Line& line : connection.query(of_names)) names[text(line, 1)] = text(line, 0);
+  if (!connection.try_run(of_names)) {
+    for (const Line& line : connection.query(of_names)) names[text(line, 1)] = text(line, 0);
+  } else {  // MySQL 9 does not know that character set any more
+    std::string plain = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = " +
+                        quote_text(schema);
+    if (!only.empty()) plain += " AND TABLE_NAME = " + quote_text(only);
+    if (connection.try_run(plain)) return result;
+    const auto place = encoded_name(schema);
+    for (const Line& line : connection.query(plain)) {
+      const auto table = encoded_name(text(line, 0));
+      if (place && table) names[*place + "/" + *table] = text(line, 0);
+    }
+  }
   if (names.size() == 1)
     of_ids += fmt::format(" WHERE {} = {}", stem, quote_text(names.begin()->first));
   of_ids += " ORDER BY NAME";

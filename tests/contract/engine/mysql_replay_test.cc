@@ -269,22 +269,32 @@ TEST_F(MysqlReplay, NoticesTablesThatWereAlteredMeanwhile) {
 }
 
 TEST_F(MysqlReplay, NoticesTablesThatWereExchangedWithinASecond) {
-  ScriptedMysql server("8.4.3");
-  describe_shop(server);
-  server.answer("USING filename)",
-                Answer{.columns = {"a", "b"}, .lines = {{"orders", "shop/orders"}}});
-  const auto is = [&](const std::string& id) {
-    server.answer(
-        "FROM information_schema.INNODB_TABLES",
-        Answer{.columns = {"a", "b", "c"}, .lines = {{"shop/orders", "shop/orders", id}}});
-  };
-  is("1061");
-  const auto held = hold(server);
-  held->capture();
-  const auto parts = held->parts(0);
-  is("1062");
-  MemoryPartSink sink;
-  EXPECT_THROW(held->copy(0, parts.front(), sink, {}), Error);
+  for (const bool encodes : {true, false}) {
+    SCOPED_TRACE(encodes);
+    ScriptedMysql server(encodes ? "8.4.3" : "9.7.4");
+    describe_shop(server);
+    if (encodes) {
+      server.answer("USING filename)",
+                    Answer{.columns = {"a", "b"}, .lines = {{"orders", "shop/orders"}}});
+    } else {
+      server.answer("USING filename)",
+                    Answer{.error = 1115, .message = "Unknown character set: 'filename'"});
+      server.answer("SELECT TABLE_NAME FROM information_schema.TABLES",
+                    Answer{.columns = {"a"}, .lines = {{"orders"}}});
+    }
+    const auto is = [&](const std::string& id) {
+      server.answer(
+          "FROM information_schema.INNODB_TABLES",
+          Answer{.columns = {"a", "b", "c"}, .lines = {{"shop/orders", "shop/orders", id}}});
+    };
+    is("1061");
+    const auto held = hold(server);
+    held->capture();
+    const auto parts = held->parts(0);
+    is("1062");
+    MemoryPartSink sink;
+    EXPECT_THROW(held->copy(0, parts.front(), sink, {}), Error);
+  }
 }
 
 TEST_F(MysqlReplay, NoticesTablesThatWereExchangedMeanwhile) {

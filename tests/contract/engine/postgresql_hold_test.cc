@@ -657,8 +657,9 @@ TEST_F(PostgresqlHold, FindsNamesThatTheManifestCannotSay) {
            {"type", "CREATE DOMAIN " + bad + " AS int"},
            {"", "CREATE TABLE \"n\u00e9\" (a int)"}}) {
     server_.psql("postgres", "DROP DATABASE IF EXISTS raw");
-    server_.psql("postgres",
-                 "CREATE DATABASE raw TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    server_.psql(
+        "postgres",
+        "CREATE DATABASE raw TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'");
     server_.psql("raw", "SET client_encoding = 'SQL_ASCII'; " + make);
     EXPECT_EQ(found("raw"), kind.empty() ? "" : "the name of a " + kind + " is not UTF-8");
   }

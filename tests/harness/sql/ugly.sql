@@ -1,5 +1,15 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Everything that a copy of a PostgreSQL database may lose on its way: objects of every kind, ugly names, ugly data.
+-- As far as the server's version knows it.
+SELECT v >= 120000 AS since_12, v >= 140000 AS since_14,
+  CASE WHEN v >= 130000 THEN ', password_required ''false''' ELSE '' END AS no_password,
+  CASE WHEN v >= 120000 THEN 'GENERATED ALWAYS AS (i::bigint * 2) STORED' ELSE '' END AS computed,
+  CASE WHEN v >= 120000 THEN 'jsonpath' ELSE 'text' END AS jsonpath,
+  CASE WHEN v >= 130000 THEN 'pg_snapshot' ELSE 'text' END AS snapshot,
+  CASE WHEN v >= 140000 THEN 'int4multirange' ELSE 'text' END AS multirange,
+  CASE WHEN v >= 140000 THEN 'Infinity' ELSE '1' END AS infinite,
+  CASE WHEN v >= 150000 THEN '(id, t) WHERE (id > 5)' ELSE '' END AS some_of_it
+  FROM (SELECT current_setting('server_version_num')::int AS v) s \gset
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 CREATE EXTENSION hstore;
@@ -18,7 +28,9 @@ CREATE TYPE floatrange AS RANGE (subtype = float8, subtype_diff = float8mi);
 CREATE COLLATION "odd ""Schema"""."my C" (locale = 'C');
 
 CREATE FUNCTION twice(i int) RETURNS int LANGUAGE sql IMMUTABLE AS $f$ SELECT $1 * 2; /* ; */ $f$;
+\if :since_14
 CREATE FUNCTION atomic(i int) RETURNS int LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT CASE WHEN i > 0 THEN 1 ELSE 2 END; SELECT i; END;
+\endif
 CREATE FUNCTION "odd ""Schema"""."weird;name"("a b" text DEFAULT ');--', VARIADIC "x" int[] DEFAULT '{}') RETURNS SETOF text
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = 'select', "odd ""Schema""" COST 7 AS $$ BEGIN RETURN NEXT $q$a;b$q$; END $$;
 CREATE PROCEDURE p(INOUT a int) LANGUAGE plpgsql AS $$ BEGIN a := a + 1; END $$;
@@ -37,11 +49,11 @@ CREATE TABLE "odd ""Schema"""."Every ""type""; --" (
   b bytea, dt date, tm time, tmtz time with time zone, ts timestamp, tstz timestamptz(3), iv interval,
   bo boolean, mood "odd ""Schema"""."Mood ☺", pt point, ln line, ls lseg, bx box, pa path, po polygon, ci2 circle,
   ip inet, cd cidr, mac macaddr, mac8 macaddr8, bt bit(5), vb bit varying, tsv tsvector, tsq tsquery, u uuid, x xml,
-  j json, jb jsonb, jp jsonpath, ia int[], ta text[][], pr "odd ""Schema""".pair, pra "odd ""Schema""".pair[],
-  ir int4range, nr numrange, tr tstzrange, mr int4multirange, fr floatrange, pos "odd ""Schema""".positive,
-  o oid, rc regclass, lsn pg_lsn, sn pg_snapshot, hs hstore,
+  j json, jb jsonb, jp :jsonpath, ia int[], ta text[][], pr "odd ""Schema""".pair, pra "odd ""Schema""".pair[],
+  ir int4range, nr numrange, tr tstzrange, mr :multirange, fr floatrange, pos "odd ""Schema""".positive,
+  o oid, rc regclass, lsn pg_lsn, sn :snapshot, hs hstore,
   "select" text COLLATE "odd ""Schema"""."my C", "Ünïcödé 😀" text, " leading space" text,
-  gen bigint GENERATED ALWAYS AS (i::bigint * 2) STORED);
+  gen bigint :computed);
 INSERT INTO "odd ""Schema"""."Every ""type""; --" (si, i, bi, n, n2, r, d, m, c, vc, t, "char", nm, ci, b, dt, tm, tmtz, ts, tstz, iv, bo, mood, pt, ln, ls, bx, pa, po,
   ci2, ip, cd, mac, mac8, bt, vb, tsv, tsq, u, x, j, jb, jp, ia, ta, pr, pra, ir, nr, tr, mr, fr, pos, o, rc, lsn, sn, hs, "select", "Ünïcödé 😀", " leading space")
 VALUES
@@ -50,7 +62,7 @@ VALUES
   '<(1,2),3>', '::1/128', '10.0.0.0/8', '08:00:2b:01:02:03', '08:00:2b:01:02:03:04:05', B'10101', B'', 'a:1A fat:2B', 'fat & (rat | !cat)', '00000000-0000-0000-0000-000000000000', '<a>ü &amp; ]]</a>',
   '{"b": 1,  "a": [null, 1e400]}', '{"b": 1, "a": "\u00e9 😀"}', '$.a[*] ? (@ > 1)', '{{1,2},{3,NULL}}', '{{"a,b","c\"d"},{NULL,"NULL"}}', '(1,"x,""y")', ARRAY[ROW(1, NULL), NULL]::"odd ""Schema""".pair[],
   '[1,10)', '(,1.5]', '[2026-01-01 00:00:00+00,infinity)', '{[1,3),[5,7)}', '[1.5,2.5]', 0.0001, 4294967295, 'pg_class', '16/B374D848', '10:20:10,14,15', '"a=>"=>"b\"c", x=>NULL', 'NULL', '\N', '\.'),
- (32767, 2147483647, 9223372036854775807, 'Infinity', 123456789.125, 1.17549435e-38, 4.9406564584124654e-324, '0', 'abcde', '0123456789', '', '', '', '',
+ (32767, 2147483647, 9223372036854775807, :'infinite', 123456789.125, 1.17549435e-38, 4.9406564584124654e-324, '0', 'abcde', '0123456789', '', '', '', '',
   decode((SELECT string_agg(lpad(to_hex(n), 2, '0'), '') FROM generate_series(0, 255) n), 'hex'), 'infinity', '00:00:00.000001', '00:00:00-15:59', 'infinity', '2026-03-29 01:30:00.123456+00', '1 mon -1 day 00:00:00.000001', true, 'sad', '(0,0)', NULL, NULL, NULL, '((1,2),(3,4))', NULL,
   NULL, '192.168.1.1', '::/0', NULL, NULL, NULL, B'1', '', '', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '',
   '"\u0041"', 'null', '$', '{}', '{}', '(,)', '{}', 'empty', 'empty', '(,)', '{}', NULL, 1, 0, NULL, '0/0', NULL, '', '', E'\\', E'\\N'),
@@ -108,8 +120,10 @@ CREATE TABLE orphan (a_id int);
 INSERT INTO orphan VALUES (99);
 ALTER TABLE orphan ADD CONSTRAINT unproven FOREIGN KEY (a_id) REFERENCES a NOT VALID;
 ALTER TABLE orphan ADD CONSTRAINT unchecked CHECK (a_id < 50) NOT VALID;
+\if :since_12
 CREATE TABLE to_parted (k int, region text, FOREIGN KEY (k, region) REFERENCES parted);
 INSERT INTO to_parted VALUES (2, 'eu');
+\endif
 CREATE TABLE rooms (during tsrange, EXCLUDE USING gist (during WITH &&));
 INSERT INTO rooms VALUES ('[2026-01-01,2026-01-02)');
 
@@ -170,7 +184,7 @@ COMMENT ON LARGE OBJECT 424243 IS 'it''s empty';
 -- Foreign data.
 CREATE EXTENSION postgres_fdw;
 CREATE SERVER "far away" FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '/nowhere', dbname 'it''s');
-CREATE USER MAPPING FOR plain_role SERVER "far away" OPTIONS (user 'u', password_required 'false');
+CREATE USER MAPPING FOR plain_role SERVER "far away" OPTIONS (user 'u' :no_password);
 CREATE FOREIGN TABLE far (id int OPTIONS (column_name 'ID'), t text) SERVER "far away" OPTIONS (table_name 'T');
 
 -- Unlogged, storage parameters, inheritance of options.
@@ -190,7 +204,7 @@ ALTER TABLE grouped OWNER TO "Röle ""one""";
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 
 -- What is not rows: publications, subscriptions, event triggers, settings.
-CREATE PUBLICATION "some; tables" FOR TABLE a, ix (id, t) WHERE (id > 5) WITH (publish = 'insert');
+CREATE PUBLICATION "some; tables" FOR TABLE a, ix :some_of_it WITH (publish = 'insert');
 CREATE PUBLICATION everything FOR ALL TABLES;
 CREATE SUBSCRIPTION "sub; 1" CONNECTION 'host=/nowhere dbname=x' PUBLICATION "some; tables" WITH (connect = false, slot_name = NONE, enabled = false);
 CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN IF current_setting(''is_superuser'') = ''nonsense'' THEN RAISE EXCEPTION ''no''; END IF; END';
