@@ -101,8 +101,11 @@ class Printer {
   [[nodiscard]] std::string restore() const {
     const Needs needs = restore_needs(server_);
     // Schemas beside it: one that is being loaded, one that is kept, one that was put back.
-    return "-- Definers other than this account.\n" + grant(needs.global, "*.*") +
-           grant(needs.local, schema_) +
+    return "-- Definers other than this account" +
+           std::string(server_.is_mariadb || server_.version_number < 80'016
+                           ? ""
+                           : "; of those that have SYSTEM_USER, as root: SYSTEM_USER too") +
+           ".\n" + grant(needs.global, "*.*") + grant(needs.local, schema_) +
            grant(needs.local, quote_name(beside_pattern(location_.schema)) + ".*") +
            grant(needs.local, quote_name(kept_pattern(location_.schema)) + ".*") +
            grant(needs.local, quote_name(undone_pattern(location_.schema)) + ".*") + accounts() +
@@ -160,6 +163,9 @@ Needs restore_needs(const ServerKind& server) {
   } else {
     needs.global.emplace_back("SUPER");
   }
+  // What has been made in another's name is read again for the proof.
+  if (!server.is_mariadb && server.version_number >= mysql_show_routine_since)
+    needs.global.emplace_back("SHOW_ROUTINE");
   return needs;
 }
 

@@ -51,10 +51,10 @@ TEST(MariadbPrivileges, PrintsWhatTheServerUnderstands) {
   EXPECT_TRUE(says(mysql, "GRANT REPLICATION CLIENT, PROCESS, SHOW_ROUTINE ON *.*")) << mysql;
   EXPECT_FALSE(says(grants_for("backup", shop(), ServerKind{false, 50'744}), "SHOW_ROUTINE"));
   EXPECT_TRUE(says(grants_for("restore", shop(), ServerKind{true, 101'100}), "GRANT SET USER ON"));
-  EXPECT_TRUE(
-      says(grants_for("restore", shop(), ServerKind{false, 80'404}), "GRANT SET_ANY_DEFINER ON"));
-  EXPECT_TRUE(
-      says(grants_for("restore", shop(), ServerKind{false, 80'036}), "GRANT SET_USER_ID ON"));
+  EXPECT_TRUE(says(grants_for("restore", shop(), ServerKind{false, 80'404}),
+                   "GRANT SET_ANY_DEFINER, SHOW_ROUTINE ON"));
+  EXPECT_TRUE(says(grants_for("restore", shop(), ServerKind{false, 80'036}),
+                   "GRANT SET_USER_ID, SHOW_ROUTINE ON"));
   EXPECT_FALSE(says(grants_for("restore", shop(), ServerKind{false, 80'404}), "SET USER"));
 }
 

@@ -217,12 +217,34 @@ class PlaceCheck {
       if (!known.contains(one) && !known.contains(one + "@") && !comes_along(one))
         missing += (missing.empty() ? "" : ", ") + one;
     }
+    look_at_mighty(wanted);
     if (missing.empty()) return;
     findings_.add("mariadb-target-definer", Severity::blocker,
                   "the server has no accounts " + missing,
                   "they define views, routines, triggers or events of the copy, which fail when "
                   "they are used",
                   "make them, or set `definer` (an account, or \"current\") for this database");
+  }
+
+  // From MySQL 8.0.16 on an account with SYSTEM_USER, as root has it, is named as a definer by such
+  // accounts only. Source: dev.mysql.com/doc/refman/8.4/en/stored-objects-security.html.
+  void look_at_mighty(const std::vector<std::string>& wanted) {
+    if (connection_.is_mariadb() || connection_.version_number() < 80'016 ||
+        privileges_.has_global("SYSTEM_USER"))
+      return;
+    const std::string sql =
+        "SELECT CONCAT(USER, '@', HOST) FROM mysql.global_grants WHERE PRIV = 'SYSTEM_USER'";
+    if (connection_.try_run(sql)) return;
+    const std::set<std::string> mighty = first_column(connection_, sql);
+    const auto one = std::find_if(wanted.begin(), wanted.end(),
+                                  [&](const auto& name) { return mighty.contains(name); });
+    if (one == wanted.end()) return;
+    findings_.add("mariadb-target-privilege", Severity::blocker,
+                  "account " + *one + " has SYSTEM_USER, and ours has not",
+                  "it defines views, routines, triggers or events of the copy, which only such "
+                  "accounts can make in its name",
+                  "GRANT SYSTEM_USER ON *.* TO " + privileges_.account() +
+                      "; or set `definer` (an account, or \"current\") for this database");
   }
 
   // With their rights, as part of the copy.

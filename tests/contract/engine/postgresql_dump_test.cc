@@ -122,8 +122,11 @@ TEST_F(PostgresqlDumps, AreCountedInEveryFormat) {
     EXPECT_EQ(rows_of(*found, "empty"), 0U);
     EXPECT_EQ(found->tables.size(), 3U);
     EXPECT_EQ(found->facts.at("large_objects").as_uint(), 2U);
-    EXPECT_TRUE(found->facts.at("server_version").as_string().starts_with("15."));
-    EXPECT_TRUE(found->facts.at("dump_version").as_string().starts_with("15."));
+    const std::string major =
+        std::to_string(PostgresServer::shared().server().binaries().major) + ".";
+    EXPECT_TRUE(found->facts.at("server_version").as_string().starts_with(major));
+    // Of older servers by newer programs.
+    EXPECT_GE(std::stod(found->facts.at("dump_version").as_string()), std::stod(major));
     const auto has = [&](const std::string& kind, const std::string& name) {
       return std::any_of(found->objects.begin(), found->objects.end(), [&](const auto& object) {
         return object.kind == kind && object.name.starts_with(name);
@@ -171,7 +174,8 @@ TEST_F(PostgresqlDumps, CutOffTheyAreNeverWhole) {
 TEST_F(PostgresqlDumps, MissingFilesOfADirectoryAreNamed) {
   const fs::path directory = dump("broken", {"-Fd"});
   for (const auto& entry : fs::directory_iterator(directory)) {
-    if (entry.path().filename().native().ends_with(".dat.gz")) {
+    const std::string name = entry.path().filename().native();
+    if (name != "toc.dat" && name.find(".dat") != std::string::npos) {
       fs::remove(entry.path());
       break;
     }
