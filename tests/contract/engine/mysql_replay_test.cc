@@ -327,6 +327,7 @@ class MysqlReplayLoad : public MysqlReplay {
   void load(ScriptedMysql& server) {
     describe_shop(server);
     server.answer("count(*) FROM information_schema.SCHEMATA", "0");
+    server.answer("GET_LOCK(", "1");
     server.answer("SELECT COLLATION_NAME FROM information_schema.COLLATIONS",
                   Answer{.columns = {"a"}, .lines = {{"utf8mb4_0900_ai_ci"}}});
     engine::LoadOptions options;
