@@ -19,6 +19,10 @@ class MariadbServer {
   // `more`: options of the server that win over the usual ones.
   explicit MariadbServer(const std::vector<std::string>& more = {});
 
+  // Kills it, and starts it again on what it left.
+  void crash();
+  void start_again();
+
   [[nodiscard]] std::string socket() const;
   // "mysql:///schema?socket=…"
   [[nodiscard]] std::string uri(const std::string& schema) const;
@@ -40,6 +44,7 @@ class MariadbServer {
  private:
   TemporaryDirectory home_{"holdfast-server"};
   std::unique_ptr<engine::Scratch> scratch_;
+  std::vector<std::string> argv_;  // of the server that was killed, with whoever it ran as
 };
 
 }  // namespace holdfast::test
