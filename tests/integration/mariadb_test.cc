@@ -650,7 +650,7 @@ TEST_F(Mariadb, ImportsNothingIntoOtherSchemas) {
   server_->run("SET GLOBAL event_scheduler=OFF");
   EXPECT_EQ(held.exit_code, 0) << held.text();
   EXPECT_TRUE(held.says("event ev is disabled")) << held.text();
-  EXPECT_TRUE(held.says("view w reads from another schema, neighbour")) << held.text();
+  EXPECT_TRUE(held.says("view w uses another schema, neighbour")) << held.text();
   EXPECT_EQ(server_->value("SELECT DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = "
                            "'copy'"),
             "root@localhost");

@@ -45,8 +45,8 @@ bool disable_event(StatementReader& reader) {
   refuse_statement("the dump has an event that does nothing");
 }
 
-// Schemas that a view names where a table or a column stands: those of others.
-std::vector<std::string> schemas_read(StatementReader& reader) {
+// Schemas that code names where a table, a routine or a column stands: those of others.
+std::vector<std::string> schemas_named(StatementReader& reader) {
   std::vector<std::string> others;
   for (std::size_t i = reader.position(); !reader.at_end(); reader.next(), ++i) {
     if (i < 2 || !reader.at(i).is_name() || !reader.peek(1).is_symbol('.')) continue;
@@ -54,7 +54,8 @@ std::vector<std::string> schemas_read(StatementReader& reader) {
     const bool has_three = reader.peek(2).is_name() && reader.peek(3).is_symbol('.');
     std::size_t before = i - 1;
     while (before > 0 && reader.at(before).is_symbol('(')) --before;
-    const bool is_table = is_one_of(reader.at(before), {"FROM", "JOIN", "STRAIGHT_JOIN"});
+    const bool is_table = is_one_of(
+        reader.at(before), {"FROM", "JOIN", "STRAIGHT_JOIN", "INTO", "UPDATE", "CALL", "TABLE"});
     const std::string schema = reader.at(i).name();
     if ((has_three || is_table) && schema != reader.own()) others.push_back(schema);
   }
@@ -81,12 +82,10 @@ Judged judge_code(std::string_view statement, const Reading& reading, const Gate
   check_code_body(reader, *kind, judged.name, bare, &table);
   if (*kind == CodeKind::event) judged.was_enabled = disable_event(reader);
   // A view keeps no mode in which it was made.
-  if (*kind == CodeKind::view) {
-    reader.unquote_ansi();
-    for (const std::string& schema : schemas_read(reader))
-      judged.notes.push_back(fmt::format(
-          "view {} reads from another schema, {}, as whoever defines it may", judged.name, schema));
-  }
+  if (*kind == CodeKind::view) reader.unquote_ansi();
+  for (const std::string& schema : schemas_named(reader))
+    judged.notes.push_back(fmt::format("{} {} uses another schema, {}, as whoever defines it may",
+                                       code_kind_name(*kind), judged.name, schema));
   if (!scope.keeps_definers && head.definer_from < head.definer_to) {
     judged.definer = head.definer;
     reader.remove(head.definer_from, head.definer_to);

@@ -202,6 +202,12 @@ TEST(MariadbGate, HoldsBackCode) {
   EXPECT_EQ(view.sql.find("root"), std::string::npos) << view.sql;
   ASSERT_EQ(view.notes.size(), 1U);
   EXPECT_NE(view.notes[0].find("prod"), std::string::npos);
+  const Judged writer = judge(
+      "CREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW BEGIN INSERT INTO prod.log VALUES (NEW.a); "
+      "CALL `other`.p(OLD.a); END");
+  ASSERT_EQ(writer.notes.size(), 2U);
+  EXPECT_NE(writer.notes[0].find("trigger tr uses another schema, other"), std::string::npos);
+  EXPECT_NE(writer.notes[1].find("prod"), std::string::npos);
   const Judged trigger = judge(
       "/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`h`*/ /*!50003 TRIGGER `x`.`tr` BEFORE INSERT ON "
       "`y`.`t` FOR EACH ROW BEGIN /* it's */ SET @a='*/'; END */");
