@@ -321,10 +321,10 @@ class Prober {
   void look_at_wide_rows() {
     for (const auto& line : connection_.query(fmt::format(
              "SELECT t.TABLE_NAME, t.DATA_LENGTH FROM information_schema.TABLES t JOIN "
-             "information_schema.COLUMNS c ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = "
-             "t.TABLE_NAME WHERE t.TABLE_SCHEMA = {} AND t.DATA_LENGTH >= {} AND c.DATA_TYPE IN "
+             "information_schema.COLUMNS c ON c.TABLE_NAME = t.TABLE_NAME WHERE t.TABLE_SCHEMA = "
+             "{0} AND c.TABLE_SCHEMA = {0} AND t.DATA_LENGTH >= {1} AND c.DATA_TYPE IN "
              "('longblob', 'longtext', 'json') GROUP BY t.TABLE_NAME, t.DATA_LENGTH HAVING "
-             "count(*) >= {} ORDER BY t.TABLE_NAME",
+             "count(*) >= {2} ORDER BY t.TABLE_NAME",
              schema_text(), row_bytes_max, widest_columns)))
       find(
           "mariadb-wide-values", Severity::note,

@@ -39,7 +39,9 @@ class MariadbFindings : public MariadbLoad {
     MariadbLoad::TearDown();
   }
   static Found found_at(const model::Endpoint& endpoint) {
-    return by_code(engine().probe(endpoint).findings);
+    Found found = by_code(engine().probe(endpoint).findings);
+    found.erase("mariadb-disk-low");  // the tester's own disk
+    return found;
   }
   static Found found() { return found_at(server_->endpoint("shop")); }
   // Of a restore of the schema's copy, after a change of what was written down about it.
