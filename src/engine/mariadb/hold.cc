@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -24,6 +22,7 @@
 #include "engine/mariadb/sessions.h"
 #include "engine/mariadb/sql_text.h"
 #include "engine/mariadb/table_fence.h"
+#include "engine/mariadb/table_locks.h"
 #include "engine/mariadb/table_stream.h"
 #include "engine/mariadb/target.h"
 
@@ -53,22 +52,14 @@ auto in_savepoint(Connection& connection, Body body) {
   return result;
 }
 
-// Tables without transactions that one account keeps still.
-struct TableLock {
-  AccountSessions* account;
-  Connection connection;
-  std::string list;
-};
-
 class MariaHold final : public Hold {
  public:
   MariaHold(std::span<const model::Endpoint> endpoints, const HoldOptions& options);
-  ~MariaHold() override { let_tables_go(); }
 
   [[nodiscard]] bool fence(SteadyTime deadline) override;
   void capture() override;
   void unfence() override;
-  [[nodiscard]] bool lets_writers_work() const override { return locked_.empty(); }
+  [[nodiscard]] bool lets_writers_work() const override { return locks_.tables().empty(); }
   [[nodiscard]] model::Moment moment(std::size_t database) const override;
   [[nodiscard]] std::vector<model::Part> parts(std::size_t database) override;
   void copy(std::size_t database, const model::Part& part, model::PartSink& into,
@@ -93,8 +84,6 @@ class MariaHold final : public Hold {
   void check_one_server();
   void begin_snapshots();
   void note_position();
-  void lock_tables();
-  void let_tables_go() noexcept;
   void check_definitions();
   void set_facts(HeldSchema& schema, model::DatabaseFacts& facts, const std::stop_token& stop);
   [[nodiscard]] PartRead read_part(HeldSchema& schema, const HeldTable& table, const HeldPart& part,
@@ -120,16 +109,10 @@ class MariaHold final : public Hold {
   std::chrono::milliseconds lock_time_{0};
   model::Moment moment_;
   Json position_ = Json::object();
-  std::mutex check_mutex_;           // guards the next; not the catalogs
-  bool checked_ = false;             // the definitions, against those of before the moment
-  std::mutex mutex_;                 // guards what was copied
-  std::vector<std::string> locked_;  // tables without transactions, quoted
-  std::vector<TableLock> table_locks_;
-  std::mutex locked_mutex_;  // guards the next, so that no long reading delays letting go
-  std::size_t locked_parts_left_ = 0;
-  std::atomic<bool> lock_ran_out_{false}, lock_was_lost_{false};
-  std::condition_variable_any tables_changed_;
-  std::jthread stall_watch_;
+  std::mutex check_mutex_;  // guards the next; not the catalogs
+  bool checked_ = false;    // the definitions, against those of before the moment
+  std::mutex mutex_;        // guards what was copied
+  TableLocks locks_;        // of tables without transactions; uses accounts_
 };
 
 MariaHold::MariaHold(std::span<const model::Endpoint> endpoints, const HoldOptions& options)
@@ -143,7 +126,7 @@ MariaHold::MariaHold(std::span<const model::Endpoint> endpoints, const HoldOptio
     Connection& catalog = *schema->account->catalog;
     schema->def = read_schema(catalog, location.schema);
     schema->accounts = read_accounts(catalog, schema->def.name);
-    std::string list;
+    std::vector<std::string> without_snapshots;
     for (const TableDef& table : schema->def.tables) {
       if (table.transactional || options.only_outline) continue;
       if (location.non_transactional == NonTransactional::refuse) {
@@ -152,19 +135,15 @@ MariaHold::MariaHold(std::span<const model::Endpoint> endpoints, const HoldOptio
                                 table.name, location.schema, table.engine))
             .set_hint("Convert it to InnoDB, or set nontransactional = \"lock\".");
       }
-      locked_.push_back(quote_name(schema->def.name, table.name));
-      list += (list.empty() ? "" : ", ") + locked_.back() + " READ";
+      without_snapshots.push_back(quote_name(schema->def.name, table.name));
     }
-    if (!list.empty())
-      table_locks_.push_back(
-          {schema->account,
-           Connection(schema->account->location, schema->account->password.get(), false), list});
+    locks_.add(*schema->account, without_snapshots);
     schema->plan(catalog);
     schemas_.push_back(std::move(schema));
   }
   add_fence();
   AccountSessions& first = *accounts_.front();
-  lock_.emplace(first.location, first.password.get(), !locked_.empty(), options.fence_max);
+  lock_.emplace(first.location, first.password.get(), !locks_.tables().empty(), options.fence_max);
   for (const auto& account : accounts_) {
     for (unsigned i = 0; i < std::max(1U, options.parallel); ++i) {
       Connection session(account->location, account->password.get(), false);
@@ -217,7 +196,7 @@ void MariaHold::check_one_server() {
     check(*account->catalog);
     for (Connection& session : account->in_snapshot.all()) check(session);
   }
-  for (TableLock& lock : table_locks_) check(lock.connection);
+  locks_.each_session(check);
   fence_.each_session(check);
 }
 
@@ -278,7 +257,7 @@ bool MariaHold::lock_for_capture() {
   if (fence_.is_held() || lock_->is_held()) return true;
   if (options_.only_outline) return false;
   const bool one_session = accounts_.size() == 1 && options_.parallel <= 1;
-  const bool needs_lock = !locked_.empty() || accounts_.size() > 1;
+  const bool needs_lock = !locks_.tables().empty() || accounts_.size() > 1;
   if (one_session && !needs_lock) return false;
   // What fences have tried in vain is tried again only if nothing goes without it.
   const unsigned tries = !fence_failed_ ? lock_tries : (needs_lock ? 1 : 0);
@@ -300,10 +279,10 @@ bool MariaHold::lock_for_capture() {
                             location_.display(), options_.fence_max.count()))
         .set_hint("Raise limits.fence_ms, or give the databases of the server one user.");
   }
-  if (!locked_.empty()) {
+  if (!locks_.tables().empty()) {
     throw Error(Errc::unavailable,
                 fmt::format("{}: writers of {} could not be stopped within {} ms",
-                            location_.display(), locked_[0], options_.fence_max.count()))
+                            location_.display(), locks_.tables()[0], options_.fence_max.count()))
         .set_hint("Raise limits.fence_ms, or convert the table to InnoDB.");
   }
   return false;
@@ -321,15 +300,14 @@ void MariaHold::capture() {
     moment_.fenced = was_fenced_;
     begin_snapshots();
     note_position();
-    lock_tables();
+    locks_.take(deadline_, options_.writer_stall_max, location_.display());
     if (locked && !was_fenced_) unfence();
     // Where others wait for us, later.
-    if (!was_fenced_ && locked_.empty()) check_definitions();
+    if (!was_fenced_ && locks_.tables().empty()) check_definitions();
     check_stop();
     for (const auto& account : accounts_) account->catalog->stop_with({});
   } catch (const Error&) {
-    let_tables_go();
-    table_locks_.clear();
+    locks_.let_go();
     fence_ = {};
     lock_.reset();
     accounts_.clear();
@@ -386,40 +364,6 @@ void MariaHold::note_position() {
   position_.set("binlog_file", file).set("binlog_position", offset).set("gtid", gtid);
 }
 
-// Tables without transactions stay closed to writers until they are copied.
-void MariaHold::lock_tables() {
-  if (locked_.empty()) return;
-  const auto stall = std::chrono::ceil<std::chrono::seconds>(options_.writer_stall_max);
-  for (TableLock& lock : table_locks_) {
-    // The server lets go by itself should it not hear of us.
-    lock.connection.run(fmt::format("SET wait_timeout={}", stall.count() + 1));
-    const auto ended =
-        lock.connection.run_until("LOCK TABLES " + lock.list, deadline_, *lock.account->catalog);
-    if (ended == Connection::Ended::done) continue;
-    const bool is_denied = ended == Connection::Ended::denied;
-    throw Error(is_denied ? Errc::denied : Errc::unavailable,
-                fmt::format("{}: {} cannot be locked{}", location_.display(), locked_[0],
-                            is_denied ? " by our account" : " in time"))
-        .set_hint(is_denied ? "`holdfast grants backup -I FILE` prints what the user needs."
-                            : "Raise limits.fence_ms, or convert the table to InnoDB.");
-  }
-  locked_parts_left_ = locked_.size();
-  stall_watch_ = std::jthread([this](const std::stop_token& stop) {
-    std::unique_lock lock(locked_mutex_);
-    const auto until = std::chrono::steady_clock::now() + options_.writer_stall_max;
-    tables_changed_.wait_until(lock, stop, until, [&] { return locked_parts_left_ == 0; });
-    if (locked_parts_left_ > 0 && !stop.stop_requested()) lock_ran_out_ = true;
-    for (TableLock& table_lock : table_locks_) {
-      if (!table_lock.connection.is_alive()) lock_was_lost_ = true;
-    }
-    table_locks_.clear();
-  });
-}
-
-void MariaHold::let_tables_go() noexcept {
-  stall_watch_ = std::jthread();
-}
-
 void MariaHold::unfence() {
   if (!fence_.is_held() && !(lock_ && lock_->is_held())) return;
   try {
@@ -469,7 +413,7 @@ void MariaHold::check_definitions() {
 
 std::vector<model::Part> MariaHold::parts(std::size_t database) {
   HeldSchema& schema = captured(database);
-  if (locked_.empty()) check_definitions();
+  if (locks_.tables().empty()) check_definitions();
   const std::lock_guard guard(check_mutex_);
   return schema.parts();
 }
@@ -494,7 +438,7 @@ void MariaHold::copy(std::size_t database, const model::Part& part, model::PartS
 }
 
 void MariaHold::refuse_lost_lock(const TableDef& table) {
-  if (!lock_ran_out_) return;
+  if (!locks_.ran_out()) return;
   throw Error(
       Errc::not_consistent,
       fmt::format("table {} knows no transactions, and copying such tables took longer than "
@@ -546,9 +490,7 @@ void MariaHold::copy_table(HeldSchema& schema, HeldTable& table, HeldPart& part,
     const std::lock_guard guard(mutex_);
     return !std::exchange(part.copied, std::move(read)).has_value();
   }();
-  if (schema.def_of(table).transactional || !is_first) return;
-  const std::lock_guard guard(locked_mutex_);
-  if (locked_parts_left_ > 0 && --locked_parts_left_ == 0) tables_changed_.notify_all();
+  if (!schema.def_of(table).transactional && is_first) locks_.part_copied();
 }
 
 void MariaHold::describe(std::size_t database, model::DatabaseFacts& facts, std::stop_token stop) {
@@ -606,8 +548,8 @@ void MariaHold::set_facts(HeldSchema& schema, model::DatabaseFacts& facts,
 
 void MariaHold::release() {
   check_rule(stage_ == Stage::captured, "a captured hold is released once");
-  let_tables_go();
-  bool lost = lock_was_lost_;
+  locks_.let_go();
+  bool lost = locks_.were_lost();
   for (const auto& account : accounts_) {
     for (Connection& session : account->in_snapshot.all()) lost = lost || !session.is_alive();
   }
