@@ -357,14 +357,15 @@ DrillReport drill(const Environment& environment, const RepositoryAccess& access
   {
     const fs::path below =
         instance.drill.scratch_dir.empty() ? scratch_base() : fs::path(instance.drill.scratch_dir);
-    const TemporaryDirectory scratch("holdfast-drill", below);
+    const fs::path scratch = new_scratch_path("holdfast-drill", below);
     // Under a name of its own: a backup of the instance may run meanwhile.
     const std::unique_ptr<Journal> journal = Journal::begin(
         environment.state_directory, "drill of " + instance.name, "drill", environment.program);
     static_cast<void>(
-        journal->announce("scratch", "made a directory for a drill", scratch_undo(scratch.path())));
+        journal->announce("scratch", "made a directory for a drill", scratch_undo(scratch)));
     try {
-      DrillRun run(environment, *source, instance, scratch.path(), *journal, report, observer,
+      make_scratch(scratch);
+      DrillRun run(environment, *source, instance, scratch, *journal, report, observer,
                    stop.get_token());
       run.run();
       run.check_queries();

@@ -40,11 +40,12 @@ class InstanceCopy {
         sink_(sink),
         observer_(observer),
         stop_(std::move(stop)),
-        scratch_("holdfast-backup", scratch_base()),
+        scratch_(new_scratch_path("holdfast-backup", scratch_base())),
         journal_(Journal::begin(environment.state_directory, instance.name, "backup",
                                 environment.program)),
         scratch_entry_(journal_->announce("scratch", "made a directory for a backup",
-                                          scratch_undo(scratch_.path()))) {
+                                          scratch_undo(scratch_))) {
+    make_scratch(scratch_);
     manifest_.program_version = "holdfast " HOLDFAST_VERSION;
     manifest_.instance = instance.name;
     manifest_.profile = instance.profile;
@@ -112,7 +113,7 @@ class InstanceCopy {
   void copy() {
     const std::set<std::string> early = early_files();
     save_files([&](const std::string& name) { return early.contains(name); });
-    engine::HoldOptions options = hold_options(instance_, scratch_.path(), stop_);
+    engine::HoldOptions options = hold_options(instance_, scratch_, stop_);
     options.stopped = quiesced_.has_value();
     parallel_ = options.parallel;
     Holds holds(survey_, options);
@@ -323,7 +324,7 @@ class InstanceCopy {
   InstanceSink& sink_;
   model::Observer& observer_;
   std::stop_token stop_;
-  TemporaryDirectory scratch_;
+  const fs::path scratch_;
   std::unique_ptr<Journal> journal_;
   std::uint64_t scratch_entry_;
   model::Manifest manifest_;

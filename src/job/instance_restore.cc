@@ -80,7 +80,7 @@ class RestoreRun {
         observer_(observer),
         stop_(std::move(stop)),
         suffix_(kept_suffix(*environment.clock)),
-        scratch_("holdfast-restore", scratch_base()) {
+        scratch_(new_scratch_path("holdfast-restore", scratch_base())) {
     for (const DatabaseTarget& database : plan.databases) {
       if (const fs::path path = local_path(database.endpoint); !path.empty())
         later_.push_back(path);
@@ -96,9 +96,10 @@ class RestoreRun {
     journal_ =
         Journal::begin(environment_.state_directory, target_.name, "restore", environment_.program);
     changes_.emplace(*journal_);
-    const std::uint64_t scratch = journal_->announce("scratch", "made a directory for scratch",
-                                                     scratch_undo(scratch_.path()));
+    const std::uint64_t scratch =
+        journal_->announce("scratch", "made a directory for scratch", scratch_undo(scratch_));
     try {
+      make_scratch(scratch_);
       run_hooks(target_.hooks.before_restore, "before_restore", target_, observer_, stop_);
       all_or_nothing(report);
     } catch (const std::exception&) {
@@ -236,7 +237,7 @@ class RestoreRun {
       if (files) make_directories(path.parent_path(), *changes_);
       engine::LoadOptions load = load_options(target_, options_, database);
       load.kept_suffix = suffix_;
-      load.scratch_directory = scratch_.path();
+      load.scratch_directory = scratch_;
       load.leave_beside = true;
       load.takes_place = plan_.role == "replacement";
       load.before_change = [this, &database](std::string_view what, const Json& undo) {
@@ -410,7 +411,7 @@ class RestoreRun {
   model::Observer& observer_;
   std::stop_token stop_;
   std::string suffix_;
-  TemporaryDirectory scratch_;
+  const fs::path scratch_;
   std::unique_ptr<Journal> journal_;
   std::optional<Changes> changes_;
   std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first

@@ -136,12 +136,13 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
                                   nullptr, stop.get_token());
   refuse_blockers(survey.findings);
   keep_components(options, survey);
-  const TemporaryDirectory scratch("holdfast-migrate", scratch_base());
+  const std::filesystem::path scratch = new_scratch_path("holdfast-migrate", scratch_base());
   // Under a name of its own: what is done to the target has a journal too.
   const std::unique_ptr<Journal> journal = Journal::begin(
       environment.state_directory, "migration of " + source.name, "migration", environment.program);
-  const JournaledScratch kept(*journal, scratch.path());
-  engine::HoldOptions hold = hold_options(source, scratch.path(), stop.get_token());
+  const JournaledScratch kept(*journal, scratch);
+  make_scratch(scratch);
+  engine::HoldOptions hold = hold_options(source, scratch, stop.get_token());
   const std::vector<model::Finding> told =
       check_target(environment, source, survey, target, options, hold, observer, stop.get_token());
   run_hooks(source.hooks.before_backup, "before_backup", source, observer, stop.get_token());

@@ -6,11 +6,14 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/hash.h"
 
 namespace holdfast::job {
 namespace {
@@ -52,6 +55,16 @@ void make_directories(const std::filesystem::path& directory) {
   std::error_code failure;
   std::filesystem::create_directories(directory, failure);
   if (failure) throw system_error(failure.value(), "making " + directory.string());
+}
+
+fs::path new_scratch_path(std::string_view name_prefix, const fs::path& below) {
+  std::array<std::byte, 6> random{};
+  fill_random(random);
+  return below / fmt::format("{}-{}", name_prefix, to_hex(random));
+}
+
+void make_scratch(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0) throw system_error(errno, "making " + path.string());
 }
 
 Json scratch_undo(const fs::path& path) {

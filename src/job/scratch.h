@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "base/json.h"
 
@@ -13,6 +14,13 @@ namespace holdfast::job {
 
 // Makes a directory and its parents, where they are missing. Errors are those of system_error().
 void make_directories(const std::filesystem::path& directory);
+
+// A path for a directory of a job's own that nobody has. It is announced before it is made, so that
+// nothing is left wherever the job is killed.
+[[nodiscard]] std::filesystem::path new_scratch_path(std::string_view name_prefix,
+                                                     const std::filesystem::path& below);
+// Makes it, for us alone.
+void make_scratch(const std::filesystem::path& path);
 
 // The undo of an entry of kind "scratch", whose directory is to be made at `path`: where that is
 // and by which inode and file system its parent, which is there, is known again.
