@@ -104,7 +104,8 @@ void make_impatient(Connection& connection) {
 }
 
 bool is_lock_failure(const Failure& failure) noexcept {
-  return failure.number == error_lock_wait_timeout || failure.number == error_deadlock;
+  return failure.number == error_lock_wait_timeout || failure.number == error_deadlock ||
+         failure.number == error_statement_timeout;
 }
 
 void try_patiently(Connection& connection, std::string_view what,
@@ -133,7 +134,11 @@ std::optional<Failure> try_lock_tables(Connection& connection, const std::string
   for (const std::string& table : tables)
     list += (list.empty() ? "" : ", ") + quote_name(schema, table) + " WRITE";
   if (list.empty()) return std::nullopt;
+  // The patience of a session is for each lock; those that it has already keep others waiting.
+  if (connection.is_mariadb())
+    connection.run(fmt::format("SET max_statement_time={}", lock_wait_seconds));
   auto failure = connection.try_run("LOCK TABLES " + list);
+  if (connection.is_mariadb()) connection.run("SET max_statement_time=0");
   if (failure && is_lock_failure(*failure)) return failure;
   return std::nullopt;
 }
