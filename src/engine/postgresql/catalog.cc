@@ -519,14 +519,17 @@ Json database_facts(Connection& connection) {
                     "  WHERE d.datname = pg_catalog.current_database()"
                     " UNION SELECT c.relowner FROM pg_class c JOIN pg_namespace n"
                     "  ON n.oid = c.relnamespace WHERE {0} AND {3}"
+                    // Up to version 14 every database's `public`, which initdb made, is his.
                     " UNION SELECT n.nspowner FROM pg_namespace n WHERE {0} AND {4}"
+                    "  AND (n.oid <> 2200 OR {6})"
                     " UNION SELECT p.proowner FROM pg_proc p JOIN pg_namespace n"
                     "  ON n.oid = p.pronamespace WHERE {0} AND {5})"
                     " AND r.rolname !~ '^pg_' ORDER BY 1",
                     user_schemas, dependencies, no_member("s.classid", "s.objid"),
                     no_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid"),
                     no_member("'pg_catalog.pg_namespace'::pg_catalog.regclass", "n.oid"),
-                    no_member("'pg_catalog.pg_proc'::pg_catalog.regclass", "p.oid"))));
+                    no_member("'pg_catalog.pg_proc'::pg_catalog.regclass", "p.oid"),
+                    connection.server_major() >= 15)));
   };
   facts.set("roles", roles("true"));
   facts.set("owners", roles("s.deptype = 'o'"));
