@@ -66,6 +66,11 @@ void run(Invocation& invocation) {
   print_drill(invocation.output(), report);
   const std::optional<Error> unwritten = junit ? write_junit(*junit, report) : std::nullopt;
   if (report.passed()) {
+    if (!report.left.empty() && !unwritten) {
+      throw Error(Errc::incomplete,
+                  "the drill passed, and not everything of it could be removed: " + report.left)
+          .set_hint("Run `holdfast resume`, which tries again.");
+    }
     if (unwritten) {
       throw Error(*unwritten)
           .set_hint(report.complete ? "The drill passed; its report is above."
@@ -97,8 +102,11 @@ constinit const Command drill_command{
         "[[drill.query]], and throws all of it away. "
         "If everything is right, a proof is stored: a small snapshot that says so, and that "
         "`forget` removes together with "
-        "what it proves. The exit code is 21 if anything differs, 3 if all is right but the "
-        "snapshot lacks something.",
+        "what it proves. A server named in [[drill.endpoint]] takes the place of a private one: a "
+        "database of a random "
+        "name is made there and dropped again. The exit code is 21 if anything differs, 3 if all "
+        "is right but the "
+        "snapshot lacks something, or something of the drill could not be removed yet.",
     .options = {options},
     .run = run,
 };

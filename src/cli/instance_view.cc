@@ -142,6 +142,9 @@ void print_drill(Output& output, const job::DrillReport& report) {
   output.message(fmt::format("{} of {} passed; restoring took {:.1f} s, all of it {:.1f} s",
                              report.checks.size() - failed, plural(report.checks.size(), "check"),
                              report.restore_seconds, report.total_seconds));
+  for (const job::DrillPlace& place : report.places)
+    output.message(printable(job::to_display(place)));
+  for (const std::string& note : report.notes) output.message(printable(note));
   for (const std::string& line : report.missing) output.line("missing " + printable(line));
   if (report.proof) {
     output.message(fmt::format("{}snapshot {} of {} is proven; the proof is snapshot {}",

@@ -148,6 +148,10 @@ struct LoadOptions {
   unsigned parallel = 1;
   // It takes the place of what was copied: what acts by itself (events) may act there again.
   bool takes_place = false;
+  // A rehearsal on a server that is somebody's: what is made is one database, or schema, of a name
+  // that nobody has, and stays there for its undo: LoadReport::beside. The place is neither looked
+  // at nor changed, and need not be there. What differs from the facts is no error, but found.
+  bool only_beside = false;
   // Load and prove, and leave it beside: LoadReport::switch_in does the rest. An engine that does
   // not know how puts it in place at once.
   bool leave_beside = false;
@@ -166,6 +170,9 @@ struct LoadReport {
   // What the proof found before anybody else could write to it: what describe() would have said.
   // Nothing if the engine did not look, and whoever called it has to.
   std::optional<model::DatabaseFacts> found;
+  // With only_beside: where it is; and how long `found` took, which is no part of a restore.
+  std::optional<model::Endpoint> beside;
+  std::chrono::duration<double> proof_time{0};
   // With leave_beside: puts it in its place, to be called once; lines for `kept`. If it is never
   // called, what was made stays for its undo. Empty: it is there already.
   std::function<std::vector<std::string>()> switch_in;
@@ -228,6 +235,13 @@ class Engine {
                                                                const model::Endpoint& into,
                                                                const LoadOptions& options,
                                                                std::stop_token stop = {}) const;
+  // Makes a load into an only_beside one: maps in `into` and `options` what of the copy that server
+  // has not, or does not lend us. What is not made and not compared there, therefore, as lines.
+  // Errc::unsupported for an engine without servers. Reads, changes nothing.
+  [[nodiscard]] virtual std::vector<std::string> fit_beside(const model::DatabaseFacts& facts,
+                                                            model::Endpoint& into,
+                                                            LoadOptions& options,
+                                                            std::stop_token stop = {}) const;
   // Before a copy's facts are compared with what describe() says after load() with these options:
   // takes out of both what load() changes by itself, as mapped names, or what another version of
   // the server words differently. Changes nothing unless an engine knows of such.

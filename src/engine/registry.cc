@@ -39,6 +39,13 @@ std::vector<model::Finding> Engine::check_load(const model::DatabaseFacts& /*fac
   return {};
 }
 
+std::vector<std::string> Engine::fit_beside(const model::DatabaseFacts& /*facts*/,
+                                            model::Endpoint& into, LoadOptions& /*options*/,
+                                            std::stop_token /*stop*/) const {
+  throw Error(Errc::unsupported,
+              fmt::format("{}: the {} engine rehearses on no lent server", into.component, name()));
+}
+
 void Engine::harmonize(model::DatabaseFacts& /*expected*/, model::DatabaseFacts& /*found*/,
                        const LoadOptions& /*options*/) const {}
 

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/units.h"
 #include "engine/registry.h"
+#include "job/drill_endpoints.h"
 #include "job/instance_access.h"
 #include "job/instance_source.h"
 #include "job/journal.h"
@@ -52,11 +53,13 @@ bool blames_copy(Errc code) {
 class DrillRun {
  public:
   DrillRun(const Environment& environment, const InstanceSource& source,
-           const model::Instance& instance, const fs::path& scratch, Journal& journal,
-           DrillReport& report, model::Observer& observer, std::stop_token stop)
+           const model::Instance& instance, const std::vector<DrillEndpoint>& endpoints,
+           const fs::path& scratch, Journal& journal, DrillReport& report,
+           model::Observer& observer, std::stop_token stop)
       : clock_(*environment.clock),
         source_(source),
         instance_(instance),
+        endpoints_(endpoints),
         scratch_(scratch),
         journal_(journal),
         report_(report),
@@ -66,7 +69,15 @@ class DrillRun {
   void run() {
     check_space();
     for (const model::DatabaseFacts& facts : source_.manifest().databases) {
-      attempt(facts.name, "restore", [&] { rehearse_database(facts); });
+      const DrillEndpoint* const lent = endpoint_of(facts.name);
+      attempt(facts.name, "restore", [&] {
+        if (lent != nullptr) {
+          rehearse_at(*lent, facts);
+        } else {
+          rehearse_database(facts);
+        }
+      });
+      remove_made();
     }
     for (const model::FilesFacts& facts : source_.manifest().files) {
       attempt(facts.name, "files", [&] { rehearse_files(facts); });
@@ -111,6 +122,7 @@ class DrillRun {
   void check_space() const {
     std::uint64_t needed = 0;
     for (const auto& database : source_.manifest().databases) {
+      if (endpoint_of(database.name) != nullptr) continue;
       for (const auto& part : database.parts) needed += part.size_bytes;
     }
     for (const auto& files : source_.manifest().files) needed += files.bytes;
@@ -178,6 +190,57 @@ class DrillRun {
     journal_.settle(entry);
   }
 
+  [[nodiscard]] const DrillEndpoint* endpoint_of(const std::string& component) const {
+    const auto found =
+        std::find_if(endpoints_.begin(), endpoints_.end(),
+                     [&](const DrillEndpoint& one) { return one.settings->name == component; });
+    return found == endpoints_.end() ? nullptr : &*found;
+  }
+
+  void note(const std::string& component, const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) report_.notes.push_back(component + ": " + line);
+  }
+
+  // On somebody's server, where nothing but what is announced here is made.
+  void rehearse_at(const DrillEndpoint& lent, const model::DatabaseFacts& facts) {
+    observer_.phase("rehearsing database " + facts.name + " at its endpoint");
+    report_.places.push_back(
+        {facts.name, lent.settings->engine, lent.settings->uri, lent.settings->user, ""});
+    if (is_own_server(lent, instance_, stop_))
+      note(facts.name,
+           {"the server is the instance's own; nothing was changed on it but a database of a "
+            "random name"});
+    note(facts.name, lent.notes);
+    const std::unique_ptr<model::PartSource> parts = source_.parts(facts);
+    engine::LoadOptions load = lent.load;
+    load.scratch_directory = scratch_;
+    load.before_change = [&](std::string_view what, const Json& undo) {
+      made_.push_back(journal_.announce("engine", facts.name + ": " + std::string(what),
+                                        engine_undo(*lent.settings, undo)));
+    };
+    engine::LoadReport loaded;
+    timed([&] { loaded = lent.engine->load(*parts, facts, lent.endpoint, load, stop_); });
+    report_.restore_seconds -= loaded.proof_time.count();
+    report_.places.back().version = loaded.found->version;
+    note(facts.name, loaded.left_out);
+    note(facts.name, loaded.notes);
+    report_.checks.push_back({facts.name, "restore", true, "", ""});
+    judge(*lent.engine, facts, std::move(*loaded.found), load, *loaded.beside);
+  }
+
+  // Takes away what was made at an endpoint. What cannot be is tried again in the end.
+  void remove_made() {
+    while (!made_.empty()) {
+      const std::uint64_t entry = made_.back();
+      made_.pop_back();
+      try {
+        static_cast<void>(journal_.undo(entry));
+      } catch (const Error& error) {
+        observer_.warning("not removed yet: " + std::string(error.what()));
+      }
+    }
+  }
+
   // Engines start servers as the owner of their directory.
   void hand_over(const fs::path& directory) const {
     if (instance_.drill.user.empty() || ::geteuid() != 0) return;
@@ -206,6 +269,12 @@ class DrillRun {
     observer_.phase("comparing database " + facts.name);
     model::DatabaseFacts found = unproven;
     engine.describe(endpoint, found, stop_);
+    judge(engine, facts, std::move(found), load, endpoint);
+  }
+
+  void judge(const engine::Engine& engine, const model::DatabaseFacts& facts,
+             model::DatabaseFacts found, const engine::LoadOptions& load,
+             const model::Endpoint& endpoint) {
     model::DatabaseFacts expected = facts;
     engine.harmonize(expected, found, load);
     for (DrillCheck& check : compare_database(expected, found))
@@ -283,24 +352,28 @@ class DrillRun {
   Clock& clock_;
   const InstanceSource& source_;
   const model::Instance& instance_;
+  const std::vector<DrillEndpoint>& endpoints_;
   fs::path scratch_;
   Journal& journal_;
   DrillReport& report_;
   model::Observer& observer_;
   std::stop_token stop_;
   std::size_t count_ = 0;
-  std::vector<std::size_t> asked_;  // numbers of queries
+  std::vector<std::uint64_t> made_;  // at an endpoint: entries of the journal
+  std::vector<std::size_t> asked_;   // numbers of queries
 };
 
-// Whatever of the rehearsal is still there goes.
-void tidy(Journal& journal, model::Observer& observer) {
+// Whatever of the rehearsal is still there goes. What could not be removed; empty: nothing.
+std::string tidy(Journal& journal, model::Observer& observer) {
   try {
     journal.undo_all();
     journal.close();
   } catch (const Error& error) {
     observer.warning("not everything of the drill could be removed: " + error.message() +
                      "; `holdfast resume` tries again");
+    return error.message();
   }
+  return {};
 }
 
 // A small snapshot of its own that says which tree was proven.
@@ -354,6 +427,8 @@ DrillReport drill(const Environment& environment, const RepositoryAccess& access
   report.missing = missing_from_copy(source->manifest());
   if (!report.complete)
     observer.warning("the snapshot says itself that something is missing from it");
+  const std::vector<DrillEndpoint> endpoints = look_at_drill_endpoints(
+      environment, instance, source->manifest(), observer, stop.get_token());
   {
     const fs::path below =
         instance.drill.scratch_dir.empty() ? scratch_base() : fs::path(instance.drill.scratch_dir);
@@ -365,15 +440,15 @@ DrillReport drill(const Environment& environment, const RepositoryAccess& access
         journal->announce("scratch", "made a directory for a drill", scratch_undo(scratch)));
     try {
       make_scratch(scratch);
-      DrillRun run(environment, *source, instance, scratch, *journal, report, observer,
+      DrillRun run(environment, *source, instance, endpoints, scratch, *journal, report, observer,
                    stop.get_token());
       run.run();
       run.check_queries();
     } catch (const Error&) {
-      tidy(*journal, observer);
+      static_cast<void>(tidy(*journal, observer));
       throw;
     }
-    tidy(*journal, observer);
+    report.left = tidy(*journal, observer);
   }
   report.total_seconds = std::chrono::duration<double>(environment.clock->steady() - begun).count();
   if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");

@@ -21,6 +21,12 @@ struct DrillCheck {
   std::string expected, found;  // said where it failed
 };
 
+// A server of [[drill.endpoint]] on which a component was rehearsed.
+struct DrillPlace {
+  std::string component, engine, uri, user;
+  std::string version;  // empty if nothing could be loaded there
+};
+
 struct DrillReport {
   std::string instance;
   format::Id snapshot, tree;
@@ -30,6 +36,9 @@ struct DrillReport {
   double restore_seconds = 0;        // the measured recovery time, without comparing
   double total_seconds = 0;
   std::vector<DrillCheck> checks;
+  std::vector<DrillPlace> places;
+  std::vector<std::string> notes;   // what was not made or not compared there, a line each
+  std::string left;                 // why something of the drill could not be removed yet
   std::optional<format::Id> proof;  // the proof snapshot; only if all checks passed
   [[nodiscard]] bool passed() const noexcept;
 };
@@ -37,11 +46,14 @@ struct DrillReport {
 // `snapshot` as of find_instance_snapshot(). A copy that cannot be restored or is not what its
 // manifest says is a failed check, not an Error. Without access.no_lock and if all passed the proof
 // is stored; of a snapshot that is incomplete it says so, also by its tag `incomplete`. Nothing is
-// left behind in the scratch place.
+// left behind in the scratch place or at an endpoint, unless `left` says so; the journal has it
+// then.
 [[nodiscard]] DrillReport drill(const Environment& environment, const RepositoryAccess& access,
                                 std::string_view snapshot, const model::Instance& instance,
                                 model::Observer& observer, std::stop_source& stop);
 
+// "db: rehearsed on postgresql 15.18 at postgresql://…/shop as drill"
+[[nodiscard]] std::string to_display(const DrillPlace& place);
 [[nodiscard]] std::string to_junit(const DrillReport& report);
 [[nodiscard]] Json to_json(const DrillReport& report);
 

@@ -107,6 +107,10 @@ std::string xml(std::string_view text) {
   return result;
 }
 
+std::string property(std::string_view name, std::string_view value) {
+  return fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", name, xml(value));
+}
+
 std::size_t failures(const DrillReport& report) {
   return static_cast<std::size_t>(std::count_if(report.checks.begin(), report.checks.end(),
                                                 [](const auto& check) { return !check.passed; }));
@@ -127,6 +131,12 @@ bool DrillReport::passed() const noexcept {
                                         [](const DrillCheck& check) { return check.passed; });
 }
 
+std::string to_display(const DrillPlace& place) {
+  return fmt::format("{}: rehearsed on {}{} at {}{}", place.component, place.engine,
+                     place.version.empty() ? "" : " " + place.version, place.uri,
+                     place.user.empty() ? "" : " as " + place.user);
+}
+
 std::string to_junit(const DrillReport& report) {
   std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
   text += fmt::format(
@@ -137,8 +147,11 @@ std::string to_junit(const DrillReport& report) {
       report.missing.size(), report.total_seconds, xml(to_rfc3339(report.started)));
   text += fmt::format(
       "    <properties>\n      <property name=\"snapshot\" value=\"{}\"/>\n"
-      "      <property name=\"restore_seconds\" value=\"{:.3f}\"/>\n    </properties>\n",
+      "      <property name=\"restore_seconds\" value=\"{:.3f}\"/>\n",
       report.snapshot.hex(), report.restore_seconds);
+  for (const DrillPlace& place : report.places) text += property("endpoint", to_display(place));
+  for (const std::string& note : report.notes) text += property("note", note);
+  text += "    </properties>\n";
   for (const DrillCheck& check : report.checks) {
     text += fmt::format("    <testcase classname=\"{}\" name=\"{}\"",
                         xml(report.instance + "." + check.component), xml(check.name));
@@ -181,6 +194,21 @@ Json to_json(const DrillReport& report) {
     checks.push(std::move(one));
   }
   json.set("checks", std::move(checks));
+  if (!report.places.empty()) {
+    Json endpoints = Json::array();
+    for (const DrillPlace& place : report.places)
+      endpoints.push(Json::object()
+                         .set("component", place.component)
+                         .set("engine", place.engine)
+                         .set("version", place.version)
+                         .set("uri", place.uri)
+                         .set("user", place.user));
+    json.set("endpoints", std::move(endpoints));
+    Json notes = Json::array();
+    for (const std::string& note : report.notes) notes.push(note);
+    json.set("notes", std::move(notes));
+  }
+  if (!report.left.empty()) json.set("left", report.left);
   if (report.proof) json.set("proof_id", report.proof->hex());
   return json;
 }

@@ -95,6 +95,27 @@ TEST(DrillReport, SaysWhatTheSnapshotLacks) {
   EXPECT_EQ(to_json(report).at("missing").as_array().size(), 1U);
 }
 
+TEST(DrillReport, SaysHowLongARestoreTookAndWhere) {
+  DrillReport report;
+  report.instance = "shop";
+  report.restore_seconds = 1.25;
+  report.places = {{"db", "mariadb", "mysql://lent/<x>", "guest", "10.11"}};
+  report.notes = {"db: not compared: accounts"};
+  report.left = "database x";
+  const std::string text = to_junit(report);
+  EXPECT_NE(text.find("name=\"restore_seconds\" value=\"1.250\"/>"), std::string::npos) << text;
+  EXPECT_NE(text.find("name=\"endpoint\" value=\"db: rehearsed on mariadb 10.11 at "
+                      "mysql://lent/&lt;x&gt; as guest\"/>"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("name=\"note\" value=\"db: not compared: accounts\"/>"), std::string::npos);
+  const Json json = to_json(report);
+  EXPECT_EQ(json.at("restore_seconds").as_double(), 1.25);
+  EXPECT_EQ(json.at("endpoints").as_array().at(0).at("uri").as_string(), "mysql://lent/<x>");
+  EXPECT_EQ(json.at("notes").as_array().at(0).as_string(), "db: not compared: accounts");
+  EXPECT_EQ(json.at("left").as_string(), "database x");
+}
+
 TEST(DrillReport, BecomesJson) {
   DrillReport report;
   report.instance = "shop";
@@ -105,6 +126,7 @@ TEST(DrillReport, BecomesJson) {
   EXPECT_EQ(json.at("checks").as_array()[0].find("expected"), nullptr);
   EXPECT_EQ(json.at("checks").as_array()[1].at("found").as_string(), "f");
   EXPECT_EQ(json.find("proof_id"), nullptr);
+  EXPECT_EQ(json.find("endpoints"), nullptr);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "archive/tree_walk.h"
 #include "job/forget.h"
+#include "job/journal.h"
 #include "job/test_instance.h"
 
 namespace holdfast::job {
@@ -70,7 +71,8 @@ TEST_F(DrillTest, PassesAndRecordsTheProofOfTheTree) {
   const DrillReport report = rehearse();
   EXPECT_TRUE(report.passed()) << failures(report);
   EXPECT_EQ(report.snapshot, snapshot_);
-  EXPECT_GT(report.total_seconds, 0);
+  EXPECT_GT(report.restore_seconds, 0);
+  EXPECT_GE(report.total_seconds, report.restore_seconds);
   ASSERT_TRUE(report.proof);
   const auto all = proofs();
   ASSERT_EQ(all.size(), 1U);
@@ -233,6 +235,20 @@ TEST_F(DrillTest, AsksItsQueries) {
   instance_.drill.queries = {{"orders", "DELETE FROM orders", ""}};
   report = rehearse();
   EXPECT_NE(failed(report, "query 1"), nullptr);
+}
+
+// Errors of an endpoint come before anything is made.
+TEST_F(DrillTest, TakesNoEndpointForAFile) {
+  instance_.drill.endpoints = {instance_.databases[0]};
+  TestObserver observer;
+  EXPECT_EQ(error_of([&] {
+              static_cast<void>(drill(environment_, access_, "latest", instance_, observer, stop_));
+            }),
+            Errc::unsupported);
+  EXPECT_TRUE(fs::is_empty(scratch_));
+  EXPECT_TRUE(find_journals(environment_.state_directory).empty());
+  instance_.drill.endpoints[0].name = "elsewhere";
+  EXPECT_TRUE(rehearse().passed());
 }
 
 TEST_F(DrillTest, WorksWithoutTheLiveDatabase) {

@@ -32,7 +32,15 @@ std::vector<ComponentGrants> list_grants(const model::Instance& instance,
   const model::Profile* profile = profile::find_profile(instance.profile);
   check_rule(profile != nullptr, "an instance file names a known profile");
   std::vector<ComponentGrants> all;
-  for (const model::DatabaseSettings& database : profile->plan(instance).databases) {
+  std::vector<model::DatabaseSettings> databases = profile->plan(instance).databases;
+  // A rehearsal is a restore.
+  if (purpose == "restore") {
+    for (model::DatabaseSettings endpoint : instance.drill.endpoints) {
+      endpoint.name = "drill.endpoint of " + endpoint.name;
+      databases.push_back(std::move(endpoint));
+    }
+  }
+  for (const model::DatabaseSettings& database : databases) {
     const engine::Engine* engine = engine::find_engine(database.engine);
     if (engine == nullptr) {
       throw Error(Errc::unsupported, "engine \"" + database.engine + "\" of database " +

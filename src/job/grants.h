@@ -15,8 +15,8 @@ struct ComponentGrants {
   std::string statements;  // or a comment, for engines without users
 };
 
-// One a database, in the order of the file. Errc::usage for an unknown purpose; Errc::unsupported
-// for an engine that is not in this build.
+// One a database, in the order of the file; for "restore" also one a [[drill.endpoint]].
+// Errc::usage for an unknown purpose; Errc::unsupported for an engine that is not in this build.
 [[nodiscard]] std::vector<ComponentGrants> list_grants(const model::Instance& instance,
                                                        std::string_view purpose);
 

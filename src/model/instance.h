@@ -67,6 +67,9 @@ struct DrillQuery {
 struct DrillSettings {
   std::string user;  // who scratch servers run as that refuse root
   std::string scratch_dir;
+  // Servers that are rehearsed on instead of a private one, named as the components they stand in
+  // for.
+  std::vector<DatabaseSettings> endpoints;
   std::vector<DrillQuery> queries;
 };
 

@@ -36,6 +36,7 @@ namespace {
 #include "base/units.h"
 #include "base/uri.h"
 #include "profile/instance_keys.h"
+#include "profile/instance_references.h"
 #include "profile/registry.h"
 
 namespace holdfast::profile {
@@ -308,17 +309,16 @@ void check_name(const Table& table, const std::string& name) {
   }
 }
 
-model::DatabaseSettings read_database(const Table& table) {
+// Where a database is, and who we are there.
+model::DatabaseSettings read_place(const Table& table, std::initializer_list<const char*> options) {
   model::DatabaseSettings database;
-  database.name = table.text("name");
-  check_name(table, database.name);
   database.uri = table.text("uri");
-  database.engine = table.text("engine");
   if (holds_password(database.uri)) {
     throw table.place("uri")
         .error("`uri` holds a password", Errc::denied)
         .set_hint("Move it to a file of its own and name that as password_file.");
   }
+  database.engine = table.text("engine");
   if (database.engine.empty()) {
     const std::size_t colon = database.uri.find(':');
     if (colon == std::string::npos || colon == 0) {
@@ -328,15 +328,23 @@ model::DatabaseSettings read_database(const Table& table) {
     if (database.engine == "postgres") database.engine = "postgresql";  // libpq knows both
     if (database.engine == "mysql") database.engine = "mariadb";        // one engine for both
   }
-  for (const char* option : {"bin_dir", "maintenance_database", "nontransactional", "definer",
-                             "grants", "tls", "tls_ca"}) {
+  for (const char* option : options) {
     if (std::string value = table.text(option); !value.empty())
       database.options.emplace(option, std::move(value));
   }
   database.user = table.text("user");
   database.password = table.password();
-  database.after = table.texts("after");
   database.line = table.line();
+  return database;
+}
+
+model::DatabaseSettings read_database(const Table& table) {
+  model::DatabaseSettings database =
+      read_place(table, {"bin_dir", "maintenance_database", "nontransactional", "definer", "grants",
+                         "tls", "tls_ca"});
+  database.name = table.text("name");
+  check_name(table, database.name);
+  database.after = table.texts("after");
   return database;
 }
 
@@ -381,6 +389,11 @@ void read_limits(const Table& table, model::LimitSettings& limits) {
 void read_drill(const Table& table, model::DrillSettings& drill) {
   drill.user = table.text("user");
   drill.scratch_dir = table.path("scratch_dir");
+  for (const Table& endpoint : table.inner("endpoint", "drill.endpoint", true)) {
+    drill.endpoints.push_back(
+        read_place(endpoint, {"bin_dir", "maintenance_database", "tls", "tls_ca"}));
+    drill.endpoints.back().name = endpoint.text("component");
+  }
   for (const Table& query : table.inner("query", "drill.query", true)) {
     drill.queries.push_back({query.text("component"), query.text("sql"), query.text("expect")});
   }
@@ -406,50 +419,6 @@ bool is_date(std::string_view text) {
   const int month = (text[5] - '0') * 10 + (text[6] - '0');
   const int day = (text[8] - '0') * 10 + (text[9] - '0');
   return month >= 1 && month <= 12 && day >= 1 && day <= 31;
-}
-
-// Names are unique across all components, `after` and drill queries name components that exist, and
-// `after` has no circle.
-void check_references(const Table& top, const model::Instance& instance) {
-  std::set<std::string> names;
-  const auto add = [&](const std::string& name) {
-    if (!names.insert(name).second)
-      throw top.place().error("two components are named \"" + name + "\"");
-  };
-  std::vector<std::pair<std::string, std::vector<std::string>>> after;
-  for (const auto& database : instance.databases) {
-    add(database.name);
-    after.emplace_back(database.name, database.after);
-  }
-  for (const auto& files : instance.files) {
-    add(files.name);
-    after.emplace_back(files.name, files.after);
-  }
-  for (const auto& [name, earlier] : after) {
-    for (const std::string& other : earlier) {
-      if (!names.contains(other)) {
-        throw top.place().error("`after` of \"" + name + "\" names \"" + other +
-                                "\", which is no component");
-      }
-    }
-  }
-  for (const auto& query : instance.drill.queries) {
-    if (!names.contains(query.component)) {
-      throw top.place().error("[[drill.query]] names \"" + query.component +
-                              "\", which is no component");
-    }
-  }
-  std::set<std::string> placed;
-  for (std::size_t placed_before = 0;; placed_before = placed.size()) {
-    for (const auto& [name, earlier] : after) {
-      if (std::all_of(earlier.begin(), earlier.end(),
-                      [&](const auto& other) { return placed.contains(other); })) {
-        placed.insert(name);
-      }
-    }
-    if (placed.size() == names.size()) return;
-    if (placed.size() == placed_before) throw top.place().error("`after` runs in a circle");
-  }
 }
 
 // `is_open_to_all`: every user of this machine can read the file.
@@ -508,7 +477,8 @@ model::Instance read_instance(const toml::table& document, std::string_view file
       throw table.place("until").error("`until` must be a date as in \"2027-01-31\"");
     }
   }
-  check_references(top, instance);
+  check_references(instance,
+                   [&](const std::string& message) { return top.place().error(message); });
   return instance;
 }
 

@@ -102,6 +102,43 @@ fast = "pg_default"
                Error);
 }
 
+TEST(InstanceFile, ReadsEndpointsOfDrills) {
+  constexpr std::string_view start =
+      "name = \"shop\"\n[[database]]\nname = \"a\"\nuri = "
+      "\"postgresql:///a\"\n[[database]]\nname = \"lite\"\nuri = "
+      "\"sqlite:/a\"\n";
+  const auto with = [&](std::string_view more) {
+    return std::string(start) + "[[drill.endpoint]]\n" + std::string(more);
+  };
+  const model::Instance instance = parse_instance(
+      with("component = \"a\"\nuri = \"postgres://lent/x\"\nuser = \"guest\"\n"
+           "password_command = [\"pass\", \"lent\"]\nmaintenance_database = \"m\"\n"),
+      "f");
+  ASSERT_EQ(instance.drill.endpoints.size(), 1U);
+  const model::Instance again = parse_instance(to_toml(instance, {}), "again");
+  for (const model::Instance* one : {&instance, &again}) {
+    const model::DatabaseSettings& endpoint = one->drill.endpoints.at(0);
+    EXPECT_EQ(endpoint.name, "a");
+    EXPECT_EQ(endpoint.engine, "postgresql");
+    EXPECT_EQ(endpoint.uri, "postgres://lent/x");
+    EXPECT_EQ(endpoint.user, "guest");
+    EXPECT_EQ(endpoint.password.command, (std::vector<std::string>{"pass", "lent"}));
+    EXPECT_EQ(endpoint.options.at("maintenance_database"), "m");
+  }
+  const std::string good = "component = \"a\"\nuri = \"postgresql:///x\"\n";
+  for (const auto& [more, words] : std::vector<std::pair<std::string, std::string>>{
+           {"component = \"b\"\nuri = \"postgresql:///x\"", "names \"b\", which is no database"},
+           {good + "[[drill.endpoint]]\n" + good, "two [[drill.endpoint]] stand in for \"a\""},
+           {"component = \"a\"", "`uri` is missing in [[drill.endpoint]]"},
+           {"uri = \"postgresql:///x\"", "`component` is missing in [[drill.endpoint]]"},
+           {"component = \"a\"\nuri = \"mysql:///x\"", "is of engine mariadb"},
+           {"component = \"lite\"\nuri = \"sqlite:/x\"", "only servers are lent"},
+           {"component = \"a\"\nuri = \"postgresql://u:p@h/x\"", "`uri` holds a password"},
+           {good + "password = \"x\"", "unknown key `password` in [[drill.endpoint]]"},
+           {good + "password_file = \"x\"", "must be an absolute path"}})
+    EXPECT_NE(refusal(with(more)).find(words), std::string::npos) << refusal(with(more));
+}
+
 TEST(InstanceFile, ReadsEveryKey) {
   const model::Instance instance = parse_instance(full, "shop.toml");
   EXPECT_EQ(instance.name, "shop");

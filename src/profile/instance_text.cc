@@ -95,6 +95,13 @@ bool any_hook(const model::HookSettings& hooks) {
          !hooks.before_restore.empty() || !hooks.after_restore.empty();
 }
 
+void write_place(Writer& writer, const model::DatabaseSettings& database) {
+  writer.text("uri", database.uri);
+  writer.text("user", database.user);
+  writer.password(database.password);
+  for (const auto& [key, value] : database.options) writer.text(key, value);
+}
+
 void write_settings(Writer& writer, const model::Instance& instance) {
   if (!instance.quiesce.stop.empty()) {
     writer.table("quiesce", false);
@@ -122,10 +129,15 @@ void write_settings(Writer& writer, const model::Instance& instance) {
     writer.number("parallel", limits.parallel, usual.parallel);
   }
   if (!instance.drill.scratch_dir.empty() || !instance.drill.queries.empty() ||
-      !instance.drill.user.empty()) {
+      !instance.drill.user.empty() || !instance.drill.endpoints.empty()) {
     writer.table("drill", false);
     writer.text("user", instance.drill.user);
     writer.text("scratch_dir", instance.drill.scratch_dir);
+    for (const model::DatabaseSettings& endpoint : instance.drill.endpoints) {
+      writer.table("drill.endpoint", true);
+      writer.text("component", endpoint.name);
+      write_place(writer, endpoint);
+    }
     for (const model::DrillQuery& query : instance.drill.queries) {
       writer.table("drill.query", true);
       writer.text("component", query.component);
@@ -174,11 +186,8 @@ std::string to_toml(const model::Instance& instance,
     writer.comment(comment_of(database.name));
     writer.text("name", database.name);
     if (!database.uri.starts_with(database.engine + ":")) writer.text("engine", database.engine);
-    writer.text("uri", database.uri);
-    writer.text("user", database.user);
-    writer.password(database.password);
+    write_place(writer, database);
     writer.texts("after", database.after);
-    for (const auto& [key, value] : database.options) writer.text(key, value);
   }
   for (const model::FilesSettings& files : instance.files) {
     writer.table("files", true);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <set>
 
@@ -33,6 +34,7 @@ class Loader {
          const model::Endpoint& into, const LoadOptions& options, const std::stop_token& stop)
       : parts_(parts),
         facts_(facts),
+        into_(into),
         options_(options),
         stop_(stop),
         location_(location_of(into)),
@@ -51,7 +53,9 @@ class Loader {
     code_ = copied_code(parts_, server());
     const SwitchOptions how = switch_options();
     const TableArrival arrival = arrival_of();
-    if (is_whole()) {
+    if (options_.only_beside) {
+      // The place is no affair of ours.
+    } else if (is_whole()) {
       check_place(connection_, location_.schema, how);
     } else {
       check_tables_place(connection_, location_.schema, arrival, how);
@@ -62,10 +66,18 @@ class Loader {
     const Beside beside(connection_, location_.schema, announced.announce());
     try {
       fill(beside.name());
+      const auto filled = std::chrono::steady_clock::now();
       prove(beside.name());
+      report_.proof_time = std::chrono::steady_clock::now() - filled;
     } catch (const std::exception&) {
       beside.give_up(connection_);
       throw;
+    }
+    if (options_.only_beside) {
+      report_.beside = into_;
+      report_.beside->uri = uri_of(location_, beside.name());
+      report_.beside->user = location_.user;
+      return std::move(report_);
     }
     hand_over({std::move(connection_), beside, how, arrival, std::move(accounts), is_whole(),
                options_.on_scratch},
@@ -343,7 +355,7 @@ class Loader {
   // All of it, where nobody else knows of it.
   void prove(const std::string& schema) {
     const bool promises = !facts_.tables.empty() || !facts_.objects.empty();
-    if (!promises && !options_.leave_beside) return;
+    if (!promises && !options_.leave_beside && !options_.only_beside) return;
     Location location = location_;
     location.schema = schema;
     location.restores_grants = false;  // they come last
@@ -356,7 +368,7 @@ class Loader {
       if (promises) prove_tables(schema, found);
       return;
     }
-    if (promises) refuse_difference(facts_, found);
+    if (promises && !options_.only_beside) refuse_difference(facts_, found);
     report_.found = std::move(found);
   }
 
@@ -431,6 +443,7 @@ class Loader {
 
   const model::PartSource& parts_;
   const model::DatabaseFacts& facts_;
+  const model::Endpoint& into_;
   const LoadOptions& options_;
   std::stop_token stop_;
   Location location_;

@@ -62,9 +62,13 @@ class MariadbEngine final : public Engine {
     }
     for (model::Finding& finding : place_findings(connection, facts, options))
       findings.push_back(std::move(finding));
-    if (!location.restores_grants && options.tables.empty()) add_grants_left(facts, findings);
+    if (!location.restores_grants && options.tables.empty() && !options.only_beside)
+      add_grants_left(facts, findings);
     return findings;
   }
+  [[nodiscard]] std::vector<std::string> fit_beside(const model::DatabaseFacts& facts,
+                                                    model::Endpoint& into, LoadOptions& options,
+                                                    std::stop_token stop) const override;
   void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
                  const LoadOptions& options) const override;
   std::string undo(const Json& undo, const model::Endpoint& into) const override;
@@ -160,6 +164,27 @@ void MariadbEngine::harmonize(model::DatabaseFacts& expected, model::DatabaseFac
       if (object.kind != "counter") object.definition_sha256.clear();
     }
   }
+}
+
+// Nothing there acts in the name of an account that did not make it.
+std::vector<std::string> MariadbEngine::fit_beside(const model::DatabaseFacts& facts,
+                                                   model::Endpoint& into, LoadOptions& options,
+                                                   std::stop_token stop) const {
+  options.only_beside = true;
+  into.options["definer"] = "current";
+  into.options["grants"] = "leave";
+  const Connection connection(location_of(into), into.password.get(), false, std::move(stop));
+  std::vector<std::string> lines{
+      "not made there and not compared: accounts and their rights; views and code are defined by "
+      "our account, events are asleep"};
+  Json there = Json::object();
+  there.set("server_version", connection.version());
+  if (!words_alike(facts.engine_facts, there))
+    lines.push_back(fmt::format(
+        "not compared: definitions and values of sequences but their names: {} words them "
+        "differently",
+        connection.version()));
+  return lines;
 }
 
 std::string MariadbEngine::undo(const Json& undo, const model::Endpoint& into) const {

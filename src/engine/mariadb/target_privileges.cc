@@ -48,9 +48,9 @@ class Looker {
     }
     const Needs needs = restore_needs({connection_.is_mariadb(), connection_.version_number()});
     const bool is_replacing = options_.replace || !options_.tables.empty();
-    look_at_schema(needs, here, schema_pattern(location_.schema));
+    if (!options_.only_beside) look_at_schema(needs, here, schema_pattern(location_.schema));
     look_beside(needs, beside_suffix, beside_pattern(location_.schema));
-    if (options_.tables.empty()) {
+    if (options_.tables.empty() && !options_.only_beside) {
       look_beside(needs, undone_suffix, undone_pattern(location_.schema));
       if (options_.replace) look_beside(needs, kept_suffix, kept_pattern(location_.schema));
     }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -180,26 +181,44 @@ class ForcedPoliciesAside {
 };
 
 // What is in the place; nothing if nobody wants to know.
-std::optional<model::DatabaseFacts> prove(const Target& target,
-                                          const model::DatabaseFacts& expected,
-                                          const LoadOptions& options, const std::stop_token& stop) {
+void prove(const Target& target, const model::DatabaseFacts& expected, const LoadOptions& options,
+           LoadReport& report, const std::stop_token& stop) {
   const bool promises = !expected.tables.empty() || !expected.objects.empty();
-  if (!promises && !options.leave_beside) return std::nullopt;
-  return in_context("proving what was restored", [&] {
-    model::DatabaseFacts found;
+  if (!promises && !options.leave_beside && !options.only_beside) return;
+  in_context("proving what was restored", [&] {
+    model::DatabaseFacts& found = report.found.emplace();
     ForcedPoliciesAside aside(target.place());
     describe_database(target.place(), found, options.parallel, stop);
     aside.put_back(found);
     target.correct(expected, found);
-    if (!promises) return found;
-    for (const std::string& line : not_compared(expected, found, options))
-      log(LogLevel::warn, "not compared: " + line, {{"database", target.place().component}});
+    if (!promises) return;
+    for (const std::string& line : not_compared(expected, found, options)) {
+      if (options.only_beside) {
+        report.notes.push_back("not compared: " + line);
+      } else {
+        log(LogLevel::warn, "not compared: " + line, {{"database", target.place().component}});
+      }
+    }
+    if (options.only_beside) return;
     const std::vector<std::string> lines = differences(expected, found, options);
-    if (lines.empty()) return found;
+    if (lines.empty()) return;
     throw Error(Errc::differs, fmt::format("{} differs from its manifest: {}", expected.name,
                                            fmt::join(lines, "; ")))
         .set_hint("Run `holdfast check --read-data` on the repository.");
   });
+}
+
+// The endpoint of a place.
+model::Endpoint endpoint_of(const Location& place) {
+  model::Endpoint endpoint;
+  endpoint.component = place.component;
+  endpoint.engine = "postgresql";
+  endpoint.uri = place.uri();
+  endpoint.user = place.user;
+  endpoint.password = place.password;
+  endpoint.options.emplace("maintenance_database", place.maintenance_database);
+  if (!place.bin_dir.empty()) endpoint.options.emplace("bin_dir", place.bin_dir.native());
+  return endpoint;
 }
 
 std::vector<std::string> put_in_place(Target& target) {
@@ -227,9 +246,15 @@ LoadReport load_whole(const model::DatabaseFacts& facts, const WholeLoad& load,
     report.rows = load.fill(target->place());
     rename_schemas(target->place(), options);
     target->finish(load.about);
-    report.found = prove(*target, facts, options, stop);
+    const auto filled = std::chrono::steady_clock::now();
+    prove(*target, facts, options, report, stop);
+    report.proof_time = std::chrono::steady_clock::now() - filled;
     if (stop.stop_requested())
       throw Error(Errc::cancelled, fmt::format("{}: stopped", target->place().component));
+    if (options.only_beside) {
+      report.beside = endpoint_of(target->place());
+      return report;
+    }
     if (!options.leave_beside) report.kept = put_in_place(*target);
   } catch (const std::exception&) {
     target->give_up();
@@ -303,6 +328,14 @@ LoadReport load_dump(const std::filesystem::path& file, const Location& into,
   load.fill = [&](const Location& place) { return import.fill(place, mapping, stop); };
   load.about = [&](Connection& connection) { import.run_about_database(connection); };
   return load_whole(import.expected(), load, options, stop);
+}
+
+std::vector<std::string> fit_beside(const model::DatabaseFacts& facts, const Location& into,
+                                    LoadOptions& options, const std::stop_token& stop) {
+  Connection admin = connect_admin(into, stop);
+  options.only_beside = true;
+  map_to_server(admin, facts.engine_facts, options);
+  return {"not made there and not compared: roles and tablespaces as such, and their settings"};
 }
 
 std::vector<model::Finding> find_load_problems(const model::DatabaseFacts& facts,

@@ -23,6 +23,11 @@ void check_load_undo(const Json& undo, const model::Endpoint& into);
 [[nodiscard]] LoadReport load_dump(const std::filesystem::path& file, const Location& into,
                                    const LoadOptions& options, const std::stop_token& stop);
 
+// As of Engine::fit_beside().
+[[nodiscard]] std::vector<std::string> fit_beside(const model::DatabaseFacts& facts,
+                                                  const Location& into, LoadOptions& options,
+                                                  const std::stop_token& stop);
+
 // What stands in the way of loading a copy with these facts. Reads only.
 [[nodiscard]] std::vector<model::Finding> find_load_problems(const model::DatabaseFacts& facts,
                                                              const Location& into,

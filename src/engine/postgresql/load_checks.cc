@@ -128,8 +128,9 @@ bool defined_by_roles(std::string_view kind) {
   return kind.starts_with("grants") || kind == "policy" || kind == "large objects";
 }
 // These are named by roles.
-bool named_by_roles(std::string_view kind) {
-  return kind.starts_with("default grants") || kind == "user mapping";
+bool named_by_roles(const model::ObjectFacts& object) {
+  return object.kind.starts_with("default grants") || object.kind == "user mapping" ||
+         (object.kind == "setting" && object.name != "all");
 }
 
 std::int64_t major_of(const model::DatabaseFacts& facts) {
@@ -185,6 +186,28 @@ std::vector<model::Finding> find_server_problems(Connection& admin, const Json& 
   return findings;
 }
 
+void map_to_server(Connection& admin, const Json& facts, LoadOptions& options) {
+  const std::string us = admin.value("SELECT current_user");
+  const std::vector<std::string> owners = texts(facts, "owners");
+  for (const std::string& role : texts(facts, "roles")) {
+    // Whose something is may be said by who may become that role.
+    const Rows rows = admin.query(
+        fmt::format("SELECT pg_catalog.pg_has_role(r.oid, 'USAGE') AND pg_catalog.pg_has_role("
+                    "r.oid, '{}') FROM pg_catalog.pg_roles r WHERE r.rolname = $1",
+                    admin.server_major() >= 16 ? "SET" : "MEMBER"),
+        {role});
+    const bool owns = std::find(owners.begin(), owners.end(), role) != owners.end();
+    if (rows.empty() || (owns && !rows.boolean(0, 0))) options.owners.emplace(role, us);
+  }
+  for (const std::string& tablespace : texts(facts, "tablespaces")) {
+    const Rows rows = admin.query(
+        "SELECT pg_catalog.has_tablespace_privilege(t.oid, 'CREATE')"
+        " FROM pg_catalog.pg_tablespace t WHERE t.spcname = $1",
+        {tablespace});
+    if (rows.empty() || !rows.boolean(0, 0)) options.tablespaces.emplace(tablespace, "pg_default");
+  }
+}
+
 void refuse_problems(const std::vector<model::Finding>& findings) {
   for (const model::Finding& finding : findings) {
     if (finding.severity != Severity::blocker) continue;
@@ -231,8 +254,7 @@ void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
   const bool other_tablespaces = has_other_tablespaces(expected, options);
   for (model::DatabaseFacts* facts : {&expected, &found}) {
     const bool other_roles = !options.owners.empty();
-    if (other_roles)
-      std::erase_if(facts->objects, [](const auto& object) { return named_by_roles(object.kind); });
+    if (other_roles) std::erase_if(facts->objects, named_by_roles);
     for (model::ObjectFacts& object : facts->objects) {
       if (other_version || (other_roles && defined_by_roles(object.kind)) ||
           (other_tablespaces && names_tablespaces(object.kind)))
@@ -264,9 +286,16 @@ std::vector<std::string> not_compared(const model::DatabaseFacts& expected,
         major_of(found), major_of(expected)));
   }
   if (!options.owners.empty()) {
-    lines.emplace_back(
-        "owners and grants of objects, roles of policies, default grants and user mappings: "
-        "[restore.owner] changes them");
+    std::string why = "[restore.owner] changes them";
+    if (options.only_beside) {
+      why = "our own role stands there for";
+      for (const auto& [role, ours] : options.owners) why += " " + quote_name(role);
+    }
+    lines.push_back(
+        "owners and grants of objects, roles of policies, default grants, user mappings and "
+        "settings "
+        "of roles: " +
+        why);
   }
   if (has_other_tablespaces(expected, options))
     lines.emplace_back("definitions of tables and indexes: they lie in other tablespaces");

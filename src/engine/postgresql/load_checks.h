@@ -23,6 +23,9 @@ namespace holdfast::engine::postgresql {
 [[nodiscard]] std::vector<model::Finding> find_server_problems(Connection& admin,
                                                                const Json& engine_facts,
                                                                const LoadOptions& options);
+// Maps what of the copy the server has not, or does not let us use: roles to our own, tablespaces
+// to the usual one.
+void map_to_server(Connection& admin, const Json& engine_facts, LoadOptions& options);
 // The first blocker as an Error; nothing if there is none.
 void refuse_problems(const std::vector<model::Finding>& findings);
 

@@ -40,6 +40,11 @@ class PostgresqlEngine final : public Engine {
                                                        std::stop_token stop) const override {
     return find_load_problems(facts, location_of(into), options, stop);
   }
+  [[nodiscard]] std::vector<std::string> fit_beside(const model::DatabaseFacts& facts,
+                                                    model::Endpoint& into, LoadOptions& options,
+                                                    std::stop_token stop) const override {
+    return postgresql::fit_beside(facts, location_of(into), options, stop);
+  }
   void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
                  const LoadOptions& options) const override {
     postgresql::harmonize(expected, found, options);

@@ -111,6 +111,7 @@ Target::Target(const Location& into, const LoadOptions& options, const std::stop
     : into_(into), options_(options), stop_(stop), place_(into) {
   check_rule(!options.replace || !options.kept_suffix.empty(),
              "what is replaced is kept under another name");
+  if (options.only_beside) return;
   exists_ = oid_of(admin(), into.database).has_value();
   if (!exists_ || options.replace) return;
   Connection look(into, stop);
@@ -178,14 +179,14 @@ void Target::prepare(const DatabaseProperties* properties, bool as_there) {
     }
   }
   is_new_ = true;
-  place_ = into_.with_database(with_suffix(into_.database, random_suffix()));
+  place_ = into_.with_database(free_name(admin(), with_suffix(into_.database, random_suffix())));
   if (exists_ && as_there) {
     Connection look(into_, stop_);
     like_ = remember_database(look, place_.database);
   }
   if (properties != nullptr) connection_limit_ = properties->connection_limit;
   const std::string sql = create_statement(place_.database, properties, admin().server_major());
-  made_ = undo_of("created").set("database", place_.database);
+  made_ = undo_of("created").set("database", place_.database).set("system", system_of(admin()));
   announce("made the database " + place_.database, made_);
   in_context("making database " + place_.database, [&] { admin().run(sql); });
   if (!like_.is_null()) {

@@ -35,8 +35,8 @@ struct Existing {
 class TargetChecks {
  public:
   TargetChecks(Connection& admin, const Location& into, const model::DatabaseFacts& facts,
-               const NameMapping& mapping, bool replace)
-      : admin_(admin), into_(into), facts_(facts), mapping_(mapping), replace_(replace) {}
+               const NameMapping& mapping, bool only_beside)
+      : admin_(admin), into_(into), facts_(facts), mapping_(mapping), only_beside_(only_beside) {}
 
   std::vector<model::Finding> run() {
     if (!facts_.engine_facts.is_object()) return {};
@@ -45,7 +45,7 @@ class TargetChecks {
         " WHERE r.rolname = current_user");
     role_ = quote_name(role.view(0, 0));
     may_create_ = role.boolean(0, 1) || role.boolean(0, 2);
-    look_at_existing();
+    if (!only_beside_) look_at_existing();
     if (!role.boolean(0, 1)) {
       check_role(role.boolean(0, 2));
       check_extensions();
@@ -280,7 +280,7 @@ class TargetChecks {
   const Location& into_;
   const model::DatabaseFacts& facts_;
   const NameMapping& mapping_;
-  bool replace_;
+  bool only_beside_;
   std::string role_;
   std::optional<Existing> existing_;
   bool may_create_ = false;
@@ -296,7 +296,7 @@ std::vector<model::Finding> find_target_problems(Connection& admin, const Locati
                                                  const NameMapping& mapping,
                                                  const LoadOptions& options) {
   if (options.on_scratch || !options.tables.empty()) return {};
-  return TargetChecks(admin, into, facts, mapping, options.replace).run();
+  return TargetChecks(admin, into, facts, mapping, options.only_beside).run();
 }
 
 }  // namespace holdfast::engine::postgresql

@@ -16,7 +16,7 @@
 namespace holdfast::engine::postgresql {
 namespace {
 
-// Names may lead elsewhere than they did. What bears a random name needs no such care.
+// Names may lead elsewhere than they did.
 void refuse_other_server(Connection& admin, const Json& undo, const Location& into) {
   const std::string then = undo.string_or("system", "");
   const std::string now = system_of(admin);
@@ -149,6 +149,7 @@ std::string undo_change(const Json& undo, const Location& into) {
   const std::string& kind = undo.at("kind").as_string();
   Connection admin = connect_admin(into, {});
   if (kind == "created") {
+    refuse_other_server(admin, undo, into);
     end_statements_on(admin, undo.at("database").as_string());
     drop_database(admin, into, undo.at("database").as_string());
     return {};
@@ -189,7 +190,7 @@ bool change_stands(const Json& undo, const Location& into) {
 
 void check_change_undo(const Json& undo, const Location& into) {
   const std::string& kind = undo.at("kind").as_string();
-  if (kind != "switched" && kind != "filled") return;
+  if (kind != "switched" && kind != "filled" && kind != "created") return;
   Connection admin = connect_admin(into, {});
   refuse_other_server(admin, undo, into);
   if (kind == "switched" && is_switched(admin, undo)) refuse_lost(admin, undo);

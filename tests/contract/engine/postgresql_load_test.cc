@@ -226,6 +226,42 @@ TEST_F(PostgresqlLoad, DropsNothingThatHadThePublicName) {
   }
 }
 
+// A rehearsal: found is what came of the copy, whatever the place holds; and it is taken away again
+// on that server only.
+TEST_F(PostgresqlLoad, RehearsesBesideAPlaceThatIsNotTouched) {
+  server().make_database("small", "CREATE TABLE t AS SELECT 1 AS a");
+  const auto copy = back_up("small");
+  copy->facts.tables.at(0).rows = 7;
+  server().psql("small", "CREATE TABLE other (a int)");
+  const std::string before = dump("small");
+  const auto names = server().databases();
+  std::vector<Json> undos;
+  engine::LoadOptions load = options();
+  load.before_change = [&](std::string_view /*what*/, const Json& undo) { undos.push_back(undo); };
+  model::Endpoint into = server().endpoint("small");
+  EXPECT_FALSE(engine().fit_beside(copy->facts, into, load).empty());
+  EXPECT_TRUE(load.only_beside);
+  for (const model::Finding& finding : engine().check_load(copy->facts, into, load))
+    EXPECT_NE(finding.severity, model::Severity::blocker) << finding.seen;
+  const engine::LoadReport loaded = engine().load(copy->parts, copy->facts, into, load, {});
+  ASSERT_TRUE(loaded.found);
+  EXPECT_EQ(loaded.found->tables.at(0).rows, 1U);
+  EXPECT_GT(loaded.proof_time.count(), 0);
+  EXPECT_FALSE(loaded.switch_in);
+  ASSERT_TRUE(loaded.beside);
+  EXPECT_EQ(engine().query_one(*loaded.beside, "SELECT a FROM t"), "1");
+  ASSERT_EQ(undos.size(), 1U);
+  Json elsewhere = undos[0];
+  elsewhere.set("system", "4711");
+  EXPECT_NE(error_of([&] { engine().check_undo(elsewhere, into); }).find("another"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { engine().undo(elsewhere, into); }).find("another"), std::string::npos);
+  EXPECT_EQ(server().databases().size(), names.size() + 1);
+  for (int i = 0; i < 2; ++i) engine().undo(undos[0], into);  // a repetition does no harm
+  EXPECT_EQ(server().databases(), names);
+  expect_equal(before, dump("small"));
+}
+
 TEST_F(PostgresqlLoad, NoticesDamageBeforeAnythingIsReplaced) {
   const auto copy = back_up("ugly");
   server().make_database("shop", "CREATE TABLE old (a int);");
