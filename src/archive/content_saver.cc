@@ -73,15 +73,14 @@ void ContentSaver::hand_out(Run&& run) {
 }
 
 void ContentSaver::save(const Run& run, std::size_t first, Worker& worker) {
-  for (const ByteView chunk : run.chunks) {
-    const repo::SavedBlob saved = tools_.writer->save(format::BlobType::data, chunk, worker);
-    if (on_saved_) on_saved_(chunk.size());
-    const std::unique_lock lock(mutex_);
-    content_.ids[first++] = saved.id;
-    if (saved.is_new) {
-      content_.new_bytes += chunk.size();
-      content_.stored_bytes += saved.stored_bytes;
-    }
+  const std::vector<repo::SavedBlob> saved = tools_.writer->save_run(run.chunks, worker);
+  if (on_saved_) on_saved_(run.size_bytes);
+  const std::unique_lock lock(mutex_);
+  for (std::size_t i = 0; i < saved.size(); ++i) {
+    content_.ids[first + i] = saved[i].id;
+    if (!saved[i].is_new) continue;
+    content_.new_bytes += run.chunks[i].size();
+    content_.stored_bytes += saved[i].stored_bytes;
   }
 }
 

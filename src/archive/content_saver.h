@@ -35,7 +35,8 @@ class ContentSaver : public std::enable_shared_from_this<ContentSaver> {
     const format::ChunkTables* tables;
     format::ChunkSizes sizes;
   };
-  // `on_saved` is told the size of each chunk that is stored; from any thread. May be empty.
+  // `on_saved` is told the size of each run of chunks that is stored; from any thread. May be
+  // empty.
   explicit ContentSaver(const Tools& tools, std::function<void(std::uint64_t bytes)> on_saved = {});
 
   // Where the next bytes go; empty only if the queue is abandoned. May run other chunks first.

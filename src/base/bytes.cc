@@ -72,15 +72,21 @@ std::string to_hex(ByteView bytes) {
   return hex;
 }
 
-std::optional<Bytes> from_hex(std::string_view hex) {
-  if (hex.size() % 2 != 0) return std::nullopt;
-  Bytes bytes(hex.size() / 2);
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
+bool read_hex(std::string_view hex, std::span<std::byte> into) noexcept {
+  if (hex.size() != 2 * into.size()) return false;
+  unsigned seen = 0;  // looked at only once, as there may be gigabytes of them
+  for (std::size_t i = 0; i < into.size(); ++i) {
     const unsigned high = value_of(hex_values, hex[2 * i]);
     const unsigned low = value_of(hex_values, hex[2 * i + 1]);
-    if (high == no_digit || low == no_digit) return std::nullopt;
-    bytes[i] = static_cast<std::byte>(high << 4U | low);
+    seen |= high | low;
+    into[i] = static_cast<std::byte>((high << 4U | low) & 0xffU);
   }
+  return seen < 16;
+}
+
+std::optional<Bytes> from_hex(std::string_view hex) {
+  Bytes bytes(hex.size() / 2);
+  if (!read_hex(hex, bytes)) return std::nullopt;
   return bytes;
 }
 
@@ -162,22 +168,24 @@ Utf8Rune decode_utf8(std::string_view text) noexcept {
   return {rune, size_bytes};
 }
 
+std::size_t ascii_prefix_bytes(std::string_view text) noexcept {
+  std::size_t at = 0;
+  for (std::uint64_t eight = 0; text.size() - at >= sizeof eight; at += sizeof eight) {
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    if ((eight & 0x8080808080808080U) != 0) break;
+  }
+  while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+  return at;
+}
+
 bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    // Most texts are plain ASCII, which is passed eight bytes at a time.
-    if (text.size() >= 8) {
-      std::uint64_t eight = 0;
-      std::memcpy(&eight, text.data(), sizeof eight);
-      if ((eight & 0x8080808080808080U) == 0) {
-        text.remove_prefix(8);
-        continue;
-      }
-    }
+  for (;;) {
+    text.remove_prefix(ascii_prefix_bytes(text));
+    if (text.empty()) return true;
     const Utf8Rune next = decode_utf8(text);
     if (next.size_bytes == 0) return false;
     text.remove_prefix(next.size_bytes);
   }
-  return true;
 }
 
 }  // namespace holdfast

@@ -68,6 +68,9 @@ void store_le64(std::byte* at, std::uint64_t value) noexcept;
 
 // Lower-case hex, two digits a byte.
 [[nodiscard]] std::string to_hex(ByteView bytes);
+// Reads a hex text of either case. False if it is not hex for just as many bytes; they are then
+// any.
+[[nodiscard]] bool read_hex(std::string_view hex, std::span<std::byte> into) noexcept;
 // The bytes of a hex text of either case; nothing if it is not hex of even length.
 [[nodiscard]] std::optional<Bytes> from_hex(std::string_view hex);
 
@@ -83,6 +86,9 @@ struct Utf8Rune {
   std::size_t size_bytes;
 };
 [[nodiscard]] Utf8Rune decode_utf8(std::string_view text) noexcept;
+
+// How many bytes at its front are ASCII.
+[[nodiscard]] std::size_t ascii_prefix_bytes(std::string_view text) noexcept;
 
 // Whether `text` is well-formed UTF-8 from end to end.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;

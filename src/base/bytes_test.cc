@@ -198,5 +198,15 @@ TEST(Stream, ReadAllKeepsAShortTextInOneBuffer) {
   }
 }
 
+TEST(Utf8, TellsWhereAsciiEnds) {
+  const std::string ascii(40, 'a');
+  for (std::size_t at = 0; at <= ascii.size(); ++at) {
+    EXPECT_EQ(ascii_prefix_bytes(std::string_view(ascii).substr(at)), ascii.size() - at);
+    std::string text = ascii;
+    text.insert(at, "\x80");
+    EXPECT_EQ(ascii_prefix_bytes(text), at);
+  }
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/sha256_lanes.h"
 
 namespace holdfast {
 namespace {
@@ -45,6 +46,23 @@ TEST(Sha256, MovesWithItsState) {
   moved.update(as_bytes("c"));
   EXPECT_EQ(to_hex(moved.finish()), hash_of_abc);
   EXPECT_THROW(hash.update({}), Error);  // NOLINT(bugprone-use-after-move): the point of the test
+}
+
+// Every length around the ends of blocks, beside every other: the lanes end at different times.
+TEST(Sha256, OfEachIsWhatItIsAlone) {
+  Bytes all(3000);
+  fill_random(all);
+  std::vector<ByteView> messages;
+  for (std::size_t size = 0; size < 200; ++size) messages.push_back(ByteView(all).first(size));
+  for (const std::size_t size : {3000U, 1U, 0U, 63U, 64U, 65U, 2999U, 119U, 120U, 128U, 2U}) {
+    messages.push_back(ByteView(all).last(size));
+  }
+  for (std::size_t count : {messages.size(), messages.size() - 1, std::size_t{1}, std::size_t{0}}) {
+    const std::span some(messages.data(), count);
+    std::vector<Sha256Digest> digests(count);
+    sha256_each(some, digests);
+    for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(digests[i], sha256(some[i])) << i;
+  }
 }
 
 TEST(Sha256, IsSafeOnManyThreads) {

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/c_handle.h"
 #include "base/error.h"
@@ -20,6 +21,10 @@ namespace {
 
 constexpr std::size_t probe_from_bytes = 64U * 1024;
 constexpr std::size_t probe_sample_bytes = 16U * 1024;
+// A sample of which level 1 leaves more than this part of what its bytes carry one by one has next
+// to no matches (docs/adr/0007-automatic-compression-may-be-level-1.md).
+constexpr double matchless_from = 0.8;
+constexpr int level_of_matchless = 1;
 constexpr std::uint64_t window_bytes_max = 8U * 1024 * 1024;
 constexpr int window_log_max = 23;
 constexpr std::uint64_t block_bytes_max = 128U * 1024;
@@ -151,12 +156,27 @@ void check_zstd(std::size_t result, std::string_view doing) {
 using CompressContext = CHandle<ZSTD_CCtx, ZSTD_freeCCtx>;
 using DecompressContext = CHandle<ZSTD_DCtx, ZSTD_freeDCtx>;
 
+void set_level(ZSTD_CCtx* context, int level) {
+  check_zstd(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level), "setting the level");
+}
+
 CompressContext compress_context(int level) {
   CompressContext context(ZSTD_createCCtx());
   if (!context) throw std::bad_alloc();
-  check_zstd(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level),
-             "setting the level");
+  set_level(context.get(), level);
   return context;
+}
+
+// How many bytes a perfect coder of single bytes would make of them (their entropy of order 0).
+double entropy_bytes(ByteView sample) {
+  std::array<std::uint32_t, 256> counts{};
+  for (const std::byte byte : sample) ++counts[std::to_integer<std::size_t>(byte)];
+  const auto size = static_cast<double>(sample.size());
+  double bits = 0;
+  for (const std::uint32_t count : counts) {
+    if (count != 0) bits += count * std::log2(size / count);
+  }
+  return bits / 8;
 }
 
 }  // namespace
@@ -175,17 +195,13 @@ struct Compressor::State {
   explicit State(Compression wanted)
       : level(wanted), context(compress_context(zstd_level(wanted))) {}
 
-  // Whether 16 KiB compress to at most 97 percent.
-  bool sample_shrinks(ByteView sample) {
+  // What level 1 makes of 16 KiB; nothing if that is above 97 percent of them.
+  std::optional<std::size_t> shrunk_bytes(ByteView sample) {
     if (!probe) probe = compress_context(1);
     const std::size_t result = ZSTD_compress2(probe.get(), probe_room.data(), probe_room.size(),
                                               sample.data(), sample.size());
-    return ZSTD_isError(result) == 0;
-  }
-  // Whether it is worth compressing: two samples decide, one of which is enough for a yes.
-  bool may_shrink(ByteView plain) {
-    return sample_shrinks(plain.subspan(plain.size() / 2, probe_sample_bytes)) ||
-           sample_shrinks(plain.first(probe_sample_bytes));
+    if (ZSTD_isError(result) != 0) return std::nullopt;
+    return result;
   }
 
   Compression level;
@@ -199,12 +215,31 @@ Compressor::~Compressor() = default;
 Compressor::Compressor(Compressor&&) noexcept = default;
 Compressor& Compressor::operator=(Compressor&&) noexcept = default;
 
-bool Compressor::compress(ByteView plain, Bytes& to, bool always) {
+// Two samples, one of which is enough for a yes.
+Promise Compressor::judge(ByteView run) {
+  if (state_->level == Compression::off || run.size() <= probe_from_bytes) return Promise::unknown;
+  for (const ByteView sample :
+       {run.subspan(run.size() / 2, probe_sample_bytes), run.first(probe_sample_bytes)}) {
+    const std::optional<std::size_t> shrunk = state_->shrunk_bytes(sample);
+    if (!shrunk) continue;
+    const bool may_choose = state_->level == Compression::automatic;
+    return may_choose && static_cast<double>(*shrunk) > matchless_from * entropy_bytes(sample)
+               ? Promise::matchless
+               : Promise::matches;
+  }
+  return Promise::none;
+}
+
+bool Compressor::compress(ByteView plain, Bytes& to, bool always, Promise promise) {
   if (plain.empty()) return false;
   if (!always) {
     if (state_->level == Compression::off) return false;
-    if (plain.size() > probe_from_bytes && !state_->may_shrink(plain)) return false;
+    if (promise != Promise::matches && promise != Promise::matchless) promise = judge(plain);
+    if (promise == Promise::none) return false;
   }
+  const bool matchless = !always && promise == Promise::matchless;
+  const int level = matchless ? level_of_matchless : zstd_level(state_->level);
+  set_level(state_->context.get(), level);
   const std::size_t before = to.size();
   // Given no more room than what pays, zstd stops by itself where it does not.
   const std::size_t room = always ? ZSTD_compressBound(plain.size()) : plain.size() - 1;

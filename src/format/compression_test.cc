@@ -121,6 +121,52 @@ TEST(Compressor, CompressesAlwaysWhereToldTo) {
   EXPECT_EQ(back, plain);
 }
 
+Bytes frame_of(ByteView plain, Compression level) {
+  Bytes frame;
+  EXPECT_TRUE(Compressor(level).compress(plain, frame));
+  return frame;
+}
+
+// Numbers as tables have them: few characters, and nothing that comes again.
+Bytes digit_bytes(std::size_t size_bytes) {
+  Bytes bytes = random_bytes(size_bytes);
+  for (std::byte& byte : bytes) {
+    const unsigned value = std::to_integer<unsigned>(byte) % 11;
+    byte = static_cast<std::byte>(value == 10 ? '-' : '0' + static_cast<char>(value));
+  }
+  return bytes;
+}
+
+TEST(Compressor, SearchesNoMatchesWhereThereAreNone) {
+  const Bytes digits = digit_bytes(1'000'000);
+  const Bytes frame = frame_of(digits, Compression::automatic);
+  EXPECT_EQ(frame, frame_of(digits, Compression::fastest));
+  EXPECT_LT(frame.size(), compressed(digits).size()) << "than at level 3";
+  Bytes back;
+  Decompressor().decompress(frame, digits.size(), back);
+  EXPECT_EQ(back, digits);
+
+  // A small blob, one with matches, and whoever chose a level.
+  const Bytes few(digits.begin(), digits.begin() + 60'000);
+  EXPECT_EQ(frame_of(few, Compression::automatic), compressed(few));
+  const Bytes text = text_bytes(1'000'000);
+  EXPECT_EQ(frame_of(text, Compression::automatic), compressed(text));
+  EXPECT_EQ(frame_of(digits, Compression::better), compressed(digits, Compression::better));
+}
+
+TEST(Compressor, DecidesForEachBlobAnew) {
+  const Bytes digits = digit_bytes(200'000);
+  const Bytes text = text_bytes(200'000);
+  Compressor compressor(Compression::automatic);
+  for (int i = 0; i < 2; ++i) {
+    for (const Bytes& plain : {digits, text}) {
+      Bytes frame;
+      ASSERT_TRUE(compressor.compress(plain, frame));
+      EXPECT_EQ(frame, frame_of(plain, Compression::automatic));
+    }
+  }
+}
+
 TEST(Compressor, DoesNothingWhenOffOrEmpty) {
   Bytes to;
   EXPECT_FALSE(Compressor(Compression::off).compress(text_bytes(1000), to));

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/sha256_lanes.h"
+
 namespace holdfast::format {
 
 namespace {
@@ -28,6 +30,15 @@ bool Id::is_null() const noexcept {
 
 Id id_of(ByteView content) {
   return Id{sha256(content)};
+}
+
+std::vector<Id> ids_of(std::span<const ByteView> contents) {
+  std::vector<Sha256Digest> digests(contents.size());
+  sha256_each(contents, digests);
+  std::vector<Id> ids;
+  ids.reserve(digests.size());
+  for (const Sha256Digest& digest : digests) ids.push_back({digest});
+  return ids;
 }
 
 void append_hex(std::string& to, const Id& id) {

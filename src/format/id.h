@@ -8,8 +8,10 @@
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/hash.h"
 
@@ -29,6 +31,8 @@ struct Id {
 };
 
 [[nodiscard]] Id id_of(ByteView content);
+// The same of each, in their order, and faster than one by one.
+[[nodiscard]] std::vector<Id> ids_of(std::span<const ByteView> contents);
 // Appends the 64 digits of hex() without a string of their own, for trees and index files.
 void append_hex(std::string& to, const Id& id);
 // The id of 64 lower-case hex digits, or nothing.

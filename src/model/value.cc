@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -13,6 +14,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/sha256_lanes.h"
 
 namespace holdfast::model {
 namespace {
@@ -207,6 +209,9 @@ namespace {
 
 // Texts of so many bytes are hashed where they are.
 constexpr std::size_t hashed_apart_bytes = std::size_t{1} << 20U;
+// A digest hashes after so many rows, or bytes of them.
+constexpr std::size_t waiting_rows_max = 32;
+constexpr std::size_t waiting_bytes_max = std::size_t{64} << 10U;
 
 // All of a value but the text itself.
 void append_head(Bytes& to, const Value& value) {
@@ -223,24 +228,28 @@ bool has_text(const Value& value) noexcept {
   return value.kind != ValueKind::null && value.kind != ValueKind::real;
 }
 
-Sha256Digest hash_of(const Row& row, Bytes& scratch) {
-  scratch.clear();
-  std::optional<Sha256> apart;
+bool is_wide(const Row& row) noexcept {
+  return std::any_of(row.begin(), row.end(), [](const Value& value) {
+    return has_text(value) && value.text.size() >= hashed_apart_bytes;
+  });
+}
+
+Sha256Digest hash_of_wide(const Row& row) {
+  Sha256 hash;
+  Bytes heads;
   for (const Value& value : row) {
-    append_head(scratch, value);
+    append_head(heads, value);
     if (!has_text(value)) continue;
     if (value.text.size() < hashed_apart_bytes) {
-      append(scratch, value.text);
+      append(heads, value.text);
       continue;
     }
-    if (!apart) apart.emplace();
-    apart->update(scratch);
-    scratch.clear();
-    apart->update(as_bytes(value.text));
+    hash.update(heads);
+    heads.clear();
+    hash.update(as_bytes(value.text));
   }
-  if (!apart) return sha256(scratch);
-  apart->update(scratch);
-  return apart->finish();
+  hash.update(heads);
+  return hash.finish();
 }
 
 }  // namespace
@@ -253,31 +262,59 @@ void append_canonical(Bytes& to, const Row& row) {
 }
 
 void TableDigest::add(const Row& row) {
-  const Sha256Digest hash = hash_of(row, scratch_);
-  TableDigest one;
-  one.rows_ = 1;
-  for (std::size_t limb = 0; limb < one.sum_.size(); ++limb) {
-    one.sum_[limb] = load_le64(hash.data() + 8 * limb);
-  }
-  add(one);
+  ++rows_;
+  if (is_wide(row)) return add(sum_, hash_of_wide(row));
+  append_canonical(waiting_, row);
+  ends_.push_back(waiting_.size());
+  if (ends_.size() < waiting_rows_max && waiting_.size() < waiting_bytes_max) return;
+  sum_ = sum();
+  waiting_.clear();
+  ends_.clear();
 }
 
-void TableDigest::add(const TableDigest& other) noexcept {
+void TableDigest::add(const TableDigest& other) {
   rows_ += other.rows_;
+  add(sum_, other.sum());
+}
+
+void TableDigest::add(Sum& to, const Sum& other) noexcept {
   std::uint64_t carry = 0;
-  for (std::size_t limb = 0; limb < sum_.size(); ++limb) {
-    const std::uint64_t with_carry = sum_[limb] + carry;
-    const std::uint64_t total = with_carry + other.sum_[limb];
+  for (std::size_t limb = 0; limb < to.size(); ++limb) {
+    const std::uint64_t with_carry = to[limb] + carry;
+    const std::uint64_t total = with_carry + other[limb];
     carry = static_cast<std::uint64_t>(with_carry < carry) +
             static_cast<std::uint64_t>(total < with_carry);
-    sum_[limb] = total;
+    to[limb] = total;
   }
+}
+
+void TableDigest::add(Sum& to, const Sha256Digest& hash) noexcept {
+  Sum one;
+  for (std::size_t limb = 0; limb < one.size(); ++limb) {
+    one[limb] = load_le64(hash.data() + 8 * limb);
+  }
+  add(to, one);
+}
+
+TableDigest::Sum TableDigest::sum() const {
+  Sum sum = sum_;
+  std::array<ByteView, waiting_rows_max> rows;
+  std::array<Sha256Digest, waiting_rows_max> hashes;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    rows[i] = ByteView(waiting_).subspan(begin, ends_[i] - begin);
+    begin = ends_[i];
+  }
+  sha256_each(std::span(rows).first(ends_.size()), std::span(hashes).first(ends_.size()));
+  for (std::size_t i = 0; i < ends_.size(); ++i) add(sum, hashes[i]);
+  return sum;
 }
 
 std::string TableDigest::hex() const {
+  const Sum sum = this->sum();
   std::array<std::byte, 32> bytes{};
-  for (std::size_t limb = 0; limb < sum_.size(); ++limb) {
-    store_le64(bytes.data() + 8 * limb, sum_[limb]);
+  for (std::size_t limb = 0; limb < sum.size(); ++limb) {
+    store_le64(bytes.data() + 8 * limb, sum[limb]);
   }
   return to_hex(bytes);
 }

@@ -79,21 +79,30 @@ class RowSink {
 void append_canonical(Bytes& to, const Row& row);
 
 // The order-independent digest of a table's rows: count and sum modulo 2^256 of the rows' SHA-256.
-// Adding two of them gives the digest of both tables' rows together.
+// Adding two of them gives the digest of both tables' rows together. One thread at a time.
 class TableDigest {
  public:
   void add(const Row& row);
-  void add(const TableDigest& other) noexcept;
+  void add(const TableDigest& other);
   [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::string hex() const;  // 64 digits
-  friend bool operator==(const TableDigest& a, const TableDigest& b) noexcept {
-    return a.rows_ == b.rows_ && a.sum_ == b.sum_;
+  friend bool operator==(const TableDigest& a, const TableDigest& b) {
+    return a.rows_ == b.rows_ && a.sum() == b.sum();
   }
 
  private:
+  using Sum = std::array<std::uint64_t, 4>;  // little-endian limbs
+
+  static void add(Sum& to, const Sum& other) noexcept;
+  static void add(Sum& to, const Sha256Digest& hash) noexcept;
+  [[nodiscard]] Sum sum() const;
+
   std::uint64_t rows_ = 0;
-  std::array<std::uint64_t, 4> sum_{};  // little-endian limbs
-  Bytes scratch_;
+  Sum sum_{};  // of the rows that have been hashed
+  // The others' encodings, one after the other, and where each ends: hashing several at once is
+  // faster than one by one.
+  Bytes waiting_;
+  std::vector<std::size_t> ends_;
 };
 
 }  // namespace holdfast::model

@@ -138,7 +138,8 @@ struct BlobWriter::State {
     ByteView sealed;
     std::uint32_t plain_size_bytes;
   };
-  [[nodiscard]] Prepared prepare(BlobType type, ByteView plain, Worker& worker) const;
+  [[nodiscard]] Prepared prepare(BlobType type, ByteView plain, Worker& worker,
+                                 format::Promise promise = format::Promise::unknown) const;
   void verify(ByteView plain, ByteView packed, bool is_compressed, Worker& worker) const;
   void store(const BlobHandle& blob, ByteView plain, const Prepared& prepared);
   // The buffer of a pack that no large blob has stretched.
@@ -209,11 +210,12 @@ void BlobWriter::State::fail(std::exception_ptr exception, const Error* one) {
 }
 
 BlobWriter::State::Prepared BlobWriter::State::prepare(BlobType type, ByteView plain,
-                                                       Worker& worker) const {
+                                                       Worker& worker,
+                                                       format::Promise promise) const {
   worker.compressed.clear();
   const bool is_compressed =
       repository.config().version >= 2 && !plain.empty() &&
-      worker.codec.compressor.compress(plain, worker.compressed, type == BlobType::tree);
+      worker.codec.compressor.compress(plain, worker.compressed, type == BlobType::tree, promise);
   const ByteView packed = is_compressed ? ByteView(worker.compressed) : plain;
   worker.sealed.clear();
   worker.codec.sealer.seal(packed, worker.sealed);
@@ -441,26 +443,52 @@ SavedBlob BlobWriter::save(BlobType type, ByteView plain, Worker& worker) {
 }
 
 SavedBlob BlobWriter::save(BlobType type, const format::Id& id, ByteView plain, Worker& worker) {
+  check_blob(plain);
+  return save_checked({type, id}, plain, worker, [] { return format::Promise::unknown; });
+}
+
+std::vector<SavedBlob> BlobWriter::save_run(std::span<const ByteView> chunks, Worker& worker) {
+  std::vector<SavedBlob> saved;
+  if (chunks.empty()) return saved;
+  std::size_t size_bytes = 0;
+  for (const ByteView chunk : chunks) {
+    check_blob(chunk);
+    size_bytes += chunk.size();
+  }
+  // Asked once, and only if anything is new.
+  std::optional<format::Promise> promise;
+  const auto judge = [&] {
+    if (!promise)
+      promise = worker.codec.compressor.judge(ByteView(chunks.front().data(), size_bytes));
+    return *promise;
+  };
+  const std::vector<format::Id> ids = format::ids_of(chunks);
+  for (std::size_t i = 0; i < chunks.size(); ++i)
+    saved.push_back(save_checked({BlobType::data, ids[i]}, chunks[i], worker, judge));
+  return saved;
+}
+
+void BlobWriter::check_blob(ByteView plain) const {
   {
     const std::lock_guard lock_state(state_->mutex);
     state_->check_alive();
   }
   check_size(plain);
-  const BlobHandle blob{type, id};
-  if (!state_->repository.index().claim(blob)) return {id, false, 0};
+}
+
+template <typename Judge>
+SavedBlob BlobWriter::save_checked(const BlobHandle& blob, ByteView plain, Worker& worker,
+                                   const Judge& judge) {
+  if (!state_->repository.index().claim(blob)) return {blob.id, false, 0};
   return state_->failing_all([&] {
-    const State::Prepared prepared = state_->prepare(type, plain, worker);
+    const State::Prepared prepared = state_->prepare(blob.type, plain, worker, judge());
     state_->store(blob, plain, prepared);
-    return SavedBlob{id, true, static_cast<std::uint32_t>(prepared.sealed.size())};
+    return SavedBlob{blob.id, true, static_cast<std::uint32_t>(prepared.sealed.size())};
   });
 }
 
 void BlobWriter::save_again(const BlobHandle& blob, ByteView plain, Worker& worker) {
-  {
-    const std::lock_guard lock_state(state_->mutex);
-    state_->check_alive();
-  }
-  check_size(plain);
+  check_blob(plain);
   state_->failing_all(
       [&] { state_->store(blob, plain, state_->prepare(blob.type, plain, worker)); });
 }

@@ -11,6 +11,8 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "repo/lock.h"
 #include "repo/repository.h"
@@ -73,6 +75,8 @@ class BlobWriter {
   // Stores a blob unless it is known. Any number of threads, each with its worker. Waits while
   // uploads are behind. Throws what an upload failed with.
   [[nodiscard]] SavedBlob save(format::BlobType type, ByteView plain, Worker& worker);
+  // The same of the chunks of one run of data, which adjoin each other in memory.
+  [[nodiscard]] std::vector<SavedBlob> save_run(std::span<const ByteView> chunks, Worker& worker);
   // The same where the id is known already; `plain` must hash to it.
   [[nodiscard]] SavedBlob save(format::BlobType type, const format::Id& id, ByteView plain,
                                Worker& worker);
@@ -91,6 +95,11 @@ class BlobWriter {
 
  private:
   struct State;
+  // Errc::cancelled, or what an upload failed with; Errc::unsupported if it is too large.
+  void check_blob(ByteView plain) const;
+  template <typename Judge>
+  [[nodiscard]] SavedBlob save_checked(const format::BlobHandle& blob, ByteView plain,
+                                       Worker& worker, const Judge& judge);
   // Names in an index file what is stored so far and in none yet; open packs stay open. After
   // cancel() or a failure it first waits for the uploads under way: what an interrupted run has
   // stored is then found by the next one.

@@ -48,13 +48,14 @@ constexpr std::array<char16_t, 32> windows_1252{
 
 void set_latin1(std::string& to, std::string_view field) {
   to.clear();
-  for (const char c : field) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) {
-      to += c;
-    } else {
-      append_utf8(to, byte < 0xA0 ? windows_1252[byte - 0x80U] : byte);
-    }
+  while (!field.empty()) {
+    const std::size_t plain = ascii_prefix_bytes(field);
+    to.append(field.substr(0, plain));
+    field.remove_prefix(plain);
+    if (field.empty()) return;
+    const auto byte = static_cast<unsigned char>(field.front());
+    append_utf8(to, byte < 0xA0 ? windows_1252[byte - 0x80U] : byte);
+    field.remove_prefix(1);
   }
 }
 

@@ -44,8 +44,8 @@ int hex_digit(char c) noexcept {
   return -1;
 }
 
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
+bool are_digits(std::string_view text) noexcept {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 void set(Value& value, ValueKind kind, std::string_view text) {
@@ -61,8 +61,8 @@ void set_number(Value& value, std::string_view text) {
   const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
   const auto point = digits.find('.');
   const std::string_view whole = digits.substr(0, point);
-  const bool plain = !whole.empty() && std::all_of(whole.begin(), whole.end(), is_digit) &&
-                     (whole.size() == 1 || whole.front() != '0');
+  const bool plain =
+      !whole.empty() && are_digits(whole) && (whole.size() == 1 || whole.front() != '0');
   if (!plain) {
     value = Value::number(text);
     return;
@@ -72,7 +72,7 @@ void set_number(Value& value, std::string_view text) {
     return set(value, ValueKind::number, text);
   }
   const std::string_view fraction = digits.substr(point + 1);
-  if (!std::all_of(fraction.begin(), fraction.end(), is_digit)) refuse("number", text);
+  if (!are_digits(fraction)) refuse("number", text);
   while (text.ends_with('0')) text.remove_suffix(1);
   if (text.ends_with('.')) text.remove_suffix(1);
   if (text == "-0") text = "0";
@@ -96,15 +96,11 @@ void set_real(Value& value, std::string_view text) {
 }
 
 void set_bytes(Value& value, std::string_view text) {
-  if (!text.starts_with("\\x") || text.size() % 2 != 0) refuse("bytea in hex", text);
+  if (!text.starts_with("\\x")) refuse("bytea in hex", text);
   value.kind = ValueKind::bytes;
   value.text.resize(text.size() / 2 - 1);
-  for (std::size_t i = 0; i < value.text.size(); ++i) {
-    const int high = hex_digit(text[2 * i + 2]);
-    const int low = hex_digit(text[2 * i + 3]);
-    if (high < 0 || low < 0) refuse("bytea in hex", text);
-    value.text[i] = static_cast<char>(high * 16 + low);
-  }
+  if (!read_hex(text.substr(2), std::as_writable_bytes(std::span(value.text))))
+    refuse("bytea in hex", text);
 }
 
 // "2026-11-20 10:56:01.5+00 BC" and its shorter relatives.
