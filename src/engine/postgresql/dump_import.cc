@@ -234,14 +234,15 @@ std::uint64_t DumpImport::fill_archive(const Location& place, const NameMapping&
     }
     const CopyTarget copied = parse_copy(entry.copy_statement);
     TableLoad table;
-    table.name = copied.table.display();
+    table.name = copied.table;
     table.statement = copy_in_statement(copied.table, copied.columns, encoding);
-    table.pieces.push_back({[this, &entry, name = table.name]() -> std::unique_ptr<ByteSource> {
-                              auto data = archive_->data(entry);
-                              if (!data) return nullptr;
-                              return std::make_unique<MarkedData>(std::move(data), name);
-                            },
-                            0});
+    table.pieces.push_back(
+        {[this, &entry, name = table.name.display()]() -> std::unique_ptr<ByteSource> {
+           auto data = archive_->data(entry);
+           if (!data) return nullptr;
+           return std::make_unique<MarkedData>(std::move(data), name);
+         },
+         0});
     filling.tables.push_back(std::move(table));
   }
   filling.scripts.push_back(script("data", stop));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -128,36 +129,73 @@ Errc code_of(std::string_view state) {
   throw error;
 }
 
-// Large tables are cut into as many runs of pieces as may be copied at once; small ones stay whole,
-// so that their rows lie as they lay.
+// What one session copies at a time.
 struct CopyTask {
   const TableLoad* table;
   std::size_t begin, end;  // pieces
   std::uint64_t size_bytes;
+  bool is_all;
 };
 
-std::vector<CopyTask> cut_tasks(const std::vector<TableLoad>& tables, unsigned parallel) {
+std::uint64_t size_of(const TableLoad& table) {
+  std::uint64_t size_bytes = 0;
+  for (const TableLoad::Piece& piece : table.pieces) size_bytes += piece.size_bytes;
+  return size_bytes;
+}
+
+// Small tables stay whole, so that their rows lie as they lay; of large ones every piece may be
+// copied by another session. Where a session may do without the log if it has a table to itself
+// (`can_skip_log`), that is worth waiting for its end a little.
+std::vector<CopyTask> cut_tasks(const std::vector<TableLoad>& tables, unsigned parallel,
+                                bool can_skip_log) {
   std::uint64_t total = 0;
-  for (const TableLoad& table : tables) {
-    for (const TableLoad::Piece& piece : table.pieces) total += piece.size_bytes;
-  }
-  const std::uint64_t share = std::max<std::uint64_t>(total / std::max(parallel, 1U), 1);
+  for (const TableLoad& table : tables) total += size_of(table);
+  const std::uint64_t share = total / std::max(parallel, 1U);
+  const std::uint64_t whole_max = can_skip_log ? share + share / 2 : share / 4;
   std::vector<CopyTask> tasks;
   for (const TableLoad& table : tables) {
-    std::uint64_t size_bytes = 0;
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < table.pieces.size(); ++i) {
-      size_bytes += table.pieces[i].size_bytes;
-      if (size_bytes < share && i + 1 < table.pieces.size()) continue;
-      tasks.push_back({&table, begin, i + 1, size_bytes});
-      begin = i + 1;
-      size_bytes = 0;
+    const std::uint64_t size_bytes = size_of(table);
+    if (size_bytes <= whole_max || table.pieces.size() == 1) {
+      tasks.push_back({&table, 0, table.pieces.size(), size_bytes, true});
+      continue;
     }
+    for (std::size_t i = 0; i < table.pieces.size(); ++i)
+      tasks.push_back({&table, i, i + 1, table.pieces[i].size_bytes, false});
   }
   std::stable_sort(tasks.begin(), tasks.end(), [](const CopyTask& a, const CopyTask& b) {
     return a.size_bytes > b.size_bytes;
   });
   return tasks;
+}
+
+// A table that was emptied in the same transaction needs no log where none is kept for others
+// (wal_level = minimal). Rows that an extension put into its own stay.
+bool empty_without_log(Connection& connection, const model::TableName& table) {
+  const std::string name = quote_name(table);
+  const bool may = connection.value(fmt::format(
+                       "SELECT c.relkind = 'r' AND pg_catalog.pg_relation_size(c.oid) = 0"
+                       " AND pg_catalog.has_table_privilege(c.oid, 'TRUNCATE')"
+                       " FROM pg_catalog.pg_class c WHERE c.oid = {}::pg_catalog.regclass",
+                       quote_text(name))) == "t";
+  if (may) connection.run("TRUNCATE ONLY " + name);
+  return may;
+}
+
+std::uint64_t copy_task(Connection& connection, const CopyTask& task, bool can_skip_log) {
+  std::uint64_t count = 0;
+  in_context("loading rows of " + task.table->name.display(), [&] {
+    const bool in_transaction = can_skip_log && task.is_all;
+    if (in_transaction) {
+      connection.run("BEGIN");
+      empty_without_log(connection, task.table->name);
+    }
+    for (std::size_t i = task.begin; i < task.end; ++i) {
+      const std::unique_ptr<ByteSource> source = task.table->pieces[i].open();
+      if (source) count += copy_in(connection, task.table->statement, *source);
+    }
+    if (in_transaction) connection.run("COMMIT");
+  });
+  return count;
 }
 
 // A crew in which every thread has a connection of its own.
@@ -196,29 +234,21 @@ class Workers {
   std::stop_token stop_;
 };
 
-std::uint64_t copy_tables(const Location& place, const std::vector<TableLoad>& tables,
-                          unsigned parallel, const std::stop_token& stop) {
-  const std::vector<CopyTask> tasks = cut_tasks(tables, parallel);
-  std::mutex mutex;  // guards the next two
-  std::size_t next = 0;
-  std::uint64_t rows = 0;
+std::uint64_t copy_tables(Connection& main, const Location& place,
+                          const std::vector<TableLoad>& tables, unsigned parallel,
+                          const std::stop_token& stop) {
+  const bool can_skip_log =
+      main.value("SELECT pg_catalog.current_setting('wal_level')") == "minimal";
+  const std::vector<CopyTask> tasks = cut_tasks(tables, parallel, can_skip_log);
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::uint64_t> rows{0};
   const std::vector<SchemaStatement> no_settings;
   Workers workers(place, parallel, no_settings, stop);
   workers.run(tasks.size(), [&](Connection& connection, const std::stop_token& crew_stop) {
     while (!crew_stop.stop_requested()) {
-      std::unique_lock lock(mutex);
-      if (next == tasks.size()) return;
-      const CopyTask& task = tasks[next++];
-      lock.unlock();
-      std::uint64_t count = 0;
-      in_context("loading rows of " + task.table->name, [&] {
-        for (std::size_t i = task.begin; i < task.end; ++i) {
-          const std::unique_ptr<ByteSource> source = task.table->pieces[i].open();
-          if (source) count += copy_in(connection, task.table->statement, *source);
-        }
-      });
-      lock.lock();
-      rows += count;
+      const std::size_t taken = next++;
+      if (taken >= tasks.size()) return;
+      rows += copy_task(connection, tasks[taken], can_skip_log);
     }
   });
   return rows;
@@ -440,7 +470,7 @@ std::uint64_t fill_database(const Location& place, const Filling& filling,
   in_context("making tables and the like", [&] {
     for (const SchemaStatement& statement : filling.pre_data) run_statement(main, statement);
   });
-  const std::uint64_t rows = copy_tables(place, filling.tables, parallel, stop);
+  const std::uint64_t rows = copy_tables(main, place, filling.tables, parallel, stop);
   // What a script sets for its session must not reach the next.
   const auto afresh = [&] { main = Connection(place, stop); };
   for (const OpenStream& open : filling.scripts) {

@@ -15,6 +15,7 @@
 #include "engine/postgresql/connection.h"
 #include "engine/postgresql/location.h"
 #include "engine/postgresql/script_rewrite.h"
+#include "model/value.h"
 
 namespace holdfast::engine::postgresql {
 
@@ -22,7 +23,7 @@ using OpenStream = std::function<std::unique_ptr<ByteSource>()>;
 
 // The rows of one table, in one or several streams of COPY text.
 struct TableLoad {
-  std::string name;       // for messages
+  model::TableName name;
   std::string statement;  // COPY … FROM STDIN
   struct Piece {
     OpenStream open;

@@ -68,7 +68,7 @@ Filling filling_of(const model::PartSource& parts, const Json& facts, const Name
     std::vector<std::string> columns;
     for (const Json& column : one.at("columns").as_array()) columns.push_back(column.as_string());
     TableLoad table;
-    table.name = name.display();
+    table.name = name;
     table.statement = copy_in_statement(name, columns, encoding);
     for (const Json& part : one.at("parts").as_array()) {
       const std::string& path = part.as_string();
