@@ -69,6 +69,25 @@ TEST(MariadbValues, TellsDatesFromWhatIsNone) {
   EXPECT_EQ(value(ColumnKind::time, "-01:00:00").kind, ValueKind::other);
 }
 
+TEST(MariadbValues, EscapesWhereverInAFieldTheyAreNeeded) {
+  const std::string plain = "0123456789-abcdef\x80\xff\x0e!";
+  for (const char needy : {'\\', '\t', '\n', '\r', '\0'}) {
+    for (std::size_t at = 0; at <= plain.size(); ++at) {
+      std::string field = plain;
+      field.insert(at, 1, needy);
+      Bytes line;
+      append_field(line, field);
+      EXPECT_EQ(line.size(), field.size() + 1);
+      append(line, "\n");
+      LineParser parser;
+      std::size_t end = 0;
+      ASSERT_TRUE(parser.next(as_text(line), end));
+      ASSERT_EQ(parser.fields(), 1U);
+      EXPECT_EQ(parser.field(0), field) << at;
+    }
+  }
+}
+
 TEST(MariadbValues, EveryByteSurvivesTheTextForm) {
   std::string bytes;
   for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
