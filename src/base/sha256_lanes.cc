@@ -228,7 +228,7 @@ void sha256_each(std::span<const ByteView> messages, std::span<Sha256Digest> dig
   check_rule(messages.size() == digests.size(), "each message has room for its digest");
 #if defined(__x86_64__)
   static const bool in_lanes = has_sha_extensions();
-  if (in_lanes) return hash_in_lanes(messages, digests);
+  if (in_lanes && messages.size() > 1) return hash_in_lanes(messages, digests);
 #endif
   for (std::size_t i = 0; i < messages.size(); ++i) digests[i] = sha256(messages[i]);
 }

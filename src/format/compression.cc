@@ -22,9 +22,10 @@ namespace {
 constexpr std::size_t probe_from_bytes = 64U * 1024;
 constexpr std::size_t probe_sample_bytes = 16U * 1024;
 // A sample of which level 1 leaves more than this part of what its bytes carry one by one has next
-// to no matches (docs/adr/0007-automatic-compression-may-be-level-1.md).
+// to no matches (docs/adr/0007-automatic-compression-may-be-level-1.md); nor has one that hardly
+// carries anything been understood by that.
 constexpr double matchless_from = 0.8;
-constexpr int level_of_matchless = 1;
+constexpr std::size_t matchless_bytes_min = probe_sample_bytes / 4;
 constexpr std::uint64_t window_bytes_max = 8U * 1024 * 1024;
 constexpr int window_log_max = 23;
 constexpr std::uint64_t block_bytes_max = 128U * 1024;
@@ -156,14 +157,24 @@ void check_zstd(std::size_t result, std::string_view doing) {
 using CompressContext = CHandle<ZSTD_CCtx, ZSTD_freeCCtx>;
 using DecompressContext = CHandle<ZSTD_DCtx, ZSTD_freeDCtx>;
 
-void set_level(ZSTD_CCtx* context, int level) {
-  check_zstd(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level), "setting the level");
+void set(ZSTD_CCtx* context, ZSTD_cParameter parameter, int value) {
+  check_zstd(ZSTD_CCtx_setParameter(context, parameter, value), "setting a parameter");
 }
 
 CompressContext compress_context(int level) {
   CompressContext context(ZSTD_createCCtx());
   if (!context) throw std::bad_alloc();
-  set_level(context.get(), level);
+  set(context.get(), ZSTD_c_compressionLevel, level);
+  return context;
+}
+
+// Level 1, which takes no match below seven bytes, and remembers further back than it would: what
+// comes again after all, as keys of other tables do, comes from afar.
+CompressContext matchless_context() {
+  CompressContext context = compress_context(1);
+  set(context.get(), ZSTD_c_windowLog, 21);
+  set(context.get(), ZSTD_c_hashLog, 16);
+  set(context.get(), ZSTD_c_minMatch, 7);
   return context;
 }
 
@@ -206,6 +217,7 @@ struct Compressor::State {
 
   Compression level;
   CompressContext context;
+  CompressContext matchless;  // made when needed
   CompressContext probe;  // of its own, so that the tables of `context` stay as large as they are
   std::array<std::byte, probe_sample_bytes * 97 / 100> probe_room;
 };
@@ -222,7 +234,8 @@ Promise Compressor::judge(ByteView run) {
        {run.subspan(run.size() / 2, probe_sample_bytes), run.first(probe_sample_bytes)}) {
     const std::optional<std::size_t> shrunk = state_->shrunk_bytes(sample);
     if (!shrunk) continue;
-    const bool may_choose = state_->level == Compression::automatic;
+    const bool may_choose =
+        state_->level == Compression::automatic && *shrunk > matchless_bytes_min;
     return may_choose && static_cast<double>(*shrunk) > matchless_from * entropy_bytes(sample)
                ? Promise::matchless
                : Promise::matches;
@@ -237,15 +250,17 @@ bool Compressor::compress(ByteView plain, Bytes& to, bool always, Promise promis
     if (promise != Promise::matches && promise != Promise::matchless) promise = judge(plain);
     if (promise == Promise::none) return false;
   }
-  const bool matchless = !always && promise == Promise::matchless;
-  const int level = matchless ? level_of_matchless : zstd_level(state_->level);
-  set_level(state_->context.get(), level);
+  ZSTD_CCtx* context = state_->context.get();
+  if (!always && promise == Promise::matchless) {
+    if (!state_->matchless) state_->matchless = matchless_context();
+    context = state_->matchless.get();
+  }
   const std::size_t before = to.size();
   // Given no more room than what pays, zstd stops by itself where it does not.
   const std::size_t room = always ? ZSTD_compressBound(plain.size()) : plain.size() - 1;
   to.resize(before + room);
   const std::size_t result =
-      ZSTD_compress2(state_->context.get(), to.data() + before, room, plain.data(), plain.size());
+      ZSTD_compress2(context, to.data() + before, room, plain.data(), plain.size());
   if (ZSTD_isError(result) != 0) {
     to.resize(before);
     if (always) check_zstd(result, "compressing");

@@ -13,18 +13,18 @@
 
 namespace holdfast::format {
 
-// restic's names for levels: off stores raw, automatic is zstd 3, or 1 for blobs above 64 KiB in
-// which a sample has no matches; fastest is 1, better 7, max 11.
+// restic's names for levels: off stores raw, automatic is zstd 3, or 1 for data without matches;
+// fastest is 1, better 7, max 11.
 enum class Compression : std::uint8_t { automatic, off, fastest, better, max };
 // Reads "auto", "off", "fastest", "better", "max". Errc::usage otherwise.
 [[nodiscard]] Compression parse_compression(std::string_view name);
 
 // What a sample says of a run of bytes, from which several blobs may be made.
 enum class Promise : std::uint8_t {
-  unknown,    // too small for a sample, or no level that would ask for one
+  unknown,    // up to 64 KiB, or not to be compressed
   none,       // it does not shrink
   matches,    // worth its level
-  matchless,  // it shrinks, but hardly anything in it comes again: level 1 makes as little of it
+  matchless,  // it shrinks, but hardly anything in it comes again: level 1 will do
 };
 
 // Contexts for compressing; keep one per thread.
@@ -38,12 +38,12 @@ class Compressor {
   // Appends one zstd frame of `plain` to `to` and returns true; or, if `to` would grow by at least
   // plain.size() bytes, leaves `to` as it was and returns false. Never for Compression::off: false.
   // `always` compresses even where it does not pay, at level 3 if off (trees, unpacked files).
-  // Empty data is never compressed, because a length of 0 means "not compressed": false. Above 64
-  // KiB a sample is tried first, so that data that cannot shrink costs little; not if `promise`
-  // says how it would end, which was found for a run of bytes that `plain` is part of.
+  // Empty data is never compressed, because a length of 0 means "not compressed": false. `promise`
+  // is what judge() said of bytes that `plain` is part of; it is asked of `plain` itself if that
+  // was nothing, or that they do not shrink.
   [[nodiscard]] bool compress(ByteView plain, Bytes& to, bool always = false,
                               Promise promise = Promise::unknown);
-  // What one sample of the run says, or two; unknown up to 64 KiB.
+  // What a sample of the run says, or two, so that data that cannot shrink cost little.
   [[nodiscard]] Promise judge(ByteView run);
 
  private:

@@ -138,20 +138,65 @@ Bytes digit_bytes(std::size_t size_bytes) {
 }
 
 TEST(Compressor, SearchesNoMatchesWhereThereAreNone) {
+  Compressor compressor(Compression::automatic);
   const Bytes digits = digit_bytes(1'000'000);
   const Bytes frame = frame_of(digits, Compression::automatic);
-  EXPECT_EQ(frame, frame_of(digits, Compression::fastest));
+  EXPECT_EQ(compressor.judge(digits), Promise::matchless);
   EXPECT_LT(frame.size(), compressed(digits).size()) << "than at level 3";
   Bytes back;
   Decompressor().decompress(frame, digits.size(), back);
   EXPECT_EQ(back, digits);
+}
 
-  // A small blob, one with matches, and whoever chose a level.
+TEST(Compressor, SearchesMatchesWhereverThereMayBeSome) {
+  Compressor compressor(Compression::automatic);
+  const Bytes digits = digit_bytes(1'000'000);
   const Bytes few(digits.begin(), digits.begin() + 60'000);
+  EXPECT_EQ(compressor.judge(few), Promise::unknown);
   EXPECT_EQ(frame_of(few, Compression::automatic), compressed(few));
-  const Bytes text = text_bytes(1'000'000);
-  EXPECT_EQ(frame_of(text, Compression::automatic), compressed(text));
+  // A middle that says nothing of the rest.
+  Bytes padded = text_bytes(1'000'000);
+  for (const std::byte padding : {std::byte{0}, std::byte{' '}}) {
+    std::fill(padded.begin() + 450'000, padded.begin() + 550'000, padding);
+    EXPECT_EQ(compressor.judge(padded), Promise::matches);
+    EXPECT_EQ(frame_of(padded, Compression::automatic), compressed(padded));
+  }
+  // Who names a level gets it.
+  EXPECT_EQ(Compressor(Compression::better).judge(digits), Promise::matches);
   EXPECT_EQ(frame_of(digits, Compression::better), compressed(digits, Compression::better));
+  EXPECT_EQ(Compressor(Compression::off).judge(digits), Promise::unknown);
+}
+
+// Keys of other tables come again, but not within a sample.
+TEST(Compressor, FindsWhatComesAgainFromAfar) {
+  const Bytes noise = random_bytes(64'000);
+  const std::string hex = to_hex(noise);
+  Bytes rows;
+  for (std::size_t i = 0; rows.size() < 1'000'000; ++i) {
+    const std::size_t key = i * 40503 % 4000;  // each once in 4,000 rows
+    append(rows, std::to_string(i) + "\t" + hex.substr(32 * key, 32) + "\n");
+  }
+  ASSERT_EQ(Compressor(Compression::automatic).judge(rows), Promise::matchless);
+  EXPECT_LT(frame_of(rows, Compression::automatic).size(), compressed(rows).size() * 21 / 20);
+}
+
+TEST(Compressor, GoesByWhatWasSaidOfTheWhole) {
+  Compressor compressor(Compression::automatic);
+  const Bytes digits = digit_bytes(50'000);
+  Bytes alone;
+  Bytes as_part;
+  ASSERT_TRUE(compressor.compress(digits, alone));
+  ASSERT_TRUE(compressor.compress(digits, as_part, false, Promise::matchless));
+  EXPECT_NE(alone, as_part);
+  const Bytes noise = random_bytes(100'000);
+  EXPECT_EQ(compressor.judge(noise), Promise::none);
+  for (const Promise promise : {Promise::none, Promise::matches, Promise::matchless}) {
+    Bytes to;
+    EXPECT_FALSE(compressor.compress(noise, to, false, promise));
+    EXPECT_TRUE(to.empty());
+  }
+  Bytes text;
+  EXPECT_TRUE(compressor.compress(text_bytes(100'000), text, false, Promise::none));
 }
 
 TEST(Compressor, DecidesForEachBlobAnew) {

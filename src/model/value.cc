@@ -209,7 +209,7 @@ namespace {
 
 // Texts of so many bytes are hashed where they are.
 constexpr std::size_t hashed_apart_bytes = std::size_t{1} << 20U;
-// A digest hashes after so many rows, or bytes of them.
+// Rows are hashed when so many wait, or so many bytes of them.
 constexpr std::size_t waiting_rows_max = 32;
 constexpr std::size_t waiting_bytes_max = std::size_t{64} << 10U;
 
@@ -261,43 +261,44 @@ void append_canonical(Bytes& to, const Row& row) {
   }
 }
 
-void TableDigest::add(const Row& row) {
-  ++rows_;
-  if (is_wide(row)) return add(sum_, hash_of_wide(row));
-  append_canonical(waiting_, row);
-  ends_.push_back(waiting_.size());
-  if (ends_.size() < waiting_rows_max && waiting_.size() < waiting_bytes_max) return;
-  sum_ = sum();
-  waiting_.clear();
-  ends_.clear();
+void TableDigest::add(const Sha256Digest& row) noexcept {
+  TableDigest one;
+  one.rows_ = 1;
+  for (std::size_t limb = 0; limb < one.sum_.size(); ++limb) {
+    one.sum_[limb] = load_le64(row.data() + 8 * limb);
+  }
+  add(one);
 }
 
-void TableDigest::add(const TableDigest& other) {
+void TableDigest::add(const TableDigest& other) noexcept {
   rows_ += other.rows_;
-  add(sum_, other.sum());
-}
-
-void TableDigest::add(Sum& to, const Sum& other) noexcept {
   std::uint64_t carry = 0;
-  for (std::size_t limb = 0; limb < to.size(); ++limb) {
-    const std::uint64_t with_carry = to[limb] + carry;
-    const std::uint64_t total = with_carry + other[limb];
+  for (std::size_t limb = 0; limb < sum_.size(); ++limb) {
+    const std::uint64_t with_carry = sum_[limb] + carry;
+    const std::uint64_t total = with_carry + other.sum_[limb];
     carry = static_cast<std::uint64_t>(with_carry < carry) +
             static_cast<std::uint64_t>(total < with_carry);
-    to[limb] = total;
+    sum_[limb] = total;
   }
 }
 
-void TableDigest::add(Sum& to, const Sha256Digest& hash) noexcept {
-  Sum one;
-  for (std::size_t limb = 0; limb < one.size(); ++limb) {
-    one[limb] = load_le64(hash.data() + 8 * limb);
+std::string TableDigest::hex() const {
+  std::array<std::byte, 32> bytes{};
+  for (std::size_t limb = 0; limb < sum_.size(); ++limb) {
+    store_le64(bytes.data() + 8 * limb, sum_[limb]);
   }
-  add(to, one);
+  return to_hex(bytes);
 }
 
-TableDigest::Sum TableDigest::sum() const {
-  Sum sum = sum_;
+void RowHasher::add(const Row& row) {
+  if (is_wide(row)) return digest_.add(hash_of_wide(row));
+  if (ends_.size() == waiting_rows_max || waiting_.size() >= waiting_bytes_max)
+    static_cast<void>(digest());
+  append_canonical(waiting_, row);
+  ends_.push_back(waiting_.size());
+}
+
+const TableDigest& RowHasher::digest() {
   std::array<ByteView, waiting_rows_max> rows;
   std::array<Sha256Digest, waiting_rows_max> hashes;
   std::size_t begin = 0;
@@ -306,17 +307,10 @@ TableDigest::Sum TableDigest::sum() const {
     begin = ends_[i];
   }
   sha256_each(std::span(rows).first(ends_.size()), std::span(hashes).first(ends_.size()));
-  for (std::size_t i = 0; i < ends_.size(); ++i) add(sum, hashes[i]);
-  return sum;
-}
-
-std::string TableDigest::hex() const {
-  const Sum sum = this->sum();
-  std::array<std::byte, 32> bytes{};
-  for (std::size_t limb = 0; limb < sum.size(); ++limb) {
-    store_le64(bytes.data() + 8 * limb, sum[limb]);
-  }
-  return to_hex(bytes);
+  for (std::size_t i = 0; i < ends_.size(); ++i) digest_.add(hashes[i]);
+  waiting_.clear();
+  ends_.clear();
+  return digest_;
 }
 
 }  // namespace holdfast::model

@@ -79,28 +79,31 @@ class RowSink {
 void append_canonical(Bytes& to, const Row& row);
 
 // The order-independent digest of a table's rows: count and sum modulo 2^256 of the rows' SHA-256.
-// Adding two of them gives the digest of both tables' rows together. One thread at a time.
+// Adding two of them gives the digest of both tables' rows together.
 class TableDigest {
  public:
-  void add(const Row& row);
-  void add(const TableDigest& other);
+  void add(const Sha256Digest& row) noexcept;
+  void add(const TableDigest& other) noexcept;
   [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::string hex() const;  // 64 digits
-  friend bool operator==(const TableDigest& a, const TableDigest& b) {
-    return a.rows_ == b.rows_ && a.sum() == b.sum();
-  }
+  friend bool operator==(const TableDigest&, const TableDigest&) = default;
 
  private:
-  using Sum = std::array<std::uint64_t, 4>;  // little-endian limbs
-
-  static void add(Sum& to, const Sum& other) noexcept;
-  static void add(Sum& to, const Sha256Digest& hash) noexcept;
-  [[nodiscard]] Sum sum() const;
-
   std::uint64_t rows_ = 0;
-  Sum sum_{};  // of the rows that have been hashed
-  // The others' encodings, one after the other, and where each ends: hashing several at once is
-  // faster than one by one.
+  std::array<std::uint64_t, 4> sum_{};  // little-endian limbs
+};
+
+// Makes the digest of rows that come one by one. One thread at a time.
+class RowHasher {
+ public:
+  void add(const Row& row);
+  // Of all rows so far.
+  [[nodiscard]] const TableDigest& digest();
+
+ private:
+  TableDigest digest_;
+  // Encodings of rows that are not in it yet, one after the other, and where each ends: several are
+  // hashed at once, faster than one by one.
   Bytes waiting_;
   std::vector<std::size_t> ends_;
 };

@@ -21,9 +21,9 @@ std::string canonical_hex(const Row& row) {
 }
 
 TableDigest digest_of(const std::vector<Row>& rows) {
-  TableDigest digest;
-  for (const Row& row : rows) digest.add(row);
-  return digest;
+  RowHasher hasher;
+  for (const Row& row : rows) hasher.add(row);
+  return hasher.digest();
 }
 
 TEST(Value, WritesNumbersWithoutExponentAndSuperfluousZeros) {
@@ -90,6 +90,27 @@ TEST(Value, EncodesRowsOfOtherShapesDifferently) {
 TEST(TableDigest, OfNoRowsIsZero) {
   EXPECT_EQ(TableDigest().hex(), std::string(64, '0'));
   EXPECT_EQ(TableDigest().rows(), 0U);
+}
+
+// However many are hashed at once, it is the sum of what each is alone.
+TEST(TableDigest, AddsUpTheHashesOfItsRows) {
+  RowHasher hasher;
+  TableDigest sum;
+  for (std::size_t i = 0; i < 300; ++i) {
+    // Narrow ones, some that are much of what may wait, and some that are hashed apart.
+    const std::size_t size = i % 50 == 49 ? 2U << 20U : i % 20 == 19 ? 50'000 : i;
+    const Row row{Value::integer(static_cast<std::int64_t>(i)),
+                  Value::of_text(std::string(size, 'a'))};
+    hasher.add(row);
+    Bytes bytes;
+    append_canonical(bytes, row);
+    sum.add(sha256(bytes));
+    if (i % 37 == 0) {
+      EXPECT_EQ(hasher.digest(), sum) << i;
+    }
+  }
+  EXPECT_EQ(hasher.digest(), sum);
+  EXPECT_EQ(sum.rows(), 300U);
 }
 
 TEST(TableDigest, DoesNotDependOnOrder) {

@@ -449,15 +449,17 @@ SavedBlob BlobWriter::save(BlobType type, const format::Id& id, ByteView plain, 
 
 std::vector<SavedBlob> BlobWriter::save_run(std::span<const ByteView> chunks, Worker& worker) {
   std::vector<SavedBlob> saved;
-  if (chunks.empty()) return saved;
+  saved.reserve(chunks.size());
   std::size_t size_bytes = 0;
   for (const ByteView chunk : chunks) {
+    check_rule(chunk.data() == chunks.front().data() + size_bytes, "chunks of a run adjoin");
     check_blob(chunk);
     size_bytes += chunk.size();
   }
-  // Asked once, and only if anything is new.
+  // Asked once for all, and only if anything is new; a chunk that is alone is asked itself.
   std::optional<format::Promise> promise;
   const auto judge = [&] {
+    if (chunks.size() == 1) return format::Promise::unknown;
     if (!promise)
       promise = worker.codec.compressor.judge(ByteView(chunks.front().data(), size_bytes));
     return *promise;

@@ -109,6 +109,28 @@ TEST(BlobWriter, StoresEqualBlobsOnce) {
             Errc::bug);
 }
 
+TEST(BlobWriter, StoresTheChunksOfARunAsItWouldOneByOne) {
+  TestRepository test;
+  const std::string run = noise(300'000, 1) + std::string(300'000, 'a') + noise(300'000, 1) + "end";
+  std::vector<ByteView> chunks;
+  for (std::size_t at = 0; at < run.size(); at += 100'000)
+    chunks.push_back(as_bytes(std::string_view(run).substr(at, 100'000)));
+  BlobWriter writer(*test.repository, small_packs(), nullptr);
+  BlobWriter::Worker worker(*test.repository);
+  EXPECT_TRUE(writer.save_run({}, worker).empty());
+  const std::vector<SavedBlob> saved = writer.save_run(chunks, worker);
+  ASSERT_EQ(saved.size(), chunks.size());
+  const std::vector<bool> is_new{true, true, true, true, false, false, false, false, false, true};
+  for (std::size_t i = 0; i < saved.size(); ++i) {
+    EXPECT_EQ(saved[i].id, format::id_of(chunks[i])) << i;
+    EXPECT_EQ(saved[i].is_new, is_new[i]) << i;
+  }
+  EXPECT_LT(saved[3].stored_bytes, 1000U);
+  writer.finish();
+  BlobWriter again(*test.repository, small_packs(), nullptr);
+  for (const SavedBlob& blob : again.save_run(chunks, worker)) EXPECT_FALSE(blob.is_new);
+}
+
 TEST(BlobWriter, NeverMixesDataAndTreesInAPack) {
   TestRepository test;
   BlobWriter writer(*test.repository, {}, nullptr);

@@ -191,6 +191,7 @@ TableRead read_table(Connection& connection, const std::string& schema, const Ta
     rows->columns(names);
   }
   TableRead read;
+  model::RowHasher hasher;
   model::Row row(columns.size());
   Bytes buffer;
   buffer.reserve(write_bytes + (write_bytes >> 2U));
@@ -221,7 +222,7 @@ TableRead read_table(Connection& connection, const std::string& schema, const Ta
         buffer.clear();
       }
     }
-    read.digest.add(row);
+    hasher.add(row);
     read.widest_row_bytes = std::max(read.widest_row_bytes, row_bytes);
     if (rows != nullptr) rows->row(row);
     // What a wide row took is free before another is asked for.
@@ -235,6 +236,7 @@ TableRead read_table(Connection& connection, const std::string& schema, const Ta
     }
   }
   if (bytes != nullptr && !buffer.empty()) bytes->write(buffer);
+  read.digest = hasher.digest();
   return read;
 }
 

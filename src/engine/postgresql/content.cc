@@ -25,7 +25,7 @@ class PassingRows {
 
   void line(ByteView line) {
     reader_.read(line, row_);
-    digest_.add(row_);
+    hasher_.add(row_);
     if (line.size() >= wide_row_bytes) row_ = {};  // it is not needed any longer
     if (into_ == nullptr) return;
     if (piece_.size() + line.size() > piece_bytes) flush();
@@ -39,13 +39,13 @@ class PassingRows {
     if (!piece_.empty()) into_->write(piece_);
     piece_.clear();
   }
-  [[nodiscard]] const model::TableDigest& digest() const noexcept { return digest_; }
+  [[nodiscard]] const model::TableDigest& digest() { return hasher_.digest(); }
 
  private:
   RowReader reader_;
   ByteSink* into_;
   model::Row row_;
-  model::TableDigest digest_;
+  model::RowHasher hasher_;
   Bytes piece_;
 };
 
@@ -53,8 +53,7 @@ class PassingRows {
 
 void Content::note(const std::string& part, const model::TableDigest& digest) {
   const std::lock_guard guard(mutex_);
-  model::TableDigest& kept = digests_[part] = {};
-  kept.add(digest);  // and not what a row has left in it
+  digests_[part] = digest;
 }
 
 bool Content::has(const std::string& part) const {

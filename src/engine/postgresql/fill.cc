@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "base/crew.h"
@@ -25,6 +26,8 @@ namespace {
 constexpr std::size_t copy_bytes = 256U << 10U;
 constexpr std::size_t shown_bytes = 120;
 constexpr int lock_tries = 8;
+// Less than that is logged at the end of its transaction (wal_skip_threshold).
+constexpr std::uint64_t unlogged_bytes_min = std::uint64_t{2} << 20U;
 
 // Statements that may hold passwords: of servers and their users, subscriptions, roles.
 bool is_secret(const std::vector<Token>& tokens) {
@@ -132,35 +135,38 @@ Errc code_of(std::string_view state) {
 // What one session copies at a time.
 struct CopyTask {
   const TableLoad* table;
-  std::size_t begin, end;  // pieces
+  std::span<const TableLoad::Piece> pieces;
   std::uint64_t size_bytes;
-  bool is_all;
+  bool skips_log;
 };
 
-std::uint64_t size_of(const TableLoad& table) {
+std::uint64_t size_of(std::span<const TableLoad::Piece> pieces) {
   std::uint64_t size_bytes = 0;
-  for (const TableLoad::Piece& piece : table.pieces) size_bytes += piece.size_bytes;
+  for (const TableLoad::Piece& piece : pieces) size_bytes += piece.size_bytes;
   return size_bytes;
 }
 
-// Small tables stay whole, so that their rows lie as they lay; of large ones every piece may be
-// copied by another session. Where a session may do without the log if it has a table to itself
-// (`can_skip_log`), that is worth waiting for its end a little.
+// Tables up to a session's share stay whole, so that their rows lie as they lay; of larger ones the
+// sessions take the pieces in turn. Where a session may do without the log if it has a table to
+// itself (`can_skip_log`), that is worth waiting for its end a little.
 std::vector<CopyTask> cut_tasks(const std::vector<TableLoad>& tables, unsigned parallel,
                                 bool can_skip_log) {
   std::uint64_t total = 0;
-  for (const TableLoad& table : tables) total += size_of(table);
+  for (const TableLoad& table : tables) total += size_of(table.pieces);
   const std::uint64_t share = total / std::max(parallel, 1U);
-  const std::uint64_t whole_max = can_skip_log ? share + share / 2 : share / 4;
+  const std::uint64_t whole_max = can_skip_log ? share + share / 2 : share;
   std::vector<CopyTask> tasks;
   for (const TableLoad& table : tables) {
-    const std::uint64_t size_bytes = size_of(table);
-    if (size_bytes <= whole_max || table.pieces.size() == 1) {
-      tasks.push_back({&table, 0, table.pieces.size(), size_bytes, true});
+    const std::span<const TableLoad::Piece> pieces = table.pieces;
+    const std::uint64_t size_bytes = size_of(pieces);
+    if (size_bytes <= whole_max || pieces.size() == 1) {
+      // Sizes are unknown in archives.
+      const bool pays = size_bytes == 0 ? !pieces.empty() : size_bytes >= unlogged_bytes_min;
+      tasks.push_back({&table, pieces, size_bytes, can_skip_log && pays});
       continue;
     }
-    for (std::size_t i = 0; i < table.pieces.size(); ++i)
-      tasks.push_back({&table, i, i + 1, table.pieces[i].size_bytes, false});
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+      tasks.push_back({&table, pieces.subspan(i, 1), pieces[i].size_bytes, false});
   }
   std::stable_sort(tasks.begin(), tasks.end(), [](const CopyTask& a, const CopyTask& b) {
     return a.size_bytes > b.size_bytes;
@@ -169,31 +175,38 @@ std::vector<CopyTask> cut_tasks(const std::vector<TableLoad>& tables, unsigned p
 }
 
 // A table that was emptied in the same transaction needs no log where none is kept for others
-// (wal_level = minimal). Rows that an extension put into its own stay.
-bool empty_without_log(Connection& connection, const model::TableName& table) {
+// (wal_level = minimal). Not what others have their rows in, or their keys: extensions fill their
+// tables themselves, and such keys forbid it.
+void empty_without_log(Connection& connection, const model::TableName& table) {
   const std::string name = quote_name(table);
-  const bool may = connection.value(fmt::format(
-                       "SELECT c.relkind = 'r' AND pg_catalog.pg_relation_size(c.oid) = 0"
-                       " AND pg_catalog.has_table_privilege(c.oid, 'TRUNCATE')"
-                       " FROM pg_catalog.pg_class c WHERE c.oid = {}::pg_catalog.regclass",
-                       quote_text(name))) == "t";
-  if (may) connection.run("TRUNCATE ONLY " + name);
-  return may;
+  const std::string of_table = fmt::format(
+      " FROM pg_catalog.pg_class c WHERE c.oid = {}::pg_catalog.regclass", quote_text(name));
+  const bool may =
+      connection.value(
+          "SELECT c.relkind = 'r' AND pg_catalog.has_table_privilege(c.oid, 'TRUNCATE')"
+          " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE objid = c.oid"
+          " AND classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND deptype = 'e')"
+          " AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE contype = 'f'"
+          " AND confrelid = c.oid)" +
+          of_table) == "t";
+  if (!may) return;
+  connection.run(fmt::format("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", name));
+  if (connection.value("SELECT pg_catalog.pg_relation_size(c.oid) = 0" + of_table) == "t")
+    connection.run("TRUNCATE ONLY " + name);
 }
 
-std::uint64_t copy_task(Connection& connection, const CopyTask& task, bool can_skip_log) {
+std::uint64_t copy_task(Connection& connection, const CopyTask& task) {
   std::uint64_t count = 0;
   in_context("loading rows of " + task.table->name.display(), [&] {
-    const bool in_transaction = can_skip_log && task.is_all;
-    if (in_transaction) {
+    if (task.skips_log) {
       connection.run("BEGIN");
       empty_without_log(connection, task.table->name);
     }
-    for (std::size_t i = task.begin; i < task.end; ++i) {
-      const std::unique_ptr<ByteSource> source = task.table->pieces[i].open();
+    for (const TableLoad::Piece& piece : task.pieces) {
+      const std::unique_ptr<ByteSource> source = piece.open();
       if (source) count += copy_in(connection, task.table->statement, *source);
     }
-    if (in_transaction) connection.run("COMMIT");
+    if (task.skips_log) connection.run("COMMIT");
   });
   return count;
 }
@@ -248,7 +261,7 @@ std::uint64_t copy_tables(Connection& main, const Location& place,
     while (!crew_stop.stop_requested()) {
       const std::size_t taken = next++;
       if (taken >= tasks.size()) return;
-      rows += copy_task(connection, tasks[taken], can_skip_log);
+      rows += copy_task(connection, tasks[taken]);
     }
   });
   return rows;

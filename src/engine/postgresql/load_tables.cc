@@ -376,16 +376,17 @@ class TablesLoad {
       const model::TableName place = shadow_of(chosen.name);
       const auto table = std::find_if(there.begin(), there.end(),
                                       [&](const Table& one) { return one.name == place; });
-      model::TableDigest digest;
+      model::RowHasher hasher;
       if (table != there.end()) {
         RowReader reader(table->columns);
         model::Row row;
         connection.copy_out(copy_out_statement(*table, connection.encoding(), nullptr),
                             [&](ByteView line) {
                               reader.read(line, row);
-                              digest.add(row);
+                              hasher.add(row);
                             });
       }
+      const model::TableDigest& digest = hasher.digest();
       if (digest.rows() != expected->rows || digest.hex() != expected->digest) {
         throw Error(Errc::differs, fmt::format("the rows of table {} are not those of the copy",
                                                chosen.name.display()));

@@ -155,12 +155,13 @@ std::vector<model::TableFacts> count_tables(Connection& connection) {
   for (const SchemaEntry& entry : schema_of(connection)) {
     if (entry.type != "table") continue;
     connection.check_stop();
-    model::TableDigest digest;
+    model::RowHasher hasher;
     Statement rows = select_rows(connection, entry.name);
     while (rows.step()) {
       rows.read(row);
-      digest.add(row);
+      hasher.add(row);
     }
+    const model::TableDigest& digest = hasher.digest();
     tables.push_back({"", printable(entry.name), digest.rows(), digest.hex()});
   }
   return tables;

@@ -212,14 +212,14 @@ void copy_sequence(Connection& source, Connection& target, const std::string& ta
 }
 
 model::TableDigest digest_of(Connection& connection, const std::string& table) {
-  model::TableDigest digest;
+  model::RowHasher hasher;
   model::Row row;
   Statement rows = select_rows(connection, table);
   while (rows.step()) {
     rows.read(row);
-    digest.add(row);
+    hasher.add(row);
   }
-  return digest;
+  return hasher.digest();
 }
 
 void make(Connection& target, const SchemaEntry& entry) {

@@ -72,5 +72,18 @@ TEST(PostgresqlFill, KeepsTheRowsThatAreThere) {
   EXPECT_EQ(server.psql("filled", "SELECT count(DISTINCT n) FROM large"), "100000\n");
 }
 
+// Keys that are there before the rows, as those between tables of an extension.
+TEST(PostgresqlFill, LeavesTablesAloneThatKeysReferTo) {
+  PostgresServer server;
+  const model::Endpoint into = server.make_database("filled");
+  Filling filling;
+  filling.pre_data = script(
+      "CREATE TABLE public.kinds (n int PRIMARY KEY, filler text);\n"
+      "CREATE TABLE public.things (n int REFERENCES public.kinds, filler text);\n");
+  filling.tables = {table("kinds", 1)};
+  EXPECT_EQ(fill_database(location_of(into), filling, {}, 2, {}), 1U * lines);
+  EXPECT_EQ(server.psql("filled", "SELECT count(*) FROM kinds"), "20000\n");
+}
+
 }  // namespace
 }  // namespace holdfast::test
