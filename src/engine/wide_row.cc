@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -15,6 +16,7 @@ namespace {
 
 // So often a turn is looked for before anybody goes to sleep: it is mostly given back at once.
 constexpr int looks = 50;
+constexpr auto patience = std::chrono::seconds(60);
 
 struct Turn {
   std::mutex mutex;  // of who sleeps
@@ -50,9 +52,10 @@ void WideRowTurn::take(std::size_t arrived_bytes, const std::stop_token& stop) {
   if (mine_) return;
   std::unique_lock lock(turn.mutex);
   ++turn.sleepers;
-  mine_ = turn.freed.wait(lock, stop, [&] { return turn.try_take(); });
+  mine_ = turn.freed.wait_for(lock, stop, patience, [&] { return turn.try_take(); });
   --turn.sleepers;
-  if (!mine_) throw Error(Errc::cancelled, "stopped while another wide row was read");
+  if (stop.stop_requested() && !mine_)
+    throw Error(Errc::cancelled, "stopped while another wide row was read");
 }
 
 void WideRowTurn::got(std::size_t row_bytes) noexcept {

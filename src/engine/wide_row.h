@@ -7,7 +7,9 @@
 // turn once so much of a row has come that it is a wide one. When the row is there its bytes are
 // counted against a budget, and the turn is free for others; if they do not fit, the reader keeps
 // its turn until its memory is free. Who waits for the turn may keep bytes of the budget, but who
-// has the turn waits for no bytes: nobody waits in a circle.
+// has the turn waits for no bytes: nobody here waits in a circle. Where a server's locks or a full
+// pipe close one, it ends after a minute, when a reader goes on without a turn: what it takes then
+// is more memory than promised.
 #pragma once
 
 #include <cstddef>

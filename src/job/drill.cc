@@ -404,6 +404,24 @@ format::Id save_proof(const Environment& environment, const RepositoryAccess& ac
   return archive::save_snapshot(repository, opened.lock.get(), snapshot);
 }
 
+// Under a name of its own: a backup of the instance may run meanwhile.
+std::string journal_name(const model::Instance& instance) {
+  return "drill of " + instance.name;
+}
+
+// Takes away what is left of earlier ones, as when the machine went down in the middle; what cannot
+// be is no reason not to rehearse.
+void put_back_earlier(const Environment& environment, const model::Instance& instance,
+                      model::Observer& observer, const std::stop_token& stop) {
+  const ResumeReport earlier =
+      resume(environment.state_directory, journal_name(instance), environment.program, stop);
+  for (const std::string& line : earlier.undone) observer.note(line);
+  for (const auto* lines : {&earlier.left, &earlier.failed})
+    for (const std::string& line : *lines)
+      observer.warning("an earlier drill left something that could not be removed: " + line +
+                       "; mend that, then run `holdfast resume`");
+}
+
 }  // namespace
 
 DrillReport drill(const Environment& environment, const RepositoryAccess& access,
@@ -429,13 +447,13 @@ DrillReport drill(const Environment& environment, const RepositoryAccess& access
     observer.warning("the snapshot says itself that something is missing from it");
   const std::vector<DrillEndpoint> endpoints = look_at_drill_endpoints(
       environment, instance, source->manifest(), observer, stop.get_token());
+  put_back_earlier(environment, instance, observer, stop.get_token());
   {
     const fs::path below =
         instance.drill.scratch_dir.empty() ? scratch_base() : fs::path(instance.drill.scratch_dir);
     const fs::path scratch = new_scratch_path("holdfast-drill", below);
-    // Under a name of its own: a backup of the instance may run meanwhile.
     const std::unique_ptr<Journal> journal = Journal::begin(
-        environment.state_directory, "drill of " + instance.name, "drill", environment.program);
+        environment.state_directory, journal_name(instance), "drill", environment.program);
     static_cast<void>(
         journal->announce("scratch", "made a directory for a drill", scratch_undo(scratch)));
     try {

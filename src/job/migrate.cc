@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -109,11 +110,20 @@ class StoppedApplication {
       log_failure(error);  // the guardian tries again
     }
   }
+  // The same once all is done, which stands whatever happens now.
+  [[nodiscard]] std::optional<Error> start_again() {
+    try {
+      start();
+    } catch (const Error& error) {
+      return error;
+    }
+    return std::nullopt;
+  }
   StoppedApplication(const StoppedApplication&) = delete;
   StoppedApplication& operator=(const StoppedApplication&) = delete;
 
   void start() {
-    if (!quiesced_) return;
+    if (!quiesced_ || std::exchange(was_tried_, true)) return;
     observer_.phase("starting the application");
     quiesced_->start();
     quiesced_.reset();
@@ -124,6 +134,7 @@ class StoppedApplication {
   model::Observer& observer_;
   std::unique_ptr<Journal> journal_;
   std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
+  bool was_tried_ = false;
 };
 
 // Everything of a migration but the hooks after it.
@@ -161,7 +172,7 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
   report.manifest = live.manifest();
   report.manifest.quiesced = stopped.has_value();
   run_restore(environment, &live, target, plan, options, observer, stop.get_token(), report);
-  if (stopped) stopped->start();
+  if (stopped) report.hook_failure = stopped->start_again();
   report.manifest.ended = environment.clock->now();
   return report;
 }
@@ -190,6 +201,11 @@ InstanceRestoreReport migrate_instance(const Environment& environment,
     report.hook_failure =
         run_after_hooks(hooks, name, instance, observer, stop.get_token(), {&source, &target});
   };
+  if (report.hook_failure) {
+    for (const model::Instance* one : {&source, &target})
+      run_error_hooks(*one, observer, *report.hook_failure, false);
+    return report;
+  }
   run_after(source.hooks.after_backup, "after_backup", source);
   // What cuts over relies on them.
   if (!report.hook_failure) run_after(target.hooks.after_restore, "after_restore", target);

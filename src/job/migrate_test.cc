@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include <algorithm>
 #include <optional>
 
@@ -177,6 +180,24 @@ TEST_F(MigrateTest, StartsTheApplicationIfTheTargetFails) {
   EXPECT_TRUE(target_is_untouched());
   EXPECT_EQ(read(source() / "files/a.txt"), "started");
   EXPECT_TRUE(journals_are_gone());
+}
+
+// All has been done by then: the report says what, and nothing is cut over.
+TEST_F(MigrateTest, StandsThoughTheApplicationDoesNotStartAgain) {
+  model::Instance from = stoppable();
+  const std::string tried = (root() / "tried").string();
+  from.quiesce.start = mark("start", "test -e " + tried + " || { touch " + tried + "; exit 1; }");
+  const InstanceRestoreReport report = migrate(from, target());
+  ASSERT_TRUE(report.hook_failure);
+  EXPECT_EQ(report.hook_failure->code(), Errc::failed_child);
+  EXPECT_EQ(read(root() / "new/files/a.txt"), "stopped");
+  for (int i = 0; i < 3000 && !journals_are_gone(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(journals_are_gone()) << "the guardian has not started it";
+  const std::string marks = this->marks();
+  EXPECT_TRUE(marks.starts_with("old before_backup\nstop\nnew before_restore\nstart\n")) << marks;
+  EXPECT_NE(marks.find("old on_error\nnew on_error\n"), std::string::npos) << marks;
+  EXPECT_EQ(marks.find("after_"), std::string::npos) << marks;
 }
 
 TEST_F(MigrateTest, TellsOfAFailingCutOverToBothSides) {

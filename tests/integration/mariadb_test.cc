@@ -448,7 +448,9 @@ TEST_F(Mariadb, RestoresWithExactlyTheGrantsThatItPrints) {
     const Outcome outcome = place_.holdfast(words);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
     EXPECT_FALSE(outcome.says("mariadb-target-privilege")) << outcome.text();
-    if (words.size() == 5) EXPECT_EQ(dump("my_ugly"), before);
+    if (words.size() == 5) {
+      EXPECT_EQ(dump("my_ugly"), before);
+    }
   }
   server_->run("DROP DATABASE my_ugly");
   const Outcome fresh = place_.holdfast({"restore", "latest", "-I", instance});

@@ -47,7 +47,7 @@ class Inserter {
       turn.got(text.size());
       std::size_t at = 0;
       while (line.next(text, at)) {
-        if (turn.wide()) drop_read(text, at);
+        if (turn.wide() && at >= wide_row_bytes / 2) drop_read(text, at);
         add(line);
       }
       text.erase(0, at);

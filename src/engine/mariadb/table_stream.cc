@@ -199,6 +199,7 @@ TableRead read_table(Connection& connection, const std::string& schema, const Ta
   while (found.next()) {
     unsigned extra = static_cast<unsigned>(columns.size());
     std::uint64_t row_bytes = 0;
+    bool is_begun = false;  // some of the row has been written
     for (unsigned i = 0; i < columns.size(); ++i) {
       const ColumnKind kind = columns[i]->kind;
       const bool has_extra = kind == ColumnKind::other_text;
@@ -220,6 +221,7 @@ TableRead read_table(Connection& connection, const std::string& schema, const Ta
         if (buffer.size() < write_bytes) continue;
         bytes->write(buffer);
         buffer.clear();
+        is_begun = true;
       }
     }
     hasher.add(row);
@@ -230,7 +232,8 @@ TableRead read_table(Connection& connection, const std::string& schema, const Ta
       for (model::Value& value : row) std::string().swap(value.text);
     if (bytes == nullptr) continue;
     buffer.push_back(std::byte{'\n'});
-    if (buffer.size() >= write_bytes) {
+    // Who takes the row at the other end may hold the turn of wide rows until he has all of it.
+    if (is_begun || buffer.size() >= write_bytes) {
       bytes->write(buffer);
       buffer.clear();
     }

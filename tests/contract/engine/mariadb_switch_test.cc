@@ -11,6 +11,7 @@
 
 #include "contract/engine/mariadb_load_fixture.h"
 #include "engine/mariadb/client.h"
+#include "harness/program.h"
 
 namespace holdfast::test {
 namespace {
@@ -384,9 +385,11 @@ class MariadbInterrupted : public MariadbSwitch {
     return engine().stands(journal_.back(), server_->endpoint("shop"));
   }
   static void wait_for_waiting() {
-    while (server_->value("SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE "
-                          "'Waiting for table metadata lock'") == "0")
-      std::this_thread::sleep_for(20ms);
+    EXPECT_TRUE(eventually([] {
+      return server_->value(
+                 "SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting "
+                 "for table metadata lock'") != "0";
+    }));
   }
 };
 
@@ -559,9 +562,11 @@ TEST_F(MariadbInterrupted, AnUndoEndsWhatStillWorksBeside) {
     session.use(from);
     return code_of([&] { session.run("SELECT SLEEP(3600) FROM orders"); });
   });
-  while (server_->value("SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User "
-                        "sleep'") == "0")
-    std::this_thread::sleep_for(20ms);
+  EXPECT_TRUE(eventually([] {
+    return server_->value(
+               "SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'") !=
+           "0";
+  }));
   undo("shop");
   EXPECT_EQ(working.get(), Errc::unavailable);
   EXPECT_EQ(schemas(), (std::vector<std::string>{"shop"}));

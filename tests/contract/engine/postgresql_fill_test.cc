@@ -54,7 +54,7 @@ TEST(PostgresqlFill, WritesNoLogWhereNoneIsKept) {
   const std::int64_t before = log_bytes(server);
   EXPECT_EQ(fill_database(location_of(into), filling, {}, 2, {}), 4U * lines);
   const std::int64_t written = log_bytes(server) - before;
-  EXPECT_LT(written, 2 * lines * 200) << "less than a quarter of the rows' bytes";
+  EXPECT_LT(written, lines * 200) << "a quarter of the rows' bytes";
   EXPECT_EQ(server.psql("filled", "SELECT count(DISTINCT n) FROM \"Half 1\""), "40000\n");
 }
 

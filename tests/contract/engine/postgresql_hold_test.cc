@@ -31,6 +31,7 @@
 #include "engine/wide_row.h"
 #include "harness/memory_parts.h"
 #include "harness/postgres_server.h"
+#include "harness/program.h"
 
 namespace holdfast::test {
 namespace {
@@ -540,7 +541,8 @@ TEST_F(PostgresqlHold, IsNeverWhyTheServerEndsAMigration) {
       "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = '{}' AND locktype = 'relation'";
   Connection watcher(location_of(endpoint));
   const auto wait_for = [&](const char* mode) {
-    while (watcher.value(fmt::format(fmt::runtime(waits), mode)) == "0") std::this_thread::yield();
+    EXPECT_TRUE(
+        eventually([&] { return watcher.value(fmt::format(fmt::runtime(waits), mode)) != "0"; }));
   };
   for (const bool we_come_first : {false, true}) {
     SCOPED_TRACE(we_come_first);
