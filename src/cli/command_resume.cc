@@ -3,7 +3,11 @@
 // themselves.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -52,9 +56,19 @@ void run(Invocation& invocation) {
   }
   const std::string instance =
       invocation.has_instance() ? invocation.instance().name : std::string();
-  const job::ResumeReport report =
-      job::resume(invocation.job().state_directory, instance, invocation.job().program,
-                  invocation.stop().get_token());
+  job::ResumeReport report;
+  std::vector<std::string> names{instance};
+  if (!instance.empty()) {
+    names.push_back(job::drill_journal(instance));
+    names.push_back(job::migration_journal(instance));
+  }
+  for (const std::string& name : names) {
+    job::ResumeReport one = job::resume(invocation.job().state_directory, name,
+                                        invocation.job().program, invocation.stop().get_token());
+    for (const auto lines : {&job::ResumeReport::undone, &job::ResumeReport::failed,
+                             &job::ResumeReport::left, &job::ResumeReport::alive})
+      std::move((one.*lines).begin(), (one.*lines).end(), std::back_inserter(report.*lines));
+  }
   Output& output = invocation.output();
   if (output.json()) {
     output.json_line(Json::object()

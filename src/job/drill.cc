@@ -216,7 +216,7 @@ class DrillRun {
     load.scratch_directory = scratch_;
     load.before_change = [&](std::string_view what, const Json& undo) {
       made_.push_back(journal_.announce("engine", facts.name + ": " + std::string(what),
-                                        engine_undo(*lent.settings, undo)));
+                                        engine_undo(*lent.settings, undo).set("rehearsal", true)));
     };
     engine::LoadReport loaded;
     timed([&] { loaded = lent.engine->load(*parts, facts, lent.endpoint, load, stop_); });
@@ -404,17 +404,12 @@ format::Id save_proof(const Environment& environment, const RepositoryAccess& ac
   return archive::save_snapshot(repository, opened.lock.get(), snapshot);
 }
 
-// Under a name of its own: a backup of the instance may run meanwhile.
-std::string journal_name(const model::Instance& instance) {
-  return "drill of " + instance.name;
-}
-
 // Takes away what is left of earlier ones, as when the machine went down in the middle; what cannot
 // be is no reason not to rehearse.
 void put_back_earlier(const Environment& environment, const model::Instance& instance,
                       model::Observer& observer, const std::stop_token& stop) {
   const ResumeReport earlier =
-      resume(environment.state_directory, journal_name(instance), environment.program, stop);
+      resume(environment.state_directory, drill_journal(instance.name), environment.program, stop);
   for (const std::string& line : earlier.undone) observer.note(line);
   for (const auto* lines : {&earlier.left, &earlier.failed})
     for (const std::string& line : *lines)
@@ -453,7 +448,7 @@ DrillReport drill(const Environment& environment, const RepositoryAccess& access
         instance.drill.scratch_dir.empty() ? scratch_base() : fs::path(instance.drill.scratch_dir);
     const fs::path scratch = new_scratch_path("holdfast-drill", below);
     const std::unique_ptr<Journal> journal = Journal::begin(
-        environment.state_directory, journal_name(instance), "drill", environment.program);
+        environment.state_directory, drill_journal(instance.name), "drill", environment.program);
     static_cast<void>(
         journal->announce("scratch", "made a directory for a drill", scratch_undo(scratch)));
     try {

@@ -587,6 +587,14 @@ bool guard(int fd, const fs::path& directory, UndoPart part) {
   return all;
 }
 
+std::string drill_journal(std::string_view instance) {
+  return "drill of " + std::string(instance);
+}
+
+std::string migration_journal(std::string_view instance) {
+  return "migration of " + std::string(instance);
+}
+
 void log_failure(const std::exception& failure) noexcept {
   try {
     log(LogLevel::error, failure.what());

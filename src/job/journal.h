@@ -140,6 +140,11 @@ struct ResumeReport {
                                   std::string_view instance, const std::filesystem::path& program,
                                   const std::stop_token& stop = {});
 
+// Under which names an instance's drills and migrations keep their journals, beside its own: they
+// may be at work at the same time as a job under that.
+[[nodiscard]] std::string drill_journal(std::string_view instance);
+[[nodiscard]] std::string migration_journal(std::string_view instance);
+
 // Which entries of a journal are undone.
 enum class UndoPart : std::uint8_t { all, changes, leavings };
 

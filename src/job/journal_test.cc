@@ -182,6 +182,20 @@ TEST_F(JournalTest, WhatCannotBeUndoneEndsTheUndoOfARestore) {
   EXPECT_TRUE(fs::exists(path("two_before")));
 }
 
+TEST_F(JournalTest, ARehearsalThatCannotBeRemovedKeepsNothingElseBack) {
+  const fs::path now = directory_.path() / "now";
+  const fs::path before = directory_.path() / "before";
+  fs::create_directory(now);
+  auto journal = Journal::begin(state_, "drill of shop", "drill", {});
+  journal->announce("rename", "put one in place",
+                    Json().set("now", now.string()).set("before", before.string()));
+  journal->announce(
+      "engine", "made a copy on a server that is gone",
+      Json().set("engine", "none").set("undo", Json::object()).set("rehearsal", true));
+  EXPECT_THROW(journal->undo_all(), Error);
+  EXPECT_TRUE(fs::exists(before));
+}
+
 TEST_F(JournalTest, UndoesLastFirst) {
   auto journal = Journal::begin(state_, "shop", "restore", {});
   journal->announce("start", "one", start_undo(mark("one")));

@@ -148,9 +148,9 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
   refuse_blockers(survey.findings);
   keep_components(options, survey);
   const std::filesystem::path scratch = new_scratch_path("holdfast-migrate", scratch_base());
-  // Under a name of its own: what is done to the target has a journal too.
-  const std::unique_ptr<Journal> journal = Journal::begin(
-      environment.state_directory, "migration of " + source.name, "migration", environment.program);
+  const std::unique_ptr<Journal> journal =
+      Journal::begin(environment.state_directory, migration_journal(source.name), "migration",
+                     environment.program);
   const JournaledScratch kept(*journal, scratch);
   make_scratch(scratch);
   engine::HoldOptions hold = hold_options(source, scratch, stop.get_token());

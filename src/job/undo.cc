@@ -111,7 +111,8 @@ const JournalEntry* last_of(std::span<const JournalEntry> entries) {
 
 bool JournalEntry::is_of_restore() const {
   if (kind != "engine") return kind == "rename" || kind == "remove" || kind == "rmdir";
-  // A throw-away server is nobody else's.
+  // A throw-away server is nobody else's, nor a throw-away database on one that is lent.
+  if (undo.bool_or("rehearsal", false)) return false;
   const Json* const of_engine = undo.find("undo");
   return of_engine == nullptr || of_engine->find("scratch") == nullptr;
 }
@@ -134,7 +135,7 @@ UndoOutlook look_before_undo(std::span<const JournalEntry> entries, bool may_sta
       });
   if (outlook.done || !outlook.obstacles.empty()) return outlook;
   for (const JournalEntry& entry : entries) {
-    if (entry.kind != "engine" || entry.settled) continue;
+    if (entry.kind != "engine" || entry.settled || !entry.is_of_restore()) continue;
     look(entry, [](const auto& engine, const Json& undo, const auto& into) {
       engine.check_undo(undo, into);
       return true;

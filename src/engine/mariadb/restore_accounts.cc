@@ -87,6 +87,14 @@ std::string shown_hash(Connection& connection, const std::string& name, bool is_
   return hash_of(is_role ? "a role" : shown_user(connection, name, defaults));
 }
 
+// Rights of the restore have been taken back before its accounts are looked at: others' are left.
+bool has_rights(Connection& connection, const std::string& name) {
+  const auto rights = connection.query("SHOW GRANTS FOR " + name);
+  return std::any_of(rights.begin(), rights.end(), [](const auto& line) {
+    return !line[0].value_or("").starts_with("GRANT USAGE ON *.* TO ");
+  });
+}
+
 Json made_account(const Account& account, const std::string& hash) {
   return Json::object()
       .set("name", account.name)
@@ -175,11 +183,21 @@ Json RestoredAccounts::revocations(Connection& connection, const std::string& sc
   return statements;
 }
 
-void RestoredAccounts::create(Connection& connection, const Account& account, bool on_scratch) {
-  const auto failure = connection.try_run(account.create);
-  if (!failure) return;
+bool RestoredAccounts::create(Connection& connection, const Account& account, bool on_scratch) {
+  // Who makes it at the same time keeps it: it must not be taken for ours, and dropped.
+  constexpr std::string_view unless_there = "IF NOT EXISTS ";
+  std::string statement = account.create;
+  if (const std::size_t at = statement.find(unless_there);
+      at == std::string_view("CREATE USER ").size())
+    statement.erase(at, unless_there.size());
+  const auto failure = connection.try_run(statement);
+  if (!failure) return true;
+  if (exists(connection, account.name)) return false;
   // A throw-away server may lack the ways to log in that the other had.
-  if (on_scratch) return connection.run("CREATE USER IF NOT EXISTS " + account.name);
+  if (on_scratch) {
+    connection.run("CREATE USER IF NOT EXISTS " + account.name);
+    return true;
+  }
   // The server's words would quote the password's hash.
   throw Error(failure->number == 1227 || failure->number == 1044 ? Errc::denied : Errc::unsupported,
               fmt::format("account {} could not be made: error {} ({})", account.name,
@@ -203,7 +221,8 @@ void RestoredAccounts::make(Connection& connection, bool on_scratch,
   for (const Account& account : missing)
     planned.push(made_account(account, is_role(account) ? "" : hash_of(account.create)));
   tell("make", std::move(planned));
-  for (const Account& account : missing) create(connection, account, on_scratch);
+  std::erase_if(missing,
+                [&](const Account& account) { return !create(connection, account, on_scratch); });
   // Servers word them in their own ways.
   Json made = Json::array();
   for (const Account& account : missing)
@@ -243,7 +262,8 @@ std::string undo_accounts(Connection& connection, const Json& undo) {
     if (!exists(connection, name)) continue;
     const std::string hash = account.at("definition_sha256").as_string();
     const std::string drop = fmt::format("DROP {} {}", is_role ? "ROLE" : "USER", name);
-    if (hash.empty() || shown_hash(connection, name, is_role) != hash) {
+    if (hash.empty() || shown_hash(connection, name, is_role) != hash ||
+        has_rights(connection, name)) {
       told += fmt::format(
           "account {} is there, and may be another's than the restore's; if it is not needed: {}\n",
           name, drop);

@@ -30,7 +30,8 @@ class RestoredAccounts {
                    const Announce& announce) const;
 
  private:
-  static void create(Connection& connection, const Account& account, bool on_scratch);
+  // False: somebody else has made it meanwhile.
+  [[nodiscard]] static bool create(Connection& connection, const Account& account, bool on_scratch);
   [[nodiscard]] Json revocations(Connection& connection, const std::string& schema) const;
 
   std::vector<Account> accounts_;

@@ -245,7 +245,11 @@ LoadReport load_whole(const model::DatabaseFacts& facts, const WholeLoad& load,
     target->prepare(load.properties, load.as_there);
     report.rows = load.fill(target->place());
     rename_schemas(target->place(), options);
-    target->finish(load.about);
+    target->finish([&](Connection& connection) {
+      const EventTriggersAside aside(connection);
+      load.about(connection);
+      aside.put_back();
+    });
     const auto filled = std::chrono::steady_clock::now();
     prove(*target, facts, options, report, stop);
     report.proof_time = std::chrono::steady_clock::now() - filled;

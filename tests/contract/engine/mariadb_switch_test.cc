@@ -598,5 +598,21 @@ TEST_F(MariadbInterrupted, AccountsOfOthersAreNotTakenAway) {
   EXPECT_EQ(server_->value(there), "0");
 }
 
+TEST_F(MariadbInterrupted, AnAccountThatOthersGaveRightsIsNotTakenAway) {
+  make_shop();
+  server_->run("CREATE OR REPLACE USER app@localhost");
+  server_->run("GRANT SELECT ON shop.* TO app@localhost");
+  const auto copy = back_up();
+  server_->run("DROP USER app@localhost");
+  endpoint_options_["grants"] = "restore";
+  kill_at(*copy, "switched");
+  server_->run("GRANT SELECT ON mysql.proc TO app@localhost");
+  const std::string told = undo("shop");
+  EXPECT_NE(told.find("`app`@`localhost`"), std::string::npos) << told;
+  EXPECT_EQ(server_->value("SELECT count(*) FROM mysql.user WHERE User = 'app'"), "1");
+  EXPECT_EQ(server_->value("SELECT count(*) FROM mysql.db WHERE User = 'app'"), "0");
+  server_->run("DROP USER app@localhost");
+}
+
 }  // namespace
 }  // namespace holdfast::test

@@ -43,46 +43,52 @@ std::int64_t log_bytes(const PostgresServer& server) {
       server.psql("postgres", "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"));
 }
 
-TEST(PostgresqlFill, WritesNoLogWhereNoneIsKept) {
-  PostgresServer server;
-  const model::Endpoint into = server.make_database("filled");
-  Filling filling;
-  filling.pre_data = script(
-      "CREATE TABLE public.\"Half 1\" (n int, filler text);\nCREATE TABLE public.half2 (n int, "
-      "filler text);\n");
-  filling.tables = {table("Half 1", 2), table("half2", 2)};
-  const std::int64_t before = log_bytes(server);
-  EXPECT_EQ(fill_database(location_of(into), filling, {}, 2, {}), 4U * lines);
-  const std::int64_t written = log_bytes(server) - before;
+class PostgresqlFill : public testing::Test {
+ protected:
+  void SetUp() override { into_ = server_.make_database("filled"); }
+  std::uint64_t fill(std::string_view pre_data, std::vector<TableLoad> tables) {
+    Filling filling;
+    filling.pre_data = script(pre_data);
+    filling.tables = std::move(tables);
+    return fill_database(location_of(into_), filling, {}, 2, {});
+  }
+  [[nodiscard]] std::string asked(std::string_view sql) const {
+    return server_.psql("filled", sql);
+  }
+
+  PostgresServer server_;
+  model::Endpoint into_;
+};
+
+TEST_F(PostgresqlFill, WritesNoLogWhereNoneIsKept) {
+  const std::int64_t before = log_bytes(server_);
+  EXPECT_EQ(fill("CREATE TABLE public.\"Half 1\" (n int, filler text);\n"
+                 "CREATE TABLE public.half2 (n int, filler text);\n",
+                 {table("Half 1", 2), table("half2", 2)}),
+            4U * lines);
+  const std::int64_t written = log_bytes(server_) - before;
   EXPECT_LT(written, lines * 200) << "a quarter of the rows' bytes";
-  EXPECT_EQ(server.psql("filled", "SELECT count(DISTINCT n) FROM \"Half 1\""), "40000\n");
+  EXPECT_EQ(asked("SELECT count(DISTINCT n) FROM \"Half 1\""), "40000\n");
 }
 
 // As extensions fill their own; and one table that is most of all is shared by the sessions.
-TEST(PostgresqlFill, KeepsTheRowsThatAreThere) {
-  PostgresServer server;
-  const model::Endpoint into = server.make_database("filled");
-  Filling filling;
-  filling.pre_data = script(
-      "CREATE TABLE public.own (n int, filler text);\nINSERT INTO public.own VALUES (-1, 'own');\n"
-      "CREATE TABLE public.large (n int, filler text);\n");
-  filling.tables = {table("own", 1), table("large", 5)};
-  EXPECT_EQ(fill_database(location_of(into), filling, {}, 2, {}), 6U * lines);
-  EXPECT_EQ(server.psql("filled", "SELECT count(*), min(n) FROM own"), "20001|-1\n");
-  EXPECT_EQ(server.psql("filled", "SELECT count(DISTINCT n) FROM large"), "100000\n");
+TEST_F(PostgresqlFill, KeepsTheRowsThatAreThere) {
+  EXPECT_EQ(fill("CREATE TABLE public.own (n int, filler text);\n"
+                 "INSERT INTO public.own VALUES (-1, 'own');\n"
+                 "CREATE TABLE public.large (n int, filler text);\n",
+                 {table("own", 1), table("large", 5)}),
+            6U * lines);
+  EXPECT_EQ(asked("SELECT count(*), min(n) FROM own"), "20001|-1\n");
+  EXPECT_EQ(asked("SELECT count(DISTINCT n) FROM large"), "100000\n");
 }
 
 // Keys that are there before the rows, as those between tables of an extension.
-TEST(PostgresqlFill, LeavesTablesAloneThatKeysReferTo) {
-  PostgresServer server;
-  const model::Endpoint into = server.make_database("filled");
-  Filling filling;
-  filling.pre_data = script(
-      "CREATE TABLE public.kinds (n int PRIMARY KEY, filler text);\n"
-      "CREATE TABLE public.things (n int REFERENCES public.kinds, filler text);\n");
-  filling.tables = {table("kinds", 1)};
-  EXPECT_EQ(fill_database(location_of(into), filling, {}, 2, {}), 1U * lines);
-  EXPECT_EQ(server.psql("filled", "SELECT count(*) FROM kinds"), "20000\n");
+TEST_F(PostgresqlFill, LeavesTablesAloneThatKeysReferTo) {
+  EXPECT_EQ(fill("CREATE TABLE public.kinds (n int PRIMARY KEY, filler text);\n"
+                 "CREATE TABLE public.things (n int REFERENCES public.kinds, filler text);\n",
+                 {table("kinds", 1)}),
+            1U * lines);
+  EXPECT_EQ(asked("SELECT count(*) FROM kinds"), "20000\n");
 }
 
 }  // namespace
