@@ -173,7 +173,7 @@ CompressContext compress_context(int level) {
 CompressContext matchless_context() {
   CompressContext context = compress_context(1);
   set(context.get(), ZSTD_c_windowLog, 21);
-  set(context.get(), ZSTD_c_hashLog, 16);
+  set(context.get(), ZSTD_c_hashLog, 17);
   set(context.get(), ZSTD_c_minMatch, 7);
   return context;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <random>
 #include <string>
 
 #include "base/error.h"
@@ -14,9 +15,11 @@
 namespace holdfast::format {
 namespace {
 
-Bytes random_bytes(std::size_t size_bytes) {
+// The same bytes in every run: how far data shrinks differs from one to the next.
+Bytes random_bytes(std::size_t size_bytes, unsigned seed = 1) {
+  std::mt19937 random(seed);
   Bytes bytes(size_bytes);
-  fill_random(bytes);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random() & 0xffU);
   return bytes;
 }
 
@@ -169,15 +172,20 @@ TEST(Compressor, SearchesMatchesWhereverThereMayBeSome) {
 
 // Keys of other tables come again, but not within a sample.
 TEST(Compressor, FindsWhatComesAgainFromAfar) {
-  const Bytes noise = random_bytes(64'000);
-  const std::string hex = to_hex(noise);
-  Bytes rows;
-  for (std::size_t i = 0; rows.size() < 1'000'000; ++i) {
-    const std::size_t key = i * 40503 % 4000;  // each once in 4,000 rows
-    append(rows, std::to_string(i) + "\t" + hex.substr(32 * key, 32) + "\n");
+  std::size_t sum = 0;
+  std::size_t at_level_3 = 0;
+  for (unsigned seed = 1; seed <= 10; ++seed) {
+    const std::string hex = to_hex(random_bytes(64'000, seed));
+    Bytes rows;
+    for (std::size_t i = 0; rows.size() < 1'000'000; ++i) {
+      const std::size_t key = i * 40503 % 4000;  // each once in 4,000 rows
+      append(rows, std::to_string(i) + "\t" + hex.substr(32 * key, 32) + "\n");
+    }
+    ASSERT_EQ(Compressor(Compression::automatic).judge(rows), Promise::matchless);
+    sum += frame_of(rows, Compression::automatic).size();
+    at_level_3 += compressed(rows).size();
   }
-  ASSERT_EQ(Compressor(Compression::automatic).judge(rows), Promise::matchless);
-  EXPECT_LT(frame_of(rows, Compression::automatic).size(), compressed(rows).size() * 21 / 20);
+  EXPECT_LT(sum, at_level_3 * 21 / 20);
 }
 
 TEST(Compressor, GoesByWhatWasSaidOfTheWhole) {
