@@ -9,6 +9,7 @@
 
 #include "base/c_handle.h"
 #include "base/error.h"
+#include "base/upper_halves.h"
 
 namespace holdfast {
 
@@ -39,6 +40,7 @@ void begin(EVP_MD_CTX* context) {
 }
 
 void update(EVP_MD_CTX* context, ByteView bytes) {
+  forget_upper_halves();
   require(EVP_DigestUpdate(context, bytes.data(), bytes.size()), "hashing");
 }
 

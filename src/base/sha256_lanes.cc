@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two lanes of SHA-256 by x86's SHA extensions; OpenSSL, one by one, where there are none.
+// Four lanes of SHA-256 by x86's SHA extensions; OpenSSL, one by one, where there are none.
 //
 // Source: FIPS 180-4, sections 4.2.2, 5 and 6.2; Intel 64 and IA-32 manual, volume 2, SHA256RNDS2,
 // SHA256MSG1 and SHA256MSG2 (state in two words: A B E F and C D G H).
 #include "base/sha256_lanes.h"
 
 #include "base/error.h"
+#include "base/upper_halves.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -66,9 +67,9 @@ HOLDFAST_SHA void load(Rounds& lane, const State& state, const std::byte* block)
   }
 }
 
-// Rounds 4 * step to 4 * step + 3.
+// The words of rounds 4 * step to 4 * step + 3, with their constants.
 template <std::size_t step>
-HOLDFAST_SHA void four_rounds(Rounds& lane) {
+HOLDFAST_SHA __m128i words_of(Rounds& lane) {
   __m128i& word = lane.words[step % 4];
   if constexpr (step >= 4) {
     const __m128i before = lane.words[(step + 3) % 4];
@@ -76,10 +77,29 @@ HOLDFAST_SHA void four_rounds(Rounds& lane) {
     word = _mm_add_epi32(word, _mm_alignr_epi8(before, lane.words[(step + 2) % 4], 4));
     word = _mm_sha256msg2_epu32(word, before);
   }
-  const __m128i input = _mm_add_epi32(word, four_words(round_constants.data() + 4 * step));
-  State& state = lane.state;
-  state.cdgh = _mm_sha256rnds2_epu32(state.cdgh, state.abef, input);
-  state.abef = _mm_sha256rnds2_epu32(state.abef, state.cdgh, _mm_shuffle_epi32(input, 0x0e));
+  return _mm_add_epi32(word, four_words(round_constants.data() + 4 * step));
+}
+
+HOLDFAST_SHA void first_rounds(State& state, __m128i words) {
+  state.cdgh = _mm_sha256rnds2_epu32(state.cdgh, state.abef, words);
+}
+
+HOLDFAST_SHA void last_rounds(State& state, __m128i words) {
+  state.abef = _mm_sha256rnds2_epu32(state.abef, state.cdgh, _mm_shuffle_epi32(words, 0x0e));
+}
+
+// Each step for all lanes before the next, which waits for it.
+template <std::size_t step, std::size_t... lane>
+HOLDFAST_SHA void four_rounds(Rounds* lanes, std::index_sequence<lane...> /*all*/) {
+  const __m128i words[] = {words_of<step>(lanes[lane])...};
+  (first_rounds(lanes[lane].state, words[lane]), ...);
+  (last_rounds(lanes[lane].state, words[lane]), ...);
+}
+
+template <std::size_t... steps, std::size_t... lane>
+HOLDFAST_SHA void all_rounds(Rounds* lanes, std::index_sequence<steps...> /*all*/,
+                             std::index_sequence<lane...> all) {
+  (four_rounds<steps>(lanes, all), ...);
 }
 
 HOLDFAST_SHA void add(State& state, const Rounds& lane) {
@@ -87,38 +107,17 @@ HOLDFAST_SHA void add(State& state, const Rounds& lane) {
   state.cdgh = _mm_add_epi32(state.cdgh, lane.state.cdgh);
 }
 
-template <std::size_t... steps>
-HOLDFAST_SHA void all_rounds(Rounds& a, Rounds& b, std::index_sequence<steps...>) {
-  ((four_rounds<steps>(a), four_rounds<steps>(b)), ...);
-}
-
-template <std::size_t... steps>
-HOLDFAST_SHA void all_rounds(Rounds& a, std::index_sequence<steps...>) {
-  (four_rounds<steps>(a), ...);
-}
-
-// `count` blocks of two messages, in step.
-__attribute__((target("sha,sse4.1,ssse3"))) void compress_two(State& a, const std::byte* a_blocks,
-                                                              State& b, const std::byte* b_blocks,
-                                                              std::size_t count) {
-  for (; count != 0; --count, a_blocks += block_bytes, b_blocks += block_bytes) {
-    Rounds a_lane;
-    Rounds b_lane;
-    load(a_lane, a, a_blocks);
-    load(b_lane, b, b_blocks);
-    all_rounds(a_lane, b_lane, std::make_index_sequence<16>());
-    add(a, a_lane);
-    add(b, b_lane);
-  }
-}
-
-__attribute__((target("sha,sse4.1,ssse3"))) void compress_one(State& state, const std::byte* blocks,
-                                                              std::size_t count) {
-  for (; count != 0; --count, blocks += block_bytes) {
-    Rounds lane;
-    load(lane, state, blocks);
-    all_rounds(lane, std::make_index_sequence<16>());
-    add(state, lane);
+// `count` blocks of each of several messages, in step.
+template <std::size_t... lane>
+__attribute__((target("sha,sse4.1,ssse3"))) void compress(State* const* states,
+                                                          const std::byte* const* blocks,
+                                                          std::size_t count,
+                                                          std::index_sequence<lane...> all) {
+  for (std::size_t offset = 0; count != 0; --count, offset += block_bytes) {
+    Rounds lanes[sizeof...(lane)];
+    (load(lanes[lane], *states[lane], blocks[lane] + offset), ...);
+    all_rounds(lanes, std::make_index_sequence<16>(), all);
+    (add(*states[lane], lanes[lane]), ...);
   }
 }
 
@@ -142,16 +141,21 @@ class Lane {
     settle();
   }
   [[nodiscard]] bool is_busy() const noexcept { return digest_ != nullptr; }
-  [[nodiscard]] std::size_t blocks() const noexcept { return blocks_; }
 
-  static void run(Lane& a, Lane& b, std::size_t count) {
-    compress_two(a.state_, a.at_, b.state_, b.at_, count);
-    a.pass(count);
-    b.pass(count);
-  }
-  void run(std::size_t count) {
-    compress_one(state_, at_, count);
-    pass(count);
+  // As many blocks of each of these as all of them have.
+  template <std::size_t size>
+  static void run(const std::array<Lane*, size>& lanes) {
+    std::array<State*, size> states;
+    std::array<const std::byte*, size> blocks;
+    std::size_t count = SIZE_MAX;
+    for (std::size_t i = 0; i < size; ++i) {
+      states[i] = &lanes[i]->state_;
+      blocks[i] = lanes[i]->at_;
+      count = std::min(count, lanes[i]->blocks_);
+    }
+    forget_upper_halves();
+    compress(states.data(), blocks.data(), count, std::make_index_sequence<size>());
+    for (Lane* lane : lanes) lane->pass(count);
   }
 
  private:
@@ -199,23 +203,25 @@ bool has_sha_extensions() {
 }
 
 void hash_in_lanes(std::span<const ByteView> messages, std::span<Sha256Digest> digests) {
-  Lane first;
-  Lane second;
+  std::array<Lane, 4> lanes;
   std::size_t next = 0;
-  const auto fill = [&](Lane& lane) {
-    if (lane.is_busy() || next == messages.size()) return;
-    lane.begin(messages[next], digests[next]);
-    ++next;
-  };
   for (;;) {
-    fill(first);
-    fill(second);
-    if (!first.is_busy() && !second.is_busy()) return;
-    if (first.is_busy() && second.is_busy()) {
-      Lane::run(first, second, std::min(first.blocks(), second.blocks()));
+    std::array<Lane*, lanes.size()> busy{};
+    std::size_t count = 0;
+    for (Lane& lane : lanes) {
+      if (!lane.is_busy() && next != messages.size()) {
+        lane.begin(messages[next], digests[next]);
+        ++next;
+      }
+      if (lane.is_busy()) busy[count++] = &lane;
+    }
+    if (count == 0) return;
+    if (count == 4) {
+      Lane::run(busy);
+    } else if (count > 1) {
+      Lane::run(std::array{busy[0], busy[1]});
     } else {
-      Lane& only = first.is_busy() ? first : second;
-      only.run(only.blocks());
+      Lane::run(std::array{busy[0]});
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 of many pieces of memory, two at a time on one core where the processor has instructions
-// for it: each of them waits for its predecessor, so that a second hash fills the pauses of the
+// SHA-256 of many pieces of memory, four at a time on one core where the processor has instructions
+// for it: each of them waits for its predecessor, so that others fill the pauses of the
 // first. hash.h is for everybody else.
 #pragma once
 
