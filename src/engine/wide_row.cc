@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 
@@ -17,6 +18,8 @@ namespace {
 // So often a turn is looked for before anybody goes to sleep: it is mostly given back at once.
 constexpr int looks = 50;
 constexpr auto patience = std::chrono::seconds(60);
+// A row of less so far may be any row.
+constexpr std::size_t open_bytes = std::size_t{64} << 10U;
 
 struct Turn {
   std::mutex mutex;  // of who sleeps
@@ -40,30 +43,58 @@ Turn& turn_of(WideRowTurn::Way way) {
   return turns.at(static_cast<std::size_t>(way));
 }
 
+Turn& look_of(WideRowTurn::Way way) {
+  static std::array<Turn, 2> turns;
+  return turns.at(static_cast<std::size_t>(way));
+}
+
+// False: patience has come to its end.
+bool wait_for(Turn& turn, const std::stop_token& stop) {
+  for (int i = 0; i < looks; ++i) {
+    if (turn.try_take()) return true;
+    std::this_thread::yield();
+  }
+  std::unique_lock lock(turn.mutex);
+  ++turn.sleepers;
+  const bool is_mine = turn.freed.wait_for(lock, stop, patience, [&] { return turn.try_take(); });
+  --turn.sleepers;
+  if (stop.stop_requested() && !is_mine)
+    throw Error(Errc::cancelled, "stopped while another wide row was read");
+  return is_mine;
+}
+
+void free_turn(Turn& turn) noexcept {
+  turn.taken = false;
+  if (turn.sleepers == 0) return;
+  {
+    const std::lock_guard lock(turn.mutex);  // nobody is between his look and his sleep
+  }
+  turn.freed.notify_one();
+}
+
 }  // namespace
 
 void WideRowTurn::take(std::size_t arrived_bytes, const std::stop_token& stop) {
   if (mine_ || arrived_bytes < std::max(wide_row_bytes, counted_bytes_)) return;
-  Turn& turn = turn_of(way_);
-  for (int i = 0; i < looks && !mine_; ++i) {
-    mine_ = turn.try_take();
-    if (!mine_) std::this_thread::yield();
-  }
-  if (mine_) return;
-  std::unique_lock lock(turn.mutex);
-  ++turn.sleepers;
-  mine_ = turn.freed.wait_for(lock, stop, patience, [&] { return turn.try_take(); });
-  --turn.sleepers;
-  if (stop.stop_requested() && !mine_)
-    throw Error(Errc::cancelled, "stopped while another wide row was read");
+  stop_looking();  // nothing is taken while this waits
+  mine_ = wait_for(turn_of(way_), stop);
 }
 
-void WideRowTurn::got(std::size_t row_bytes) noexcept {
+void WideRowTurn::look(std::size_t arrived_bytes, const std::stop_token& stop) {
+  if (mine_ || looks_ || arrived_bytes < open_bytes) return;
+  looks_ = wait_for(look_of(way_), stop);
+}
+
+void WideRowTurn::got(std::size_t row_bytes, const std::stop_token& stop) {
   widest_bytes_ = std::max(widest_bytes_, row_bytes);
   if (wide() && widest_bytes_ > counted_bytes_) {
-    if (!turn_of(way_).try_count(widest_bytes_ - counted_bytes_)) return;
+    if (!turn_of(way_).try_count(widest_bytes_ - counted_bytes_)) {
+      if (looks_) mine_ = wait_for(turn_of(way_), stop);
+      return stop_looking();
+    }
     counted_bytes_ = widest_bytes_;
   }
+  stop_looking();
   give_back();
 }
 
@@ -71,19 +102,16 @@ void WideRowTurn::done() noexcept {
   turn_of(way_).beside_bytes -= counted_bytes_;
   counted_bytes_ = 0;
   widest_bytes_ = 0;
+  stop_looking();
   give_back();
 }
 
 void WideRowTurn::give_back() noexcept {
-  if (!mine_) return;
-  mine_ = false;
-  Turn& turn = turn_of(way_);
-  turn.taken = false;
-  if (turn.sleepers == 0) return;
-  {
-    const std::lock_guard lock(turn.mutex);  // nobody is between his look and his sleep
-  }
-  turn.freed.notify_one();
+  if (std::exchange(mine_, false)) free_turn(turn_of(way_));
+}
+
+void WideRowTurn::stop_looking() noexcept {
+  if (std::exchange(looks_, false)) free_turn(look_of(way_));
 }
 
 }  // namespace holdfast::engine

@@ -64,6 +64,52 @@ TEST(WideRowTurn, CountsRowsThatFitBesideEachOther) {
   EXPECT_TRUE(is_had(fifth, wide_row_bytes));
 }
 
+// What look() does where nobody else will ever let it go on.
+bool may_look(WideRowTurn& turn, std::size_t arrived_bytes) {
+  std::stop_source stopped;
+  stopped.request_stop();
+  try {
+    turn.look(arrived_bytes, stopped.get_token());
+    return true;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::cancelled);
+    return false;
+  }
+}
+
+TEST(WideRowTurn, LetsOneLookAtATimeHowWideARowIs) {
+  constexpr std::size_t some = 200'000;
+  WideRowTurn one;
+  WideRowTurn other;
+  ASSERT_TRUE(may_look(one, some));
+  EXPECT_FALSE(may_look(other, some));
+  EXPECT_TRUE(may_look(other, 1'000)) << "that may be any row";
+  one.got(some);
+  ASSERT_TRUE(may_look(other, some)) << "it was no wide one";
+  // What came was wide after all, and nobody else has the turn.
+  other.got(wide_rows_beside_bytes + 1);
+  EXPECT_TRUE(may_look(one, some));
+  EXPECT_FALSE(is_had(one, wide_row_bytes));
+  // Who has the turn looks no more.
+  EXPECT_TRUE(may_look(other, some));
+}
+
+TEST(WideRowTurn, KeepsARowThatCameAtOnceUntilThereIsRoom) {
+  constexpr std::size_t some = 200'000;
+  WideRowTurn one;
+  WideRowTurn other;
+  WideRowTurn third;
+  ASSERT_TRUE(is_had(one, wide_row_bytes));
+  one.got(wide_rows_beside_bytes + 1);
+  ASSERT_TRUE(may_look(other, some));
+  std::stop_source stopped;
+  stopped.request_stop();
+  EXPECT_THROW(other.got(wide_rows_beside_bytes + 1, stopped.get_token()), Error);
+  EXPECT_FALSE(may_look(third, some)) << "its memory is not free";
+  other.done();
+  EXPECT_TRUE(may_look(third, some));
+}
+
 TEST(WideRowTurn, HasTurnsOfItsOwnForEachWay) {
   WideRowTurn reading;
   WideRowTurn writing(WideRowTurn::Way::writing);

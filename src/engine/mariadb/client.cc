@@ -542,7 +542,7 @@ struct Rows::State {
     arriving_stop = &stop;
     row = ::mysql_fetch_row(result);
     arriving = nullptr;
-    arrival.turn.got(arrival.bytes);
+    arrival.turn.got(arrival.bytes, stop);
   }
   // The row that was read last is not needed any longer.
   void let_go() {
