@@ -335,10 +335,12 @@ std::string copy_out_statement(const Table& table, std::string_view encoding,
 }
 
 std::string copy_in_statement(const model::TableName& table,
-                              const std::vector<std::string>& columns, std::string_view encoding) {
+                              const std::vector<std::string>& columns, std::string_view encoding,
+                              bool frozen) {
   const std::string list = column_list(columns);
-  return fmt::format("COPY {}{} FROM STDIN WITH {}", quote_name(table),
-                     list.empty() ? "" : " (" + list + ")", encoding_option(encoding));
+  return fmt::format("COPY {}{} FROM STDIN WITH (FORMAT text, ENCODING {}{})", quote_name(table),
+                     list.empty() ? "" : " (" + list + ")", quote_text(encoding),
+                     frozen ? ", FREEZE" : "");
 }
 
 std::string sequences_script(const std::vector<SequenceValue>& sequences,

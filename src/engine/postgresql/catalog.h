@@ -97,10 +97,12 @@ struct BlockRange {
 };
 [[nodiscard]] std::string copy_out_statement(const Table& table, std::string_view encoding,
                                              const BlockRange* range);
-// The statement that takes them in: COPY "s"."t" ("a", "b") FROM STDIN.
+// The statement that takes them in: COPY "s"."t" ("a", "b") FROM STDIN. `frozen`: as rows that
+// everybody sees and no vacuum has to look at again, which the server allows for a table that was
+// made or emptied in the same transaction.
 [[nodiscard]] std::string copy_in_statement(const model::TableName& table,
                                             const std::vector<std::string>& columns,
-                                            std::string_view encoding);
+                                            std::string_view encoding, bool frozen = false);
 
 // What the server and the database say about themselves: the part of engine_facts that does not
 // depend on the copy. docs/manifest.md lists the keys.

@@ -63,8 +63,11 @@ std::vector<Programs> installed_programs() {
     const fs::path directory = entry.path() / "bin";
     if (const int major = major_of(directory); major > 0) found.push_back({directory, major});
   }
-  // Of what lies in PATH only what is no wrapper around those.
+  // Of what lies in PATH only what is no wrapper around those, and each directory once.
+  std::set<fs::path> seen;
   for (const fs::path& directory : path_directories()) {
+    const fs::path real = fs::weakly_canonical(directory, ignored);
+    if (!seen.insert(real.empty() ? directory : real).second) continue;
     const int major = major_of(directory);
     const bool known = std::any_of(found.begin(), found.end(),
                                    [&](const Programs& one) { return one.major == major; });
@@ -93,6 +96,9 @@ Programs programs_for(const Location& location, int server_major) {
     }
     return {location.bin_dir, major};
   }
+  // Mostly they are there, and no other need be asked.
+  const fs::path own = fs::path(debian_directory) / std::to_string(server_major) / "bin";
+  if (major_of(own) == server_major) return {own, server_major};
   int newest = 0;
   for (const Programs& programs : installed_programs()) {
     if (programs.major >= server_major) return programs;

@@ -232,10 +232,11 @@ std::uint64_t DumpImport::fill_archive(const Location& place, const NameMapping&
       filling.scripts.push_back([this, &entry] { return archive_->data(entry); });
       continue;
     }
-    const CopyTarget copied = parse_copy(entry.copy_statement);
+    CopyTarget copied = parse_copy(entry.copy_statement);
     TableLoad table;
-    table.name = copied.table;
-    table.statement = copy_in_statement(copied.table, copied.columns, encoding);
+    table.name = std::move(copied.table);
+    table.columns = std::move(copied.columns);
+    table.encoding = encoding;
     table.pieces.push_back(
         {[this, &entry, name = table.name.display()]() -> std::unique_ptr<ByteSource> {
            auto data = archive_->data(entry);

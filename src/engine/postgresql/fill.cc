@@ -15,6 +15,7 @@
 #include "base/crew.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "engine/postgresql/catalog.h"
 #include "engine/postgresql/plain_dump.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sql.h"
@@ -23,7 +24,7 @@
 namespace holdfast::engine::postgresql {
 namespace {
 
-constexpr std::size_t copy_bytes = 256U << 10U;
+constexpr std::size_t copy_bytes = 64U << 10U;
 constexpr std::size_t shown_bytes = 120;
 constexpr int lock_tries = 8;
 // Less than that is logged at the end of its transaction (wal_skip_threshold).
@@ -175,9 +176,10 @@ std::vector<CopyTask> cut_tasks(const std::vector<TableLoad>& tables, unsigned p
 }
 
 // A table that was emptied in the same transaction needs no log where none is kept for others
-// (wal_level = minimal). Not what others have their rows in, or their keys: extensions fill their
-// tables themselves, and such keys forbid it.
-void empty_without_log(Connection& connection, const model::TableName& table) {
+// (wal_level = minimal), and its rows may come frozen: who reads them first need not write each
+// page again. Not what others have their rows in, or their keys: extensions fill their tables
+// themselves, and such keys forbid it. False: the table is as it was.
+bool empty_without_log(Connection& connection, const model::TableName& table) {
   const std::string name = quote_name(table);
   const std::string of_table = fmt::format(
       " FROM pg_catalog.pg_class c WHERE c.oid = {}::pg_catalog.regclass", quote_text(name));
@@ -189,22 +191,29 @@ void empty_without_log(Connection& connection, const model::TableName& table) {
           " AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE contype = 'f'"
           " AND confrelid = c.oid)" +
           of_table) == "t";
-  if (!may) return;
+  if (!may) return false;
   connection.run(fmt::format("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", name));
-  if (connection.value("SELECT pg_catalog.pg_relation_size(c.oid) = 0" + of_table) == "t")
-    connection.run("TRUNCATE ONLY " + name);
+  if (connection.value("SELECT pg_catalog.pg_relation_size(c.oid) = 0" + of_table) != "t")
+    return false;
+  connection.run("TRUNCATE ONLY " + name);
+  return true;
 }
 
 std::uint64_t copy_task(Connection& connection, const CopyTask& task) {
+  const TableLoad& table = *task.table;
   std::uint64_t count = 0;
-  in_context("loading rows of " + task.table->name.display(), [&] {
+  in_context("loading rows of " + table.name.display(), [&] {
+    bool frozen = false;
     if (task.skips_log) {
-      connection.run("BEGIN");
-      empty_without_log(connection, task.table->name);
+      // With a snapshot for the whole transaction no rows may come frozen.
+      connection.run("BEGIN ISOLATION LEVEL READ COMMITTED");
+      frozen = empty_without_log(connection, table.name);
     }
+    const std::string statement =
+        copy_in_statement(table.name, table.columns, table.encoding, frozen);
     for (const TableLoad::Piece& piece : task.pieces) {
       const std::unique_ptr<ByteSource> source = piece.open();
-      if (source) count += copy_in(connection, task.table->statement, *source);
+      if (source) count += copy_in(connection, statement, *source);
     }
     if (task.skips_log) connection.run("COMMIT");
   });

@@ -24,7 +24,8 @@ using OpenStream = std::function<std::unique_ptr<ByteSource>()>;
 // The rows of one table, in one or several streams of COPY text.
 struct TableLoad {
   model::TableName name;
-  std::string statement;  // COPY … FROM STDIN
+  std::vector<std::string> columns;
+  std::string encoding;  // of the streams, as the server names it
   struct Piece {
     OpenStream open;
     std::uint64_t size_bytes = 0;

@@ -209,7 +209,6 @@ model::Moment PostgresqlHold::moment(std::size_t database) const {
 
 std::vector<model::Part> PostgresqlHold::parts(std::size_t database) {
   Member& member = secured(database);
-  // Definitions can change while data is copied; the sooner they are read the better.
   member.content.read_catalog(options_.stop);
   std::vector<model::Part> parts;
   const auto add = [&](std::string_view path, std::uint64_t bytes_estimate) {
@@ -218,7 +217,21 @@ std::vector<model::Part> PostgresqlHold::parts(std::size_t database) {
     part.bytes_estimate = bytes_estimate;
     parts.push_back(std::move(part));
   };
+  // The largest first, so that no worker is left with one at the end.
+  std::vector<const TableRange*> ranges;
+  for (const TableRange& range : member.database.ranges()) ranges.push_back(&range);
+  std::stable_sort(ranges.begin(), ranges.end(), [](const auto* a, const auto* b) {
+    return a->bytes_estimate > b->bytes_estimate;
+  });
+  auto range = ranges.begin();
+  const auto add_range = [&] {
+    add((*range)->part, (*range)->bytes_estimate);
+    ++range;
+  };
+  // Definitions can change while data is copied; the sooner they are read the better. That keeps
+  // this machine little busy, so that others may begin with the data.
   add(pre_data_part, schema_bytes_estimate);
+  for (unsigned other = 1; other < options_.parallel && range != ranges.end(); ++other) add_range();
   add(post_data_part, schema_bytes_estimate);
   add(globals_part, 0);
   add(database_part, 0);
@@ -227,13 +240,7 @@ std::vector<model::Part> PostgresqlHold::parts(std::size_t database) {
     add(large_objects_part, 0);
     add(large_objects_data_part, 0);
   }
-  // The largest first, so that no worker is left with one at the end.
-  std::vector<const TableRange*> ranges;
-  for (const TableRange& range : member.database.ranges()) ranges.push_back(&range);
-  std::stable_sort(ranges.begin(), ranges.end(), [](const auto* a, const auto* b) {
-    return a->bytes_estimate > b->bytes_estimate;
-  });
-  for (const TableRange* range : ranges) add(range->part, range->bytes_estimate);
+  while (range != ranges.end()) add_range();
   add(restore_part, 0);
   return parts;
 }

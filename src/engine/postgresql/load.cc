@@ -64,12 +64,11 @@ Filling filling_of(const model::PartSource& parts, const Json& facts, const Name
   });
   const std::string encoding = facts.string_or("encoding", "UTF8");
   for (const Json& one : facts.at("tables").as_array()) {
-    const model::TableName name{one.at("schema").as_string(), one.at("table").as_string()};
-    std::vector<std::string> columns;
-    for (const Json& column : one.at("columns").as_array()) columns.push_back(column.as_string());
     TableLoad table;
-    table.name = name;
-    table.statement = copy_in_statement(name, columns, encoding);
+    table.name = {one.at("schema").as_string(), one.at("table").as_string()};
+    for (const Json& column : one.at("columns").as_array())
+      table.columns.push_back(column.as_string());
+    table.encoding = encoding;
     for (const Json& part : one.at("parts").as_array()) {
       const std::string& path = part.as_string();
       const auto size = sizes.find(path);

@@ -42,7 +42,7 @@ class Prober {
   Probe run() {
     probe_.abilities = {.rows = true,
                         .fence = false,
-                        .scratch = !find_server_binaries().empty(),
+                        .scratch = has_server_binaries(),
                         .tables = true,
                         .grants = true};
     probe_.server = location_.display();

@@ -42,31 +42,53 @@ std::optional<unsigned> number_at_front(std::string_view text) {
   return number;
 }
 
-void add_binaries(const fs::path& directory, std::vector<ServerBinaries>& found) {
+// Where both programs of a server are, not where somebody has linked to some of them.
+void add_directory(const fs::path& directory, std::vector<fs::path>& found) {
+  const auto may_run = [](const fs::path& program) { return ::access(program.c_str(), X_OK) == 0; };
   std::error_code failure;
-  for (const char* program : {"postgres", "initdb"}) {
-    if (::access((directory / program).c_str(), X_OK) != 0) return;
+  if (!may_run(directory / "postgres") || !may_run(directory / "initdb")) return;
+  fs::path real = fs::canonical(directory / "postgres", failure).parent_path();
+  if (failure || !may_run(real / "initdb")) return;
+  if (std::find(found.begin(), found.end(), real) == found.end()) found.push_back(std::move(real));
+}
+
+std::vector<fs::path> server_directories() {
+  std::vector<fs::path> found;
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", failure))
+    add_directory(entry.path() / "bin", found);
+  for (const auto& entry : fs::directory_iterator("/usr", failure)) {
+    if (entry.path().filename().native().starts_with("pgsql-"))
+      add_directory(entry.path() / "bin", found);
   }
-  // Where the programs are, not where somebody has linked to some of them.
-  const fs::path real = fs::canonical(directory / "postgres", failure).parent_path();
-  if (failure || ::access((real / "initdb").c_str(), X_OK) != 0) return;
-  for (const ServerBinaries& one : found) {
-    if (one.directory == real) return;
+  add_directory("/usr/local/pgsql/bin", found);
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path != nullptr ? path : "";
+  while (!rest.empty()) {
+    const std::string_view directory = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
+    if (directory.starts_with('/')) add_directory(directory, found);
   }
+  return found;
+}
+
+// The binaries in a directory, if they say their version.
+std::optional<ServerBinaries> binaries_in(const fs::path& directory) {
   Command command;
-  command.argv = {(real / "postgres").native(), "--version"};
+  command.argv = {(directory / "postgres").native(), "--version"};
   command.environment = {{"LC_ALL", "C"}};
   command.timeout = 10s;
   const ProcessResult result = run_process(command);
   // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
   const std::size_t at = result.output.find_first_of("0123456789");
-  if (result.exit_code != 0 || at == std::string::npos) return;
+  if (result.exit_code != 0 || at == std::string::npos) return std::nullopt;
   const std::size_t end = result.output.find_first_of(" \n", at);
   ServerBinaries binaries;
   binaries.version = result.output.substr(at, end == std::string::npos ? end : end - at);
   binaries.major = number_at_front(binaries.version).value_or(0);
-  binaries.directory = real;
-  if (binaries.major != 0) found.push_back(std::move(binaries));
+  binaries.directory = directory;
+  if (binaries.major == 0) return std::nullopt;
+  return binaries;
 }
 
 // The end of the server's log, for a message.
@@ -131,22 +153,16 @@ std::string uri_escaped(std::string_view text) {
   return escaped;
 }
 
+bool has_server_binaries() {
+  const std::vector<fs::path> directories = server_directories();
+  return std::any_of(directories.begin(), directories.end(),
+                     [](const fs::path& one) { return binaries_in(one).has_value(); });
+}
+
 std::vector<ServerBinaries> find_server_binaries() {
   std::vector<ServerBinaries> found;
-  std::error_code failure;
-  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", failure))
-    add_binaries(entry.path() / "bin", found);
-  for (const auto& entry : fs::directory_iterator("/usr", failure)) {
-    if (entry.path().filename().native().starts_with("pgsql-"))
-      add_binaries(entry.path() / "bin", found);
-  }
-  add_binaries("/usr/local/pgsql/bin", found);
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path != nullptr ? path : "";
-  while (!rest.empty()) {
-    const std::string_view directory = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
-    if (directory.starts_with('/')) add_binaries(directory, found);
+  for (const fs::path& directory : server_directories()) {
+    if (auto binaries = binaries_in(directory)) found.push_back(std::move(*binaries));
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.major > b.major; });

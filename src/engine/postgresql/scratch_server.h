@@ -24,6 +24,8 @@ struct ServerBinaries {
 // All that are found: below /usr/lib/postgresql, /usr/pgsql-*, /usr/local/pgsql, and by PATH;
 // newest first.
 [[nodiscard]] std::vector<ServerBinaries> find_server_binaries();
+// Whether there are any; asks no more of them than it must.
+[[nodiscard]] bool has_server_binaries();
 
 // The one that should run what came from a server of this major version: the same, else the next
 // newer one. Errc::unsupported, saying what was looked for, if there is none.

@@ -27,7 +27,8 @@ std::vector<SchemaStatement> script(std::string_view text) {
 TableLoad table(const std::string& name, int pieces) {
   TableLoad load;
   load.name = {"public", name};
-  load.statement = fmt::format("COPY public.\"{}\" FROM STDIN", name);
+  load.columns = {"n", "filler"};
+  load.encoding = "UTF8";
   for (int i = 0; i < pieces; ++i) {
     const std::string text = numbers(i * lines);
     load.pieces.push_back({[text]() -> std::unique_ptr<ByteSource> {
@@ -69,6 +70,20 @@ TEST_F(PostgresqlFill, WritesNoLogWhereNoneIsKept) {
   const std::int64_t written = log_bytes(server_) - before;
   EXPECT_LT(written, lines * 200) << "a quarter of the rows' bytes";
   EXPECT_EQ(asked("SELECT count(DISTINCT n) FROM \"Half 1\""), "40000\n");
+}
+
+// Whoever reads them first need not note on each page that they are there for all.
+TEST_F(PostgresqlFill, LoadsRowsThatNoVacuumHasToLookAt) {
+  if (server_.server().binaries().major < 14)
+    GTEST_SKIP() << "before 14, pages are not marked as all visible";
+  fill(
+      "ALTER DATABASE filled SET default_transaction_isolation = 'repeatable read';\n"
+      "CREATE TABLE public.\"Half 1\" (n int, filler text);\n"
+      "CREATE TABLE public.half2 (n int, filler text);\n",
+      {table("Half 1", 2), table("half2", 2)});
+  EXPECT_EQ(asked("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+                  " AND relkind = 'r' AND relpages > 100 AND relallvisible = relpages"),
+            "2\n");
 }
 
 // As extensions fill their own; and one table that is most of all is shared by the sessions.
