@@ -10,17 +10,27 @@
 namespace holdfast::engine {
 namespace {
 
-// What take() does where nobody else will ever let it go on.
-bool is_had(WideRowTurn& turn, std::size_t arrived_bytes) {
+using Ask = void (WideRowTurn::*)(std::size_t arrived_bytes, const std::stop_token& stop);
+
+// Whether that goes on where nobody else will ever let it.
+bool goes_on(WideRowTurn& turn, Ask ask, std::size_t arrived_bytes) {
   std::stop_source stopped;
   stopped.request_stop();
   try {
-    turn.take(arrived_bytes, stopped.get_token());
+    (turn.*ask)(arrived_bytes, stopped.get_token());
     return true;
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::cancelled);
     return false;
   }
+}
+
+bool is_had(WideRowTurn& turn, std::size_t arrived_bytes) {
+  return goes_on(turn, &WideRowTurn::take, arrived_bytes);
+}
+
+bool may_look(WideRowTurn& turn, std::size_t arrived_bytes) {
+  return goes_on(turn, &WideRowTurn::look, arrived_bytes);
 }
 
 TEST(WideRowTurn, LetsNarrowRowsPass) {
@@ -62,19 +72,6 @@ TEST(WideRowTurn, CountsRowsThatFitBesideEachOther) {
   turns[0].done();
   turns[3].got(1);  // now it fits
   EXPECT_TRUE(is_had(fifth, wide_row_bytes));
-}
-
-// What look() does where nobody else will ever let it go on.
-bool may_look(WideRowTurn& turn, std::size_t arrived_bytes) {
-  std::stop_source stopped;
-  stopped.request_stop();
-  try {
-    turn.look(arrived_bytes, stopped.get_token());
-    return true;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Errc::cancelled);
-    return false;
-  }
 }
 
 TEST(WideRowTurn, LetsOneLookAtATimeHowWideARowIs) {
