@@ -216,7 +216,7 @@ void hash_in_lanes(std::span<const ByteView> messages, std::span<Sha256Digest> d
       if (lane.is_busy()) busy[count++] = &lane;
     }
     if (count == 0) return;
-    if (count == 4) {
+    if (count == lanes.size()) {
       Lane::run(busy);
     } else if (count > 1) {
       Lane::run(std::array{busy[0], busy[1]});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SHA-256 of many pieces of memory, four at a time on one core where the processor has instructions
-// for it: each of them waits for its predecessor, so that others fill the pauses of the
-// first. hash.h is for everybody else.
+// for it: each of them waits for its predecessor, so that the other messages fill the pauses.
+// hash.h is for everybody else.
 #pragma once
 
 #include <span>

@@ -58,8 +58,9 @@ std::string column_list(const std::vector<std::string>& columns) {
   return list;
 }
 
-std::string encoding_option(std::string_view encoding) {
-  return fmt::format("(FORMAT text, ENCODING {})", quote_text(encoding));
+std::string copy_options(std::string_view encoding, bool frozen = false) {
+  return fmt::format("(FORMAT text, ENCODING {}{})", quote_text(encoding),
+                     frozen ? ", FREEZE" : "");
 }
 
 // A list setting as pg_db_role_setting keeps it, `"$user", public`, into its items.
@@ -319,7 +320,7 @@ std::string copy_out_statement(const Table& table, std::string_view encoding,
   std::vector<std::string> names;
   for (const CopyColumn& column : table.columns) names.push_back(column.name);
   const std::string list = column_list(names);
-  const std::string options = encoding_option(encoding);
+  const std::string options = copy_options(encoding);
   if (range == nullptr && table.condition.empty()) {
     return fmt::format("COPY {}{} TO STDOUT WITH {}", quote_name(table.name),
                        list.empty() ? "" : " (" + list + ")", options);
@@ -338,9 +339,8 @@ std::string copy_in_statement(const model::TableName& table,
                               const std::vector<std::string>& columns, std::string_view encoding,
                               bool frozen) {
   const std::string list = column_list(columns);
-  return fmt::format("COPY {}{} FROM STDIN WITH (FORMAT text, ENCODING {}{})", quote_name(table),
-                     list.empty() ? "" : " (" + list + ")", quote_text(encoding),
-                     frozen ? ", FREEZE" : "");
+  return fmt::format("COPY {}{} FROM STDIN WITH {}", quote_name(table),
+                     list.empty() ? "" : " (" + list + ")", copy_options(encoding, frozen));
 }
 
 std::string sequences_script(const std::vector<SequenceValue>& sequences,

@@ -42,6 +42,8 @@ int major_of(const fs::path& directory) {
   return major;
 }
 
+}  // namespace
+
 std::vector<fs::path> path_directories() {
   std::vector<fs::path> directories;
   const char* const path = std::getenv("PATH");
@@ -53,8 +55,6 @@ std::vector<fs::path> path_directories() {
   }
   return directories;
 }
-
-}  // namespace
 
 std::vector<Programs> installed_programs() {
   std::vector<Programs> found;

@@ -22,6 +22,9 @@ struct Programs {
   int major = 0;                    // their version
 };
 
+// The directories of PATH that are absolute, in their order.
+[[nodiscard]] std::vector<std::filesystem::path> path_directories();
+
 // All installations with a pg_dump: Debian's directories and PATH, oldest first.
 [[nodiscard]] std::vector<Programs> installed_programs();
 // The programs to use with a server: those of Location::bin_dir, else of its own major version,

@@ -205,8 +205,7 @@ std::uint64_t copy_task(Connection& connection, const CopyTask& task) {
   in_context("loading rows of " + table.name.display(), [&] {
     bool frozen = false;
     if (task.skips_log) {
-      // With a snapshot for the whole transaction no rows may come frozen.
-      connection.run("BEGIN ISOLATION LEVEL READ COMMITTED");
+      connection.run("BEGIN");
       frozen = empty_without_log(connection, table.name);
     }
     const std::string statement =

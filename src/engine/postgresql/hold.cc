@@ -228,8 +228,8 @@ std::vector<model::Part> PostgresqlHold::parts(std::size_t database) {
     add((*range)->part, (*range)->bytes_estimate);
     ++range;
   };
-  // Definitions can change while data is copied; the sooner they are read the better. That keeps
-  // this machine little busy, so that others may begin with the data.
+  // Definitions can change while data is copied; the sooner they are read the better. One worker
+  // does that, and mostly waits for other programs; the rest begin with the data.
   add(pre_data_part, schema_bytes_estimate);
   for (unsigned other = 1; other < options_.parallel && range != ranges.end(); ++other) add_range();
   add(post_data_part, schema_bytes_estimate);

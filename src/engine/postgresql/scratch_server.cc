@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <cstdlib>
 #include <optional>
 #include <set>
 #include <thread>
@@ -22,6 +21,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "engine/postgresql/client_programs.h"
 #include "engine/server_user.h"
 
 namespace holdfast::engine::postgresql {
@@ -62,13 +62,7 @@ std::vector<fs::path> server_directories() {
       add_directory(entry.path() / "bin", found);
   }
   add_directory("/usr/local/pgsql/bin", found);
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path != nullptr ? path : "";
-  while (!rest.empty()) {
-    const std::string_view directory = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
-    if (directory.starts_with('/')) add_directory(directory, found);
-  }
+  for (const fs::path& directory : path_directories()) add_directory(directory, found);
   return found;
 }
 

@@ -72,7 +72,8 @@ TEST_F(PostgresqlFill, WritesNoLogWhereNoneIsKept) {
   EXPECT_EQ(asked("SELECT count(DISTINCT n) FROM \"Half 1\""), "40000\n");
 }
 
-// Whoever reads them first need not note on each page that they are there for all.
+// Whoever reads them first need not note on each page that they are there for all. A snapshot for
+// the whole transaction is in nobody's way.
 TEST_F(PostgresqlFill, LoadsRowsThatNoVacuumHasToLookAt) {
   if (server_.server().binaries().major < 14)
     GTEST_SKIP() << "before 14, pages are not marked as all visible";
