@@ -18,13 +18,14 @@ namespace {
 // So often a turn is looked for before anybody goes to sleep: it is mostly given back at once.
 constexpr int looks = 50;
 constexpr auto patience = std::chrono::seconds(60);
-// A row of less so far may be any row.
-constexpr std::size_t open_bytes = std::size_t{64} << 10U;
+// A row of less so far may be any row: libpq looks for more by itself from 32 KiB on.
+constexpr std::size_t open_bytes = std::size_t{24} << 10U;
 
 struct Turn {
   std::mutex mutex;  // of who sleeps
   std::condition_variable_any freed;
   std::atomic<bool> taken = false;
+  std::atomic<bool> parked = false;
   std::atomic<int> sleepers = 0;
   std::atomic<std::size_t> beside_bytes = 0;
 
@@ -39,11 +40,6 @@ struct Turn {
 };
 
 Turn& turn_of(WideRowTurn::Way way) {
-  static std::array<Turn, 2> turns;
-  return turns.at(static_cast<std::size_t>(way));
-}
-
-Turn& look_of(WideRowTurn::Way way) {
   static std::array<Turn, 2> turns;
   return turns.at(static_cast<std::size_t>(way));
 }
@@ -75,26 +71,29 @@ void free_turn(Turn& turn) noexcept {
 }  // namespace
 
 void WideRowTurn::take(std::size_t arrived_bytes, const std::stop_token& stop) {
-  if (mine_ || arrived_bytes < std::max(wide_row_bytes, counted_bytes_)) return;
-  stop_looking();  // nothing is taken while this waits
-  mine_ = wait_for(turn_of(way_), stop);
+  if (arrived_bytes >= std::max(wide_row_bytes, counted_bytes_)) take_unseen(stop);
 }
 
-void WideRowTurn::look(std::size_t arrived_bytes, const std::stop_token& stop) {
-  if (mine_ || looks_ || arrived_bytes < open_bytes) return;
-  looks_ = wait_for(look_of(way_), stop);
+void WideRowTurn::take_unseen(const std::stop_token& stop) {
+  if (mine_ || gave_up_) return;
+  mine_ = wait_for(turn_of(way_), stop);
+  gave_up_ = !mine_;
+}
+
+void WideRowTurn::pass(std::size_t arrived_bytes) noexcept {
+  if (!mine_) return;
+  const bool fits = !wide() || widest_bytes_ <= counted_bytes_;
+  if (!fits && !parked_) parked_ = !turn_of(way_).parked.exchange(true);
+  if ((fits || parked_) && arrived_bytes < open_bytes) give_back();
 }
 
 void WideRowTurn::got(std::size_t row_bytes, const std::stop_token& stop) {
   widest_bytes_ = std::max(widest_bytes_, row_bytes);
   if (wide() && widest_bytes_ > counted_bytes_) {
-    if (!turn_of(way_).try_count(widest_bytes_ - counted_bytes_)) {
-      if (looks_) mine_ = wait_for(turn_of(way_), stop);
-      return stop_looking();
-    }
+    if (!turn_of(way_).try_count(widest_bytes_ - counted_bytes_)) return take_unseen(stop);
     counted_bytes_ = widest_bytes_;
+    unpark();
   }
-  stop_looking();
   give_back();
 }
 
@@ -102,16 +101,17 @@ void WideRowTurn::done() noexcept {
   turn_of(way_).beside_bytes -= counted_bytes_;
   counted_bytes_ = 0;
   widest_bytes_ = 0;
-  stop_looking();
+  gave_up_ = false;
+  unpark();
   give_back();
+}
+
+void WideRowTurn::unpark() noexcept {
+  if (std::exchange(parked_, false)) turn_of(way_).parked = false;
 }
 
 void WideRowTurn::give_back() noexcept {
   if (std::exchange(mine_, false)) free_turn(turn_of(way_));
-}
-
-void WideRowTurn::stop_looking() noexcept {
-  if (std::exchange(looks_, false)) free_turn(look_of(way_));
 }
 
 }  // namespace holdfast::engine

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <stop_token>
 
 #include "base/error.h"
@@ -10,14 +11,12 @@
 namespace holdfast::engine {
 namespace {
 
-using Ask = void (WideRowTurn::*)(std::size_t arrived_bytes, const std::stop_token& stop);
-
-// Whether that goes on where nobody else will ever let it.
-bool goes_on(WideRowTurn& turn, Ask ask, std::size_t arrived_bytes) {
+// Whether something goes on where nobody else will ever let it.
+bool goes_on(const std::function<void(const std::stop_token&)>& ask) {
   std::stop_source stopped;
   stopped.request_stop();
   try {
-    (turn.*ask)(arrived_bytes, stopped.get_token());
+    ask(stopped.get_token());
     return true;
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::cancelled);
@@ -26,11 +25,11 @@ bool goes_on(WideRowTurn& turn, Ask ask, std::size_t arrived_bytes) {
 }
 
 bool is_had(WideRowTurn& turn, std::size_t arrived_bytes) {
-  return goes_on(turn, &WideRowTurn::take, arrived_bytes);
+  return goes_on([&](const std::stop_token& stop) { turn.take(arrived_bytes, stop); });
 }
 
-bool may_look(WideRowTurn& turn, std::size_t arrived_bytes) {
-  return goes_on(turn, &WideRowTurn::look, arrived_bytes);
+bool is_had_unseen(WideRowTurn& turn) {
+  return goes_on([&](const std::stop_token& stop) { turn.take_unseen(stop); });
 }
 
 TEST(WideRowTurn, LetsNarrowRowsPass) {
@@ -38,7 +37,7 @@ TEST(WideRowTurn, LetsNarrowRowsPass) {
   WideRowTurn other;
   ASSERT_TRUE(is_had(one, wide_row_bytes));
   EXPECT_TRUE(is_had(other, wide_row_bytes - 1));
-  other.got(wide_row_bytes - 1);
+  other.got(wide_row_bytes - 1, {});
   EXPECT_FALSE(other.wide());
 }
 
@@ -47,9 +46,9 @@ TEST(WideRowTurn, LetsOneWideRowInAtATime) {
   WideRowTurn other;
   ASSERT_TRUE(is_had(one, wide_row_bytes));
   EXPECT_FALSE(is_had(other, wide_row_bytes));
-  one.got(wide_rows_beside_bytes + 1);
+  one.got(wide_rows_beside_bytes + 1, {});
   EXPECT_FALSE(is_had(other, wide_row_bytes)) << "its memory is not free";
-  one.got(1);
+  one.got(1, {});
   EXPECT_FALSE(is_had(other, wide_row_bytes)) << "a narrow row frees nothing";
   one.done();
   EXPECT_FALSE(one.wide());
@@ -61,7 +60,7 @@ TEST(WideRowTurn, CountsRowsThatFitBesideEachOther) {
   WideRowTurn turns[4];
   for (WideRowTurn& turn : turns) {
     EXPECT_TRUE(is_had(turn, wide_row_bytes));
-    turn.got(third);
+    turn.got(third, {});
     EXPECT_TRUE(turn.wide());
   }
   // The fourth fitted no more, and keeps its turn.
@@ -70,41 +69,54 @@ TEST(WideRowTurn, CountsRowsThatFitBesideEachOther) {
   // Another row of what is counted already needs nothing.
   EXPECT_TRUE(is_had(turns[0], third - 1));
   turns[0].done();
-  turns[3].got(1);  // now it fits
+  turns[3].got(1, {});  // now it fits
   EXPECT_TRUE(is_had(fifth, wide_row_bytes));
 }
 
-TEST(WideRowTurn, LetsOneLookAtATimeHowWideARowIs) {
+TEST(WideRowTurn, LetsOneAtATimeTakeWhatItCannotSee) {
   constexpr std::size_t some = 200'000;
   WideRowTurn one;
   WideRowTurn other;
-  ASSERT_TRUE(may_look(one, some));
-  EXPECT_FALSE(may_look(other, some));
-  EXPECT_TRUE(may_look(other, 1'000)) << "that may be any row";
-  one.got(some);
-  ASSERT_TRUE(may_look(other, some)) << "it was no wide one";
-  // What came was wide after all, and nobody else has the turn.
-  other.got(wide_rows_beside_bytes + 1);
-  EXPECT_TRUE(may_look(one, some));
-  EXPECT_FALSE(is_had(one, wide_row_bytes));
-  // Who has the turn looks no more.
-  EXPECT_TRUE(may_look(other, some));
+  ASSERT_TRUE(is_had_unseen(one));
+  EXPECT_FALSE(is_had_unseen(other));
+  one.pass(some);
+  EXPECT_FALSE(is_had_unseen(other)) << "that may become a wide row";
+  one.got(some, {});
+  ASSERT_TRUE(is_had_unseen(other)) << "it was none";
+  other.pass(1'000);
+  ASSERT_TRUE(is_had_unseen(one)) << "that may be any row";
 }
 
-TEST(WideRowTurn, KeepsARowThatCameAtOnceUntilThereIsRoom) {
-  constexpr std::size_t some = 200'000;
+TEST(WideRowTurn, LetsOthersGoOnOnceAWideRowIsWorkedOff) {
   WideRowTurn one;
   WideRowTurn other;
   WideRowTurn third;
-  ASSERT_TRUE(is_had(one, wide_row_bytes));
-  one.got(wide_rows_beside_bytes + 1);
-  ASSERT_TRUE(may_look(other, some));
+  ASSERT_TRUE(is_had_unseen(one));
+  one.got(wide_rows_beside_bytes + 1, {});
+  EXPECT_FALSE(is_had_unseen(other)) << "it is worked on";
+  one.pass(0);
+  ASSERT_TRUE(is_had_unseen(other));
+  other.got(wide_rows_beside_bytes + 2, {});
+  other.pass(0);
+  EXPECT_FALSE(is_had_unseen(third)) << "the buffers of two wide rows are not free";
+  EXPECT_FALSE(is_had_unseen(one));
+  EXPECT_TRUE(is_had_unseen(other)) << "it has the turn";
+  one.done();
+  other.pass(0);
+  ASSERT_TRUE(is_had_unseen(third));
+}
+
+TEST(WideRowTurn, WaitsWithAWideRowThatCameWithoutATurn) {
+  WideRowTurn one;
+  WideRowTurn other;
+  ASSERT_TRUE(is_had_unseen(one));
   std::stop_source stopped;
   stopped.request_stop();
+  EXPECT_NO_THROW(other.got(wide_row_bytes, stopped.get_token())) << "it fits";
   EXPECT_THROW(other.got(wide_rows_beside_bytes + 1, stopped.get_token()), Error);
-  EXPECT_FALSE(may_look(third, some)) << "its memory is not free";
-  other.done();
-  EXPECT_TRUE(may_look(third, some));
+  one.done();
+  other.got(wide_rows_beside_bytes + 1, {});
+  EXPECT_FALSE(is_had_unseen(one));
 }
 
 TEST(WideRowTurn, HasTurnsOfItsOwnForEachWay) {

@@ -44,7 +44,7 @@ class Inserter {
       text += as_text(ByteView(chunk).first(count));
       // Within values line breaks are escaped: a long row is not read again and again.
       if (text.find('\n', known) == std::string::npos) continue;
-      turn.got(text.size());
+      turn.got(text.size(), connection_.stop());
       std::size_t at = 0;
       while (line.next(text, at)) {
         if (turn.wide() && at >= wide_row_bytes / 2) drop_read(text, at);

@@ -477,7 +477,6 @@ std::uint64_t Connection::copy_out(std::string_view sql, const std::function<voi
   if (State::failed(first.get())) state.refuse(std::move(first));
   check_rule(PQresultStatus(first.get()) == PGRES_COPY_OUT, "the statement is a COPY TO STDOUT");
   std::size_t arrived_bytes = 0;  // at least, of a row that is not whole yet
-  bool has_part = false;          // of that row
   while (true) {
     char* data = nullptr;
     const int count = PQgetCopyData(state.pg(), &data, 1);
@@ -485,22 +484,20 @@ std::uint64_t Connection::copy_out(std::string_view sql, const std::function<voi
       const CHandle<char, PQfreemem> row(data);
       if (turn != nullptr) turn->got(static_cast<std::size_t>(count), state.stop);
       arrived_bytes = 0;
-      has_part = false;
       piece(ByteView(reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(count)));
       continue;
     }
+    if (turn != nullptr) turn->pass(arrived_bytes);
     if (count < 0) break;
     if (const Waited waited = state.wait(POLLIN, state.deadline(), true); waited != Waited::ready)
       state.refuse_wait(waited);
     if (turn != nullptr) {
+      // The library goes on while more comes, up to the end of a row whose beginning it has seen.
+      turn->take_unseen(state.stop);
       int waiting_bytes = 0;
       if (::ioctl(PQsocket(state.pg()), FIONREAD, &waiting_bytes) == 0 && waiting_bytes > 0)
         arrived_bytes += static_cast<std::size_t>(waiting_bytes);
-      turn->take(arrived_bytes, state.stop);
-      // The library goes on while more comes, up to the end of a row whose beginning it has seen.
-      if (has_part) turn->look(arrived_bytes, state.stop);
     }
-    has_part = true;
     if (PQconsumeInput(state.pg()) == 0) state.lost();
     if (state.stop.stop_requested()) state.refuse_wait(Waited::stopped);
   }
