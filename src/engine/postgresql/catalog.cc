@@ -58,9 +58,15 @@ std::string column_list(const std::vector<std::string>& columns) {
   return list;
 }
 
-std::string copy_options(std::string_view encoding, bool frozen = false) {
-  return fmt::format("(FORMAT text, ENCODING {}{})", quote_text(encoding),
-                     frozen ? ", FREEZE" : "");
+std::string text_options(std::string_view encoding) {
+  return "FORMAT text, ENCODING " + quote_text(encoding);
+}
+
+std::string copy_in_with(const model::TableName& table, const std::vector<std::string>& columns,
+                         std::string_view options, bool frozen) {
+  const std::string list = column_list(columns);
+  return fmt::format("COPY {}{} FROM STDIN WITH ({}{})", quote_name(table),
+                     list.empty() ? "" : " (" + list + ")", options, frozen ? ", FREEZE" : "");
 }
 
 // A list setting as pg_db_role_setting keeps it, `"$user", public`, into its items.
@@ -320,7 +326,7 @@ std::string copy_out_statement(const Table& table, std::string_view encoding,
   std::vector<std::string> names;
   for (const CopyColumn& column : table.columns) names.push_back(column.name);
   const std::string list = column_list(names);
-  const std::string options = copy_options(encoding);
+  const std::string options = "(" + text_options(encoding) + ")";
   if (range == nullptr && table.condition.empty()) {
     return fmt::format("COPY {}{} TO STDOUT WITH {}", quote_name(table.name),
                        list.empty() ? "" : " (" + list + ")", options);
@@ -338,9 +344,12 @@ std::string copy_out_statement(const Table& table, std::string_view encoding,
 std::string copy_in_statement(const model::TableName& table,
                               const std::vector<std::string>& columns, std::string_view encoding,
                               bool frozen) {
-  const std::string list = column_list(columns);
-  return fmt::format("COPY {}{} FROM STDIN WITH {}", quote_name(table),
-                     list.empty() ? "" : " (" + list + ")", copy_options(encoding, frozen));
+  return copy_in_with(table, columns, text_options(encoding), frozen);
+}
+
+std::string copy_in_binary_statement(const model::TableName& table,
+                                     const std::vector<std::string>& columns, bool frozen) {
+  return copy_in_with(table, columns, "FORMAT binary", frozen);
 }
 
 std::string sequences_script(const std::vector<SequenceValue>& sequences,

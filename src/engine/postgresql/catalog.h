@@ -103,6 +103,10 @@ struct BlockRange {
 [[nodiscard]] std::string copy_in_statement(const model::TableName& table,
                                             const std::vector<std::string>& columns,
                                             std::string_view encoding, bool frozen = false);
+// The same for rows in the binary format, whose texts are in the session's encoding.
+[[nodiscard]] std::string copy_in_binary_statement(const model::TableName& table,
+                                                   const std::vector<std::string>& columns,
+                                                   bool frozen = false);
 
 // What the server and the database say about themselves: the part of engine_facts that does not
 // depend on the copy. docs/manifest.md lists the keys.

@@ -189,20 +189,21 @@ char unescape(std::string_view& rest) {
   return static_cast<char>(code & 0xff);
 }
 
-void unescape_field(std::string_view field, std::string& into) {
+}  // namespace
+
+bool unescape_field(std::string_view field, std::string& into) {
   into.clear();
   while (!field.empty()) {
     const auto slash = std::min(field.find('\\'), field.size());
     into.append(field.substr(0, slash));
     field.remove_prefix(slash);
-    if (field.empty()) return;
+    if (field.empty()) return true;
     field.remove_prefix(1);
-    if (field.empty()) refuse("field: it ends within an escape", into);
+    if (field.empty()) return false;
     into += unescape(field);
   }
+  return true;
 }
-
-}  // namespace
 
 TextForm form_of(std::string_view type_name) noexcept {
   const auto* const found = std::find_if(forms.begin(), forms.end(),
@@ -236,7 +237,7 @@ void RowReader::read(ByteView line, model::Row& row) {
     } else if (field.find('\\') == std::string_view::npos) {
       set_value(row[i], columns_[i].form, field);
     } else {
-      unescape_field(field, field_);
+      if (!unescape_field(field, field_)) refuse("field: it ends within an escape", field);
       set_value(row[i], columns_[i].form, field_);
     }
   }

@@ -52,6 +52,9 @@ class RowReader {
   std::string field_;  // unescaped
 };
 
+// Undoes the escapes of one field. False if it ends within one.
+[[nodiscard]] bool unescape_field(std::string_view field, std::string& into);
+
 // The columns as a RowSink wants them.
 [[nodiscard]] std::vector<model::Column> columns_of(const std::vector<CopyColumn>& columns);
 

@@ -20,6 +20,7 @@
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sql.h"
 #include "engine/postgresql/sqlstate.h"
+#include "engine/postgresql/table_copy.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
@@ -208,11 +209,10 @@ std::uint64_t copy_task(Connection& connection, const CopyTask& task) {
       connection.run("BEGIN");
       frozen = empty_without_log(connection, table.name);
     }
-    const std::string statement =
-        copy_in_statement(table.name, table.columns, table.encoding, frozen);
+    TableCopy copy(connection, table.name, table.columns, table.encoding, frozen);
     for (const TableLoad::Piece& piece : task.pieces) {
       const std::unique_ptr<ByteSource> source = piece.open();
-      if (source) count += copy_in(connection, statement, *source);
+      if (source) count += copy.copy(*source);
     }
     if (task.skips_log) connection.run("COMMIT");
   });
@@ -440,13 +440,6 @@ void run_in_transaction(Connection& connection, const SchemaStatement& statement
   if (!run_statement(connection, statement))
     connection.run("ROLLBACK TO SAVEPOINT holdfast_statement");
   connection.run("RELEASE SAVEPOINT holdfast_statement");
-}
-
-std::uint64_t copy_in(Connection& connection, const std::string& statement, ByteSource& source) {
-  Connection::CopyIn copy(connection, statement);
-  Bytes buffer(copy_bytes);
-  while (const std::size_t count = source.read(buffer)) copy.write(ByteView(buffer).first(count));
-  return copy.end();
 }
 
 std::uint64_t run_script(Connection& connection, ByteSource& script, const NameMapping& mapping,

@@ -63,7 +63,4 @@ std::uint64_t fill_database(const Location& place, const Filling& filling,
                             const NameMapping& mapping, unsigned parallel,
                             const std::stop_token& stop);
 
-// Copies a stream into a table; returns the rows.
-std::uint64_t copy_in(Connection& connection, const std::string& statement, ByteSource& source);
-
 }  // namespace holdfast::engine::postgresql

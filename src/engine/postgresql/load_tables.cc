@@ -18,6 +18,7 @@
 #include "engine/postgresql/load_checks.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sql.h"
+#include "engine/postgresql/table_copy.h"
 #include "engine/postgresql/tables_aside.h"
 #include "engine/postgresql/target.h"
 
@@ -92,9 +93,8 @@ class TablesLoad {
     const std::string encoding = facts_.engine_facts.string_or("encoding", "UTF8");
     for (const ChosenTable& table : tables_) {
       in_context("loading rows of " + table.name.display(), [&] {
-        const std::string copy = copy_in_statement(shadow_of(table.name), table.columns, encoding);
-        for (const std::string& part : table.parts)
-          report.rows += copy_in(connection, copy, *parts_.open(part));
+        TableCopy copy(connection, shadow_of(table.name), table.columns, encoding);
+        for (const std::string& part : table.parts) report.rows += copy.copy(*parts_.open(part));
       });
     }
     run_post(connection);

@@ -120,7 +120,7 @@ constexpr std::array<std::pair<const char*, const char*>, 19> own_settings{{
     {"checkpoint_timeout", "1h"},
     {"autovacuum", "off"},
     {"shared_buffers", "64MB"},
-    {"maintenance_work_mem", "128MB"},
+    {"maintenance_work_mem", "64MB"},
     {"max_connections", "64"},
     {"max_locks_per_transaction", "1024"},
     {"max_logical_replication_workers", "0"},
