@@ -320,7 +320,13 @@ class Waiting {
     RunOptions options;
     options.input = fifo_;
     program_.emplace(place.start_program(argv, options));
-    has_begun_ = eventually([&] { return !fs::is_empty(place.repository() / "locks"); });
+    // Under its final name: before that nobody else sees it for a lock.
+    has_begun_ = eventually([&] {
+      const fs::directory_iterator files(place.repository() / "locks");
+      return std::any_of(begin(files), end(files), [](const fs::directory_entry& file) {
+        return file.path().filename().native().size() == 64;
+      });
+    });
   }
   [[nodiscard]] bool has_begun() const noexcept { return has_begun_; }
   [[nodiscard]] Started& program() { return *program_; }
