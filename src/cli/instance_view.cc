@@ -111,6 +111,7 @@ void print_instance_restore(Output& output, const job::InstanceRestoreReport& re
     line.set("instance", report.manifest.instance).set("role", report.role);
     line.set("snapshot_started", to_rfc3339(report.manifest.started));
     line.set("databases", texts_json(report.databases)).set("files", texts_json(report.files));
+    line.set("changed", texts_json(report.changed));
     line.set("kept", texts_json(report.kept)).set("findings", findings_json(report.findings));
     line.set("complete", report.missing.empty()).set("missing", texts_json(report.missing));
     if (report.hook_failure) line.set("hook_failure", report.hook_failure->message());
@@ -119,6 +120,7 @@ void print_instance_restore(Output& output, const job::InstanceRestoreReport& re
   output.message("");
   for (const std::string& line : report.databases) output.message("restored " + printable(line));
   for (const std::string& line : report.files) output.message("restored " + printable(line));
+  for (const std::string& line : report.changed) output.message("changed " + printable(line));
   for (const std::string& line : report.kept) output.message("kept " + printable(line));
   for (const std::string& line : report.missing) output.line("missing " + printable(line));
 }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/copy_check.h"
 #include "model/endpoint.h"
 #include "model/finding.h"
 #include "model/manifest.h"
@@ -49,6 +50,9 @@ struct Probe {
   bool needs_stop = false;  // cannot be copied while written to: [quiesce] when = "needed" applies
   std::vector<std::filesystem::path>
       own_files;  // local files the copy covers: left out of file components
+  // The tree parts that a hold will have: copied beforehand while the application still runs, so
+  // that it is stopped only for what changes meanwhile.
+  std::vector<model::Part> trees;
   Abilities abilities;
   Json facts = Json::object();  // engine's own
   std::vector<model::Finding> findings;
@@ -66,6 +70,8 @@ struct HoldOptions {
   // before it commits on the first is to be on all or on none, so that a fence waits, where the
   // engine can, for transactions that have written.
   bool with_other_servers = false;
+  // Gets every row that is copied, and what is described without having been copied; may be empty.
+  model::RowTap row_tap;
   // Once requested, hold(), fence() and capture() end soon with Errc::cancelled and nothing held.
   std::stop_token stop;
 };
@@ -222,6 +228,14 @@ class Engine {
   // Databases of one server (Probe::server equal), not yet held. The endpoints are copied.
   [[nodiscard]] virtual std::unique_ptr<Hold> hold(std::span<const model::Endpoint> endpoints,
                                                    const HoldOptions& options) const = 0;
+
+  // What the stored copy of an endpoint holds, read from its parts, where these are trees that a
+  // hold cannot look into: adds to `facts`, which describe() has filled, and gives rows to
+  // options.row_tap. The application runs again by then. Errc::not_consistent if the copy is not
+  // sound. Nothing unless an engine has such parts.
+  virtual void describe_copy(const model::PartSource& parts, const model::Endpoint& endpoint,
+                             const HoldOptions& options, model::DatabaseFacts& facts,
+                             std::stop_token stop) const;
 
   // Loads a component's parts into `into`, which does not exist or is empty, else Errc::exists
   // unless options.replace. Loads beside, proves (row counts and digests of `facts`), then

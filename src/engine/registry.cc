@@ -8,6 +8,8 @@
 #include <array>
 
 #include "base/error.h"
+#include "engine/derby/derby.h"
+#include "engine/h2/h2.h"
 #include "engine/mariadb/mariadb.h"
 #include "engine/postgresql/postgresql.h"
 #include "engine/sqlite/sqlite.h"
@@ -15,7 +17,8 @@
 namespace holdfast::engine {
 
 std::span<const Engine* const> all_engines() noexcept {
-  static const std::array engines{&sqlite::engine(), &postgresql::engine(), &mariadb::engine()};
+  static const std::array engines{&sqlite::engine(), &postgresql::engine(), &mariadb::engine(),
+                                  &derby::engine(), &h2::engine()};
   return engines;
 }
 
@@ -31,6 +34,10 @@ std::span<const std::string_view> known_engine_names() noexcept {
       "sqlite", "postgresql", "mariadb", "derby", "h2", "oracle", "sqlserver", "typedb"};
   return names;
 }
+
+void Engine::describe_copy(const model::PartSource& /*parts*/, const model::Endpoint& /*endpoint*/,
+                           const HoldOptions& /*options*/, model::DatabaseFacts& /*facts*/,
+                           std::stop_token /*stop*/) const {}
 
 std::vector<model::Finding> Engine::check_load(const model::DatabaseFacts& /*facts*/,
                                                const model::Endpoint& /*into*/,

@@ -47,12 +47,15 @@ void FileListing::add(std::string_view path, const format::Node& node) {
   hash_.update(as_bytes(line_));
 }
 
-FileListing list_files(repo::Repository& repository, const format::Id& tree, std::stop_token stop) {
+FileListing list_files(
+    repo::Repository& repository, const format::Id& tree, std::stop_token stop,
+    const std::function<void(const std::string& path, const format::Node& node)>& each) {
   FileListing listing;
   archive::walk_tree(
       repository, tree,
       [&](const std::string& path, const format::Node& node) {
         listing.add(path, node);
+        if (each) each(path, node);
         return archive::Walk::on;
       },
       stop);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 
@@ -24,8 +25,9 @@ class FileListing {
   std::string line_;
 };
 
-// The listing of everything below a saved tree.
-[[nodiscard]] FileListing list_files(repo::Repository& repository, const format::Id& tree,
-                                     std::stop_token stop);
+// The listing of everything below a saved tree; each node is shown to `each`, if there is one.
+[[nodiscard]] FileListing list_files(
+    repo::Repository& repository, const format::Id& tree, std::stop_token stop,
+    const std::function<void(const std::string& path, const format::Node& node)>& each = {});
 
 }  // namespace holdfast::job

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "archive/file_node.h"
 #include "archive/restorer.h"
 #include "archive/tree_walk.h"
 #include "base/error.h"
@@ -34,9 +35,15 @@ std::string escape_path(std::string_view path) {
 std::vector<model::PartSource::Entry> entries_of(const model::DatabaseFacts& facts) {
   std::vector<model::PartSource::Entry> entries;
   for (const model::PartFacts& part : facts.parts) {
-    entries.push_back({part.path, model::PartKind::stream, part.size_bytes});
+    entries.push_back({part.path, part.is_tree ? model::PartKind::tree : model::PartKind::stream,
+                       part.size_bytes});
   }
   return entries;
+}
+
+// What the places of a database's parts begin with; a tree part is never escaped.
+std::string below(const model::DatabaseFacts& facts) {
+  return facts.directory.empty() ? "/" : "/" + facts.directory + "/";
 }
 
 class RepositoryParts final : public model::PartSource {
@@ -54,21 +61,20 @@ class RepositoryParts final : public model::PartSource {
     return archive::open_file_random(repository_, node(path));
   }
   void restore_tree(std::string_view path, const std::filesystem::path& directory) const override {
-    archive::RestoreOptions options;
-    options.target = directory;
     model::SilentObserver observer;
-    const auto report = archive::restore_tree(
-        repository_, archive::find_tree(repository_, tree_, place(path)), options, observer, {});
-    if (report.items_failed != 0) {
-      throw Error(Errc::incomplete, std::to_string(report.items_failed) + " items of " +
-                                        place(path) + " were not restored");
+    const std::string from = below(database_) + std::string(path);
+    const std::uint64_t failed =
+        restore_place(repository_, tree_, from, directory, true, observer, {});
+    if (failed != 0) {
+      throw Error(Errc::incomplete,
+                  std::to_string(failed) + " items of " + from + " were not restored");
     }
   }
   [[nodiscard]] const Json& facts() const override { return database_.engine_facts; }
 
  private:
   [[nodiscard]] std::string place(std::string_view path) const {
-    return "/" + database_.directory + "/" + escape_path(path);
+    return below(database_) + escape_path(path);
   }
   [[nodiscard]] format::Node node(std::string_view path) const {
     auto found = archive::find_node(repository_, tree_, place(path));
@@ -130,12 +136,13 @@ class DirectoryParts final : public model::PartSource {
     return std::make_unique<FileRandomSource>(place(path));
   }
   void restore_tree(std::string_view path, const std::filesystem::path& directory) const override {
-    std::error_code failure;
-    std::filesystem::copy(
-        place(path), directory,
-        std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks,
-        failure);
-    if (failure) throw system_error(failure.value(), "copying " + place(path).string());
+    const std::filesystem::path from = directory_ / database_.directory / path;
+    model::SilentObserver observer;
+    const std::uint64_t failed = restore_verified(find_entry(from), directory, true, observer, {});
+    if (failed != 0) {
+      throw Error(Errc::incomplete, std::to_string(failed) + " items of " + from.string() +
+                                        " were not copied as they are");
+    }
   }
   [[nodiscard]] const Json& facts() const override { return database_.engine_facts; }
 
@@ -212,6 +219,34 @@ std::optional<format::Id> proven_tree(const format::SnapshotFile& snapshot) {
 
 std::string proof_tag_of(const format::Id& tree) {
   return std::string(proves_tag) + tree.hex();
+}
+
+NodePlace find_place(repo::Repository& repository, const format::Id& tree,
+                     const std::string& place) {
+  auto node = archive::find_node(repository, tree, place);
+  if (!node) throw Error(Errc::not_found, "the snapshot has no " + place.substr(1));
+  const std::string above = place.substr(0, std::max<std::size_t>(place.rfind('/'), 1));
+  return {open_node_directory(repository, archive::find_tree(repository, tree, above)),
+          std::move(*node)};
+}
+
+std::uint64_t restore_place(repo::Repository& repository, const format::Id& tree,
+                            const std::string& place, const std::filesystem::path& target,
+                            bool verify, model::Observer& observer, std::stop_token stop) {
+  const NodePlace found = find_place(repository, tree, place);
+  if (found.node.type != format::NodeType::dir)
+    return restore_verified(found, target, verify, observer, std::move(stop));
+  if (!found.node.subtree) throw Error(Errc::corrupt, place + " has no tree");
+  archive::RestoreOptions options;
+  options.target = target;
+  options.verify = verify;
+  const archive::RestoreReport report =
+      archive::restore_tree(repository, *found.node.subtree, options, observer, std::move(stop));
+  const Fd parent = open_file(target.parent_path(), O_RDONLY | O_DIRECTORY);
+  const std::string withheld = archive::apply_metadata(parent.get(), target.filename().string(),
+                                                       found.node, target.string());
+  if (!withheld.empty()) observer.warning(withheld);
+  return report.items_failed;
 }
 
 std::string part_place(const model::DatabaseFacts& facts, std::string_view part) {

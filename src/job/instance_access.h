@@ -3,15 +3,20 @@
 // proofs.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "archive/snapshots.h"
+#include "job/node_tree.h"
 #include "model/manifest.h"
 #include "model/part.h"
+#include "model/progress.h"
 #include "repo/repository.h"
 
 namespace holdfast::job {
@@ -45,8 +50,19 @@ struct InstanceTree {
 [[nodiscard]] std::unique_ptr<model::PartSource> open_parts(
     const std::filesystem::path& instance_directory, const model::DatabaseFacts& facts);
 
-// Where a part lies below the instance's directory: "databases/orders/data.db", every component
-// escaped.
+// What lies at `place` ("/files/…") below a tree. Errc::not_found.
+[[nodiscard]] NodePlace find_place(repo::Repository& repository, const format::Id& tree,
+                                   const std::string& place);
+// Makes `target`, which is not there but whose parent is, what lies at `place` ("/files/…") below a
+// tree, with all metadata; with `verify` every file is read back. Items that fail are told to the
+// observer; how many. Errc::not_found.
+[[nodiscard]] std::uint64_t restore_place(repo::Repository& repository, const format::Id& tree,
+                                          const std::string& place,
+                                          const std::filesystem::path& target, bool verify,
+                                          model::Observer& observer, std::stop_token stop);
+
+// Where a stream part lies below the instance's directory: "databases/orders/data.db", every
+// component escaped.
 [[nodiscard]] std::string part_place(const model::DatabaseFacts& facts, std::string_view part);
 
 // A proof snapshot has the tags `holdfast-proof` and `proves=<root tree id>`: which tree it proves,

@@ -31,11 +31,14 @@ namespace fs = std::filesystem;
 class InstanceCopy {
  public:
   InstanceCopy(const Environment& environment, const model::Instance& instance,
-               const Survey& survey, const model::Manifest* last, InstanceSink& sink,
-               model::Observer& observer, std::stop_token stop)
+               const Survey& survey, const std::vector<Acceptance>& acceptances,
+               const model::Manifest* last, InstanceSink& sink, model::Observer& observer,
+               std::stop_token stop)
       : environment_(environment),
         instance_(instance),
         survey_(survey),
+        acceptances_(acceptances),
+        check_(survey.make_check ? survey.make_check() : nullptr),
         last_(last),
         sink_(sink),
         observer_(observer),
@@ -52,6 +55,7 @@ class InstanceCopy {
     manifest_.home = instance.home;
     manifest_.hostname = environment.hostname;
     manifest_.started = environment.clock->now();
+    manifest_.profile_facts = survey.profile_facts;
     for (const model::Finding& finding : survey.findings) {
       if (finding.severity != model::Severity::note) manifest_.findings.push_back(finding);
       if (leaves_out(finding)) manifest_.complete = false;
@@ -74,7 +78,9 @@ class InstanceCopy {
   InstanceCopy(const InstanceCopy&) = delete;
   InstanceCopy& operator=(const InstanceCopy&) = delete;
 
-  void run() {
+  // False if what must not move meanwhile has moved: then there is no copy.
+  [[nodiscard]] bool run() {
+    sink_.show_files_to(check_.get());
     const bool stops = must_stop(instance_, survey_);
     if (stops) warm_up();
     run_hooks(instance_.hooks.before_backup, "before_backup", instance_, observer_, stop_);
@@ -84,9 +90,12 @@ class InstanceCopy {
       manifest_.quiesced = true;
     }
     copy();
-    start_application();
+    if (has_moved_) return false;
+    describe_trees();
     verify();
+    prove();
     finish();
+    return true;
   }
 
   [[nodiscard]] model::Manifest& manifest() noexcept { return manifest_; }
@@ -100,6 +109,21 @@ class InstanceCopy {
       ignored.directory = "files/" + model::escape_name(files.name);
       sink_.save_files(files, true, ignored, stop_);
     }
+    for (const ProbedDatabase& database : survey_.databases) {
+      for (const model::Part& part : database.probe.trees) {
+        model::FilesFacts ignored;
+        ignored.directory = "databases/" + model::escape_name(database.settings.name);
+        sink_.save_files(as_files(part, database.settings.name), true, ignored, stop_);
+      }
+    }
+  }
+
+  static model::FilesSettings as_files(const model::Part& tree, const std::string& component) {
+    model::FilesSettings files;
+    files.name = component;
+    files.paths = {tree.directory.string()};
+    files.exclude = tree.exclude;
+    return files;
   }
 
   // Which file sets some database wants copied before it.
@@ -113,25 +137,51 @@ class InstanceCopy {
   void copy() {
     const std::set<std::string> early = early_files();
     save_files([&](const std::string& name) { return early.contains(name); });
-    engine::HoldOptions options = hold_options(instance_, scratch_, stop_);
-    options.stopped = quiesced_.has_value();
-    parallel_ = options.parallel;
-    Holds holds(survey_, options);
+    options_ = hold_options(instance_, scratch_, stop_);
+    options_.stopped = quiesced_.has_value();
+    if (check_) {
+      options_.row_tap = [this](std::string_view component, const model::TableName& table) {
+        return check_->rows(component, table);
+      };
+    }
+    Holds holds(survey_, options_);
     observer_.phase("capturing");
     holds.capture(instance_.limits, *environment_.clock, manifest_, observer_);
     const auto later = [&](const std::string& name) { return !early.contains(name); };
-    if (quiesced_ && holds.let_writers_work()) {
-      // The moment is fixed; once the files are copied the application need not wait for the
-      // databases' bytes.
+    // First those whose writers wait for it: even to ask others for their parts may take long.
+    std::vector<Holds::Member*> urgent, others;
+    for (Holds::Member& member : holds.members())
+      (member.hold->lets_writers_work() ? others : urgent).push_back(&member);
+    facts_.clear();
+    facts_.resize(survey_.databases.size());
+    save_parts(urgent);
+    if (quiesced_) {
+      // All moments are fixed: once these and the files are copied, the application need not wait
+      // for the bytes of the others.
       save_files(later);
+      end(urgent);
+      look_whether_moved();
       start_application();
-      save_databases(holds);
+      save_parts(others);
+      end(others);
     } else {
-      save_databases(holds);
+      save_parts(others);
+      describe(urgent);
+      describe(others);
       save_files(later);
+      for (Holds::Member& member : holds.members()) member.hold->release();
+      look_whether_moved();
     }
-    for (Holds::Member& member : holds.members()) member.hold->release();
     note_moments(holds);
+  }
+
+  void look_whether_moved() {
+    has_moved_ = !survey_.state.empty() && plan_of(instance_).state != survey_.state;
+  }
+
+  void end(const std::vector<Holds::Member*>& members) {
+    describe(members);
+    for (Holds::Member* member : members) member->hold->release();
   }
 
   template <typename Wanted>
@@ -171,24 +221,16 @@ class InstanceCopy {
     manifest_.findings.push_back(std::move(finding));
   }
 
-  // All parts of all databases, then what each copy says of itself. First come those whose writers
-  // wait for it: even to ask others for their parts may take long.
-  void save_databases(Holds& holds) {
-    facts_.clear();
-    facts_.resize(survey_.databases.size());
-    std::vector<Holds::Member*> urgent, others;
-    for (Holds::Member& member : holds.members())
-      (member.hold->lets_writers_work() ? others : urgent).push_back(&member);
-    save_parts(urgent);
-    save_parts(others);
+  // What each copy says of itself.
+  void describe(const std::vector<Holds::Member*>& members) {
     observer_.phase("checking the copies");
-    for (Holds::Member& member : holds.members()) {
-      for (std::size_t i = 0; i < member.databases.size(); ++i) {
-        model::DatabaseFacts& facts = facts_[member.databases[i]];
+    for (Holds::Member* member : members) {
+      for (std::size_t i = 0; i < member->databases.size(); ++i) {
+        model::DatabaseFacts& facts = facts_[member->databases[i]];
         std::sort(facts.parts.begin(), facts.parts.end(),
                   [](const auto& a, const auto& b) { return a.path < b.path; });
         in_context("checking the copy of " + facts.name,
-                   [&] { member.hold->describe(i, facts, stop_); });
+                   [&] { member->hold->describe(i, facts, stop_); });
       }
     }
   }
@@ -213,7 +255,10 @@ class InstanceCopy {
         facts.uri = database.settings.uri;
         facts.version = database.probe.version;
         for (model::Part& part : member.hold->parts(i)) {
-          check_rule(part.kind == model::PartKind::stream, "engines of this build copy streams");
+          if (part.kind == model::PartKind::tree) {
+            save_tree(part, facts);
+            continue;
+          }
           observer_.bytes_total += part.bytes_estimate;
           tasks.push_back({member.hold.get(), i, std::move(part), &facts});
         }
@@ -224,7 +269,7 @@ class InstanceCopy {
     std::size_t next = 0;
     Crew crew;
     const std::stop_callback forward(stop_, [&] { crew.request_stop(); });
-    for (unsigned i = 0; i < std::min<std::size_t>(parallel_, tasks.size()); ++i) {
+    for (unsigned i = 0; i < std::min<std::size_t>(options_.parallel, tasks.size()); ++i) {
       crew.start([&](std::stop_token stop) {
         while (!stop.stop_requested()) {
           std::unique_lock lock(mutex);
@@ -243,6 +288,54 @@ class InstanceCopy {
     }
     crew.join();
     if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+  }
+
+  // Nobody may write to a tree while it is copied, so that it is whole or no copy at all.
+  void save_tree(const model::Part& part, model::DatabaseFacts& facts) {
+    check_rule(facts.parts.empty(), "a database that is a tree has no other part");
+    observer_.phase("copying database " + facts.name);
+    model::FilesFacts tree;
+    tree.directory = facts.directory;
+    sink_.save_files(as_files(part, facts.name), false, tree, stop_);
+    if (!tree.unreadable.empty()) {
+      throw Error(Errc::not_consistent,
+                  "database " + facts.name + ": " + tree.unreadable[0] + " could not be read")
+          .set_hint("Give this user the right to read it.");
+    }
+    facts.parts.push_back({part.path, tree.bytes, true, tree.content_sha256});
+  }
+
+  // What the trees that were saved hold, while the application runs again.
+  void describe_trees() {
+    for (model::DatabaseFacts& facts : manifest_.databases) {
+      if (facts.parts.size() != 1 || !facts.parts[0].is_tree) continue;
+      const auto database =
+          std::find_if(survey_.databases.begin(), survey_.databases.end(),
+                       [&](const auto& one) { return one.settings.name == facts.name; });
+      observer_.phase("examining the copy of " + facts.name);
+      in_context("examining the copy of " + facts.name, [&] {
+        database->engine->describe_copy(*sink_.parts(facts), database->endpoint, options_, facts,
+                                        stop_);
+      });
+    }
+  }
+
+  // What the profile makes of the rows and files that passed.
+  void prove() {
+    if (!check_) return;
+    observer_.phase("proving the copy");
+    std::vector<model::Finding> findings = check_->findings();
+    apply_acceptances(instance_, acceptances_, *environment_.clock, findings);
+    const model::Finding* blocker = nullptr;
+    for (const model::Finding& finding : findings) {
+      if (blocker == nullptr && finding.severity == model::Severity::blocker && !finding.accepted)
+        blocker = &finding;
+      add_finding(finding);
+    }
+    if (blocker == nullptr) return;
+    throw Error(Errc::not_consistent,
+                "the copy is not whole: " + blocker->seen + " (" + blocker->code + ")")
+        .set_hint(blocker->mend.empty() ? "No snapshot was written." : blocker->mend);
   }
 
   void note_moments(Holds& holds) {
@@ -278,6 +371,9 @@ class InstanceCopy {
           std::find_if(manifest_.databases.begin(), manifest_.databases.end(),
                        [&](const auto& database) { return database.name == before.name; });
       if (now == manifest_.databases.end()) continue;
+      // Of a tree that could not be looked into nothing is known; a finding has said so.
+      const bool is_unread = now->parts.size() == 1 && now->parts[0].is_tree && now->tables.empty();
+      if (is_unread) continue;
       for (const model::TableFacts& table : before.tables) {
         const auto same =
             std::find_if(now->tables.begin(), now->tables.end(), [&](const auto& candidate) {
@@ -320,6 +416,8 @@ class InstanceCopy {
   const Environment& environment_;
   const model::Instance& instance_;
   const Survey& survey_;
+  const std::vector<Acceptance>& acceptances_;
+  const std::unique_ptr<model::CopyCheck> check_;
   const model::Manifest* last_;
   InstanceSink& sink_;
   model::Observer& observer_;
@@ -333,7 +431,8 @@ class InstanceCopy {
   std::optional<Quiesced> quiesced_;
   bool may_close_ = true;  // the journal: all of it but our scratch is settled
   std::uint64_t stopped_ms_ = 0;
-  unsigned parallel_ = 1;  // parts that are copied at once
+  engine::HoldOptions options_;
+  bool has_moved_ = false;  // what must not move while it is copied
 };
 
 format::SnapshotSummary summary_of(const RepositorySink& sink, const model::Manifest& manifest,
@@ -363,6 +462,16 @@ format::SnapshotSummary summary_of(const RepositorySink& sink, const model::Mani
   return summary;
 }
 
+// A copy during which the application's configuration changed is made again, so often at most.
+constexpr unsigned copies_max = 3;
+
+void refuse_unrest(unsigned tries) {
+  if (tries < copies_max) return;
+  throw Error(Errc::not_consistent,
+              "the application's own configuration changed while it was copied")
+      .set_hint("Run it again when nobody adds or removes parts of the application.");
+}
+
 // Everything of a backup but its hooks around it.
 InstanceBackupReport back_up(const Environment& environment, const RepositoryAccess& access,
                              const model::Instance& instance, const InstanceBackupOptions& options,
@@ -374,23 +483,34 @@ InstanceBackupReport back_up(const Environment& environment, const RepositoryAcc
   OpenedRepository opened = open_repository(environment, locked, LockMode::shared, stop);
   repo::Repository& repository = *opened.repository;
   const LastBackup last = load_last_backup(repository, instance.name, true, observer);
-  const Survey survey = survey_instance(environment, instance, last.manifest(), options.acceptances,
-                                        observer, last.failure(), stop.get_token());
-  refuse_blockers(survey.findings);
-
   InstanceBackupReport report;
   const std::string directory = model::escape_name(instance.name);
   format::SnapshotFile snapshot;
   snapshot.time = environment.clock->now();
-  RepositorySink sink(environment, opened, make_writer_options(environment, access, false),
-                      directory,
-                      last.snapshot ? std::optional(last.snapshot->file.tree) : std::nullopt,
-                      options.scrub, observer, stop.get_token());
-  InstanceCopy copy(environment, instance, survey, last.manifest(), sink, observer,
-                    stop.get_token());
-  copy.run();
-  observer.phase("writing the snapshot");
-  snapshot.tree = sink.finish();
+  for (unsigned tries = 1;; ++tries) {
+    const Survey survey =
+        survey_instance(environment, instance, last.manifest(), options.acceptances, observer,
+                        last.failure(), stop.get_token());
+    refuse_blockers(survey.findings);
+    RepositorySink sink(environment, opened, make_writer_options(environment, access, false),
+                        directory,
+                        last.snapshot ? std::optional(last.snapshot->file.tree) : std::nullopt,
+                        options.scrub, observer, stop.get_token());
+    InstanceCopy copy(environment, instance, survey, options.acceptances, last.manifest(), sink,
+                      observer, stop.get_token());
+    if (!copy.run()) {
+      // What was stored is stored, so that the next try has little to do.
+      refuse_unrest(tries);
+      observer.note("the application's own configuration changed meanwhile: copying again");
+      continue;
+    }
+    observer.phase("writing the snapshot");
+    snapshot.tree = sink.finish();
+    snapshot.summary = summary_of(sink, copy.manifest(), snapshot.time, environment.clock->now());
+    report.manifest = std::move(copy.manifest());
+    report.stopped_ms = copy.stopped_ms();
+    break;
+  }
   snapshot.paths = {"/" + directory};
   snapshot.hostname = options.host.empty() ? environment.hostname : options.host;
   snapshot.username = environment.username;
@@ -399,13 +519,10 @@ InstanceBackupReport back_up(const Environment& environment, const RepositoryAcc
   snapshot.tags = {std::string(instance_tag), "profile=" + instance.profile};
   snapshot.tags.insert(snapshot.tags.end(), options.tags.begin(), options.tags.end());
   if (last.snapshot) snapshot.parent = last.snapshot->id;
-  snapshot.program_version = copy.manifest().program_version;
-  snapshot.summary = summary_of(sink, copy.manifest(), snapshot.time, environment.clock->now());
+  snapshot.program_version = report.manifest.program_version;
   if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
   report.snapshot = archive::save_snapshot(repository, opened.lock.get(), snapshot);
-  report.manifest = std::move(copy.manifest());
   report.summary = *snapshot.summary;
-  report.stopped_ms = copy.stopped_ms();
   return report;
 }
 
@@ -422,8 +539,9 @@ InstanceBackupReport export_to(const Environment& environment, const model::Inst
   const GrowingExport growing(environment, instance.name, target);
   DirectorySink sink(environment, growing.copy(), observer);
   make_directories(growing.copy());
-  InstanceCopy copy(environment, instance, survey, nullptr, sink, observer, stop.get_token());
-  copy.run();
+  InstanceCopy copy(environment, instance, survey, options.acceptances, nullptr, sink, observer,
+                    stop.get_token());
+  if (!copy.run()) refuse_unrest(copies_max);
   if (::rename(growing.copy().c_str(), target.c_str()) != 0) {
     throw system_error(errno, "putting the export at " + target.string());
   }

@@ -21,8 +21,10 @@
 #include "job/path_switch.h"
 #include "job/restore_plan.h"
 #include "job/restore_run.h"
+#include "job/restored_files.h"
 #include "job/scratch.h"
 #include "job/target_place.h"
+#include "profile/registry.h"
 
 namespace holdfast::job {
 namespace {
@@ -118,6 +120,7 @@ class RestoreRun {
     switch_files(report);
     load_databases(true, report);
     compare(report);
+    adapt_files(report);
     if (source_ != nullptr) source_->release();
     if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
     switch_databases(report);
@@ -376,15 +379,45 @@ class RestoreRun {
     }
   }
 
+  // All is as it was copied; what the application must find otherwise here is changed last.
+  void adapt_files(InstanceRestoreReport& report) {
+    if (source_ == nullptr || plan_.files.empty()) return;
+    const model::Manifest& manifest = source_->manifest();
+    const model::Profile* const profile = profile::find_profile(manifest.profile);
+    if (profile == nullptr) return;
+    observer_.phase("adapting the application's files");
+    const RestoredFiles files(plan_);
+    const model::Adaptation adaptation = profile->adapt(restored_instance(manifest, files));
+    report.changed = files.apply(adaptation.changes);
+    for (const std::string& line : adaptation.by_hand) report.missing.push_back(line);
+  }
+
+  [[nodiscard]] model::RestoredInstance restored_instance(const model::Manifest& manifest,
+                                                          const RestoredFiles& files) const {
+    model::RestoredInstance restored{
+        manifest.profile_facts,
+        plan_.role == "clone",
+        {},
+        target_.restore_names,
+        [&files](const std::string& path) { return files.place_of(path).string(); },
+        [&files](const std::string& path) { return files.read(path); }};
+    for (const DatabaseTarget& database : plan_.databases) {
+      restored.databases.push_back(
+          {database.facts.name, database.facts.engine, database.facts.uri, database.settings.uri});
+    }
+    return restored;
+  }
+
   // What this very restore has put into a directory that it restored: it is nothing too many, and
   // the directory's time is that of now.
   [[nodiscard]] bool changed_since(const fs::path& target, const NodeDifference& difference) const {
     return std::any_of(later_.begin(), later_.end(), [&](const fs::path& place) {
       if (!lies_below(place, target)) return false;
       const std::string text = place.string();
-      // Databases have siblings: "data.db-wal".
+      // Databases have siblings: "data.db-wal", and what is made beside them until the switch.
       if (difference.path == text || difference.path.starts_with(text + "/") ||
-          difference.path.starts_with(text + "-") || difference.path.starts_with(text + suffix_)) {
+          difference.path.starts_with(text + "-") || difference.path.starts_with(text + suffix_) ||
+          difference.path.starts_with(text + ".holdfast-")) {
         return true;
       }
       return lies_below(place, difference.path) &&

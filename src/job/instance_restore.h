@@ -32,6 +32,7 @@ struct InstanceRestoreReport {
   std::vector<std::string>
       databases;  // "orders → sqlite:/srv/new/orders.db: 12 tables, 3,456 rows, digests equal"
   std::vector<std::string> files;
+  std::vector<std::string> changed;  // of restored files what is other than it was, a line each
   std::vector<std::string> kept;  // what was there before, under its new name, and how to remove it
   std::vector<model::Finding> findings;
   std::vector<std::string> missing;  // what the result lacks, a line each; then it is incomplete

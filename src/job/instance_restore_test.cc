@@ -90,6 +90,45 @@ TEST_F(RestoreTest, ClonesIntoAFreshPlace) {
   EXPECT_TRUE(journals_are_gone());
 }
 
+TEST_F(RestoreTest, WhatLayBelowTheHomeMovesWithIt) {
+  model::Instance at_home = instance_at(source());
+  at_home.home = source().string();
+  static_cast<void>(back_up(at_home));
+  model::Instance target;
+  target.name = "shop";
+  target.home = (root() / "new").string();
+  const InstanceRestoreReport report = restore(target);
+  expect_restored(root() / "new");
+  EXPECT_EQ(report.role, "clone");
+  EXPECT_EQ(listing(root() / "new"), listing(source()));
+}
+
+TEST_F(RestoreTest, WhatTheTargetNamesGoesWhereItSays) {
+  model::Instance at_home = instance_at(source());
+  at_home.home = source().string();
+  static_cast<void>(back_up(at_home));
+  model::Instance target;
+  target.name = "shop";
+  target.home = (root() / "new").string();
+  target.files = instance_at(root() / "elsewhere").files;
+  static_cast<void>(restore(target));
+  EXPECT_EQ(read(root() / "elsewhere/files/a.txt"), "alpha");
+  EXPECT_FALSE(fs::exists(root() / "new/files"));
+  EXPECT_EQ(ask(root() / "new/db/orders.db", "SELECT count(*) FROM orders"), "3");
+}
+
+TEST_F(RestoreTest, WhatLayElsewhereNeedsAPlace) {
+  model::Instance at_home = instance_at(source());
+  at_home.home = (source() / "db").string();
+  static_cast<void>(back_up(at_home));
+  model::Instance target;
+  target.name = "shop";
+  target.home = (root() / "new").string();
+  EXPECT_EQ(restore_error(target), Errc::blocked);
+  EXPECT_TRUE(observer_.found("target-missing", "uploads"));
+  EXPECT_FALSE(observer_.found("target-missing", "orders"));
+}
+
 TEST_F(RestoreTest, SaysItsRoleBeforeAnythingIsDone) {
   bool said_first = false;
   observer_.on_phase = [&](std::string_view name) {

@@ -16,12 +16,16 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "job/file_listing.h"
+#include "job/instance_access.h"
 #include "job/scratch.h"
 
 namespace holdfast::job {
 namespace {
 
 namespace fs = std::filesystem;
+
+// A file that a check asks for whole is no larger.
+constexpr std::size_t checked_bytes_max = std::size_t{64} << 20U;
 
 archive::ArchiveOptions archive_options(const model::FilesSettings& settings) {
   archive::ArchiveOptions options;
@@ -112,6 +116,8 @@ std::uint64_t RepositorySink::save_part(engine::Hold& hold, std::size_t database
 void RepositorySink::save_files(const model::FilesSettings& settings, bool warm_up,
                                 model::FilesFacts& facts, std::stop_token stop) {
   archive::ArchiveOptions options = archive_options(settings);
+  if (check() != nullptr)
+    options.tee = [this](const std::string& path) { return check()->passing(path); };
   options.force = scrub_;
   if (const auto warm = warm_.find(facts.directory); warm != warm_.end()) {
     options.parent_tree = warm->second;
@@ -140,11 +146,28 @@ void RepositorySink::save_files(const model::FilesSettings& settings, bool warm_
   facts.unreadable.insert(facts.unreadable.end(), saved.failed.begin(), saved.failed.end());
   counts_ += saved.counts;
   builder_.add_tree(directory_ + "/" + facts.directory, saved.tree);
-  FileListing listing = list_files(repository_, saved.tree, stop);
+  saved_[facts.directory] = saved.tree;
+  FileListing listing =
+      list_files(repository_, saved.tree, stop,
+                 [this](const std::string& path, const format::Node& node) { show(path, node); });
   facts.files = listing.files;
   facts.directories = listing.directories;
   facts.bytes = listing.bytes;
   facts.content_sha256 = listing.finish();
+}
+
+void RepositorySink::show(const std::string& path, const format::Node& node) const {
+  if (check() == nullptr || node.type != format::NodeType::file) return;
+  if (!check()->has_file(path, node.size_bytes)) return;
+  check()->stored(path, read_all(*archive::open_file(repository_, node), checked_bytes_max));
+}
+
+std::unique_ptr<model::PartSource> RepositorySink::parts(const model::DatabaseFacts& facts) {
+  const auto saved = saved_.find(facts.directory);
+  check_rule(saved != saved_.end(), "the database has trees");
+  model::DatabaseFacts here = facts;
+  here.directory.clear();  // the tree is that of its directory
+  return open_parts(repository_, saved->second, here);
 }
 
 void RepositorySink::save_text(const std::string& place, std::string_view text) {
@@ -231,9 +254,14 @@ class FilePart final : public model::PartSink {
 // Copies trees with all metadata, as they are found; what cannot be read is noted.
 class TreeCopy {
  public:
-  TreeCopy(const archive::PatternList& excludes, model::Observer& observer,
+  // `check` may be nullptr.
+  TreeCopy(const archive::PatternList& excludes, model::CopyCheck* check, model::Observer& observer,
            model::FilesFacts& facts, std::stop_token stop)
-      : excludes_(excludes), observer_(observer), facts_(facts), stop_(std::move(stop)) {}
+      : excludes_(excludes),
+        check_(check),
+        observer_(observer),
+        facts_(facts),
+        stop_(std::move(stop)) {}
 
   // `from` is an absolute path, `to` the place of its copy, whose parent exists.
   void copy(const std::string& from, const fs::path& to) {
@@ -305,18 +333,25 @@ class TreeCopy {
     } else {
       const Fd source = open_file(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       const Fd target = open_file(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
+      const std::unique_ptr<ByteSink> shown_to = check_ ? check_->passing(from) : nullptr;
+      std::uint64_t size_bytes = 0;
       while (const std::size_t count = read_some(source.get(), buffer_, from)) {
         write_all(target.get(), ByteView(buffer_).first(count), to.string());
-        observer_.bytes_done += count;
-        facts_.bytes += count;
+        if (shown_to) shown_to->write(ByteView(buffer_).first(count));
+        size_bytes += count;
       }
+      observer_.bytes_done += size_bytes;
+      facts_.bytes += size_bytes;
       fsync_file(target.get(), to.string());
+      if (check_ != nullptr && check_->has_file(from, size_bytes))
+        check_->stored(from, as_bytes(read_text_file(to, checked_bytes_max)));
       if (status.st_nlink > 1) links_[{status.st_dev, status.st_ino}] = to;
     }
     ++observer_.files_done;
   }
 
   const archive::PatternList& excludes_;
+  model::CopyCheck* check_;
   model::Observer& observer_;
   model::FilesFacts& facts_;
   std::stop_token stop_;
@@ -346,7 +381,7 @@ void DirectorySink::save_files(const model::FilesSettings& settings, bool warm_u
   const archive::ArchiveOptions options = archive_options(settings);
   const std::vector<std::string> paths = present(settings.paths);
   facts.earliest = clock_.now();
-  TreeCopy copy(options.excludes, observer_, facts, stop);
+  TreeCopy copy(options.excludes, check(), observer_, facts, stop);
   for (const std::string& path : paths) {
     const fs::path to = directory_ / (facts.directory + path);
     make_directories(to.parent_path());
@@ -355,6 +390,10 @@ void DirectorySink::save_files(const model::FilesSettings& settings, bool warm_u
   facts.latest = clock_.now();
   note_absent(settings, paths, facts);
   note_paths(paths, facts);
+}
+
+std::unique_ptr<model::PartSource> DirectorySink::parts(const model::DatabaseFacts& facts) {
+  return open_parts(directory_, facts);
 }
 
 void DirectorySink::save_text(const std::string& place, std::string_view text) {

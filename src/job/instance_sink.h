@@ -17,6 +17,7 @@
 #include "archive/tree_builder.h"
 #include "engine/engine.h"
 #include "job/environment.h"
+#include "model/copy_check.h"
 #include "model/instance.h"
 #include "model/manifest.h"
 
@@ -39,9 +40,19 @@ class InstanceSink {
   virtual void save_files(const model::FilesSettings& settings, bool warm_up,
                           model::FilesFacts& facts, std::stop_token stop) = 0;
   virtual void save_text(const std::string& place, std::string_view text) = 0;
+  // What has been saved of a database's trees. The sink outlives it, and saves nothing meanwhile.
+  [[nodiscard]] virtual std::unique_ptr<model::PartSource> parts(
+      const model::DatabaseFacts& facts) = 0;
+
+  // What is shown the files that are saved from now on; outlives the saving. None: nullptr.
+  void show_files_to(model::CopyCheck* check) noexcept { check_ = check; }
 
  protected:
   InstanceSink() = default;
+  [[nodiscard]] model::CopyCheck* check() const noexcept { return check_; }
+
+ private:
+  model::CopyCheck* check_ = nullptr;
 };
 
 // Into a snapshot.
@@ -59,6 +70,8 @@ class RepositorySink final : public InstanceSink {
   void save_files(const model::FilesSettings& settings, bool warm_up, model::FilesFacts& facts,
                   std::stop_token stop) override;
   void save_text(const std::string& place, std::string_view text) override;
+  [[nodiscard]] std::unique_ptr<model::PartSource> parts(
+      const model::DatabaseFacts& facts) override;
 
   // Saves the directories above and returns the snapshot's root tree; everything is then stored.
   [[nodiscard]] format::Id finish();
@@ -69,6 +82,7 @@ class RepositorySink final : public InstanceSink {
   // Stores what is still open, so that it can be read, and goes on with a new writer.
   void flush();
   void start_writer();
+  void show(const std::string& path, const format::Node& node) const;
 
   repo::Repository& repository_;
   repo::Lock* lock_;
@@ -85,6 +99,7 @@ class RepositorySink final : public InstanceSink {
   bool cancelled_ = false;  // guarded by mutex_
   archive::ArchiveCounts counts_;
   std::map<std::string, format::Id> warm_;            // trees of the warm-up, by place
+  std::map<std::string, format::Id> saved_;           // and of the real pass
   std::stop_callback<std::function<void()>> cancel_;  // last: it uses the others
 };
 
@@ -98,6 +113,8 @@ class DirectorySink final : public InstanceSink {
   void save_files(const model::FilesSettings& settings, bool warm_up, model::FilesFacts& facts,
                   std::stop_token stop) override;
   void save_text(const std::string& place, std::string_view text) override;
+  [[nodiscard]] std::unique_ptr<model::PartSource> parts(
+      const model::DatabaseFacts& facts) override;
 
  private:
   std::filesystem::path directory_;

@@ -8,8 +8,6 @@
 #include <optional>
 #include <set>
 
-#include "archive/file_node.h"
-#include "archive/restorer.h"
 #include "archive/tree_walk.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -24,25 +22,6 @@ namespace fs = std::filesystem;
 
 std::string counts_text(std::uint64_t files, std::uint64_t directories, std::uint64_t bytes) {
   return fmt::format("{} files in {} directories, {} bytes", files, directories, bytes);
-}
-
-std::pair<std::string, std::string> split_place(const std::string& place) {
-  const std::size_t slash = place.rfind('/');
-  if (slash == std::string::npos) return {"", place};
-  return {place.substr(0, slash), place.substr(slash + 1)};
-}
-
-std::uint64_t restore_here(const InstanceSource::Place& place, const fs::path& target, bool verify,
-                           model::Observer& observer, const std::stop_token& stop) {
-  restore_node(*place.parent, place.node, target, observer, stop);
-  if (!verify) return 0;
-  const auto differences = compare_node(*place.parent, place.node, target, true, 1000, stop);
-  for (const NodeDifference& difference : differences) {
-    ++observer.errors;
-    observer.item_failed(difference.path, "verify",
-                         difference.found + " instead of " + difference.expected);
-  }
-  return differences.size();
 }
 
 class SnapshotSource final : public InstanceSource {
@@ -69,31 +48,14 @@ class SnapshotSource final : public InstanceSource {
   }
 
   [[nodiscard]] Place find(const std::string& place) const override {
-    const auto [above, name] = split_place(place);
-    auto node = archive::find_node(repository_, tree_, "/" + place);
-    if (!node) throw Error(Errc::not_found, "the snapshot has no " + place);
-    return {open_node_directory(repository_, archive::find_tree(repository_, tree_, "/" + above)),
-            std::move(*node)};
+    return find_place(repository_, tree_, "/" + place);
   }
 
   [[nodiscard]] std::uint64_t restore(const std::string& place, const fs::path& target, bool verify,
                                       model::Observer& observer,
                                       std::stop_token stop) const override {
-    const Place found = find(place);
-    if (found.node.type != format::NodeType::dir) {
-      return restore_here(found, target, verify, observer, std::move(stop));
-    }
-    if (!found.node.subtree) throw Error(Errc::corrupt, place + " has no tree");
-    archive::RestoreOptions options;
-    options.target = target;
-    options.verify = verify;
-    const archive::RestoreReport report =
-        archive::restore_tree(repository_, *found.node.subtree, options, observer, stop);
-    const Fd parent = open_file(target.parent_path(), O_RDONLY | O_DIRECTORY);
-    const std::string withheld = archive::apply_metadata(parent.get(), target.filename().string(),
-                                                         found.node, target.string());
-    if (!withheld.empty()) observer.warning(withheld);
-    return report.items_failed;
+    return restore_place(repository_, tree_, "/" + place, target, verify, observer,
+                         std::move(stop));
   }
 
  private:
@@ -126,18 +88,13 @@ class DirectorySource final : public InstanceSource {
   }
 
   [[nodiscard]] Place find(const std::string& place) const override {
-    const auto [above, name] = split_place(place);
-    std::unique_ptr<NodeDirectory> parent = open_node_directory(directory_ / above);
-    for (format::Node& node : parent->entries()) {
-      if (node.name == name) return {std::move(parent), std::move(node)};
-    }
-    throw Error(Errc::not_found, directory_.string() + " has no " + place);
+    return find_entry(directory_ / place);
   }
 
   [[nodiscard]] std::uint64_t restore(const std::string& place, const fs::path& target, bool verify,
                                       model::Observer& observer,
                                       std::stop_token stop) const override {
-    return restore_here(find(place), target, verify, observer, std::move(stop));
+    return restore_verified(find(place), target, verify, observer, std::move(stop));
   }
 
  private:

@@ -46,10 +46,7 @@ class InstanceSource {
                                                           std::stop_token stop) const = 0;
   // The node at a place ("files/uploads/srv/app/files") and the directory it is in.
   // Errc::not_found.
-  struct Place {
-    std::unique_ptr<NodeDirectory> parent;
-    format::Node node;
-  };
+  using Place = NodePlace;
   [[nodiscard]] virtual Place find(const std::string& place) const = 0;
 
   // Makes `target`, which is not there but whose parent is, what lies at the place, with all

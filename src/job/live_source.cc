@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "archive/exclude.h"
 #include "base/channel.h"
 #include "base/error.h"
 #include "job/target_place.h"
@@ -108,6 +109,23 @@ class Pipe final : public ByteSource {
   std::jthread thread_;  // last: it uses the others
 };
 
+// Of a tree part that was copied whole, what does not belong to it.
+void remove_excluded(const model::Part& part, const fs::path& copy) {
+  archive::PatternList excludes;
+  for (const std::string& pattern : part.exclude) excludes.add(pattern, false);
+  std::vector<fs::path> unwanted;
+  if (fs::is_directory(fs::symlink_status(copy))) {
+    for (auto item = fs::recursive_directory_iterator(copy);
+         item != fs::recursive_directory_iterator(); ++item) {
+      const fs::path source = part.directory / item->path().lexically_relative(copy);
+      if (!excludes.matches(source.string())) continue;
+      unwanted.push_back(item->path());
+      item.disable_recursion_pending();
+    }
+  }
+  for (const fs::path& path : unwanted) fs::remove_all(path);
+}
+
 class LiveParts final : public model::PartSource {
  public:
   LiveParts(engine::Hold& hold, std::size_t database, const std::vector<model::Part>& parts,
@@ -125,11 +143,7 @@ class LiveParts final : public model::PartSource {
     return entries;
   }
   [[nodiscard]] std::unique_ptr<ByteSource> open(std::string_view path) const override {
-    const auto part = std::find_if(parts_.begin(), parts_.end(),
-                                   [&](const model::Part& one) { return one.path == path; });
-    if (part == parts_.end() || part->kind != model::PartKind::stream)
-      throw Error(Errc::not_found, "the source has no part " + std::string(path));
-    return std::make_unique<Pipe>(hold_, database_, *part, stop_);
+    return std::make_unique<Pipe>(hold_, database_, part(path, model::PartKind::stream), stop_);
   }
   [[nodiscard]] std::unique_ptr<model::RandomSource> open_random(
       std::string_view path) const override {
@@ -137,13 +151,24 @@ class LiveParts final : public model::PartSource {
                 "part " + std::string(path) + " cannot be read in any order while it is copied")
         .set_hint("Make a backup and restore that.");
   }
-  void restore_tree(std::string_view path, const fs::path& /*directory*/) const override {
-    throw Error(Errc::unsupported, "part " + std::string(path) + " is a directory of a live server")
-        .set_hint("Make a backup and restore that.");
+  void restore_tree(std::string_view path, const fs::path& directory) const override {
+    const model::Part& part = this->part(path, model::PartKind::tree);
+    const NodePlace source = find_entry(part.directory);
+    model::SilentObserver observer;
+    restore_node(*source.parent, source.node, directory, observer, stop_);
+    remove_excluded(part, directory);
   }
   [[nodiscard]] const Json& facts() const override { return facts_; }
 
  private:
+  [[nodiscard]] const model::Part& part(std::string_view path, model::PartKind kind) const {
+    const auto found = std::find_if(parts_.begin(), parts_.end(),
+                                    [&](const model::Part& one) { return one.path == path; });
+    if (found == parts_.end() || found->kind != kind)
+      throw Error(Errc::not_found, "the source has no part " + std::string(path));
+    return *found;
+  }
+
   engine::Hold& hold_;
   std::size_t database_;
   const std::vector<model::Part>& parts_;
@@ -193,6 +218,7 @@ LiveSource::LiveSource(const Environment& environment, const model::Instance& in
                        model::Observer& observer, std::stop_token stop)
     : InstanceSource(manifest_of(environment, instance)), stop_(std::move(stop)) {
   model::Manifest& manifest = own_manifest();
+  manifest.profile_facts = survey.profile_facts;
   if (options.only_outline) {
     Survey servers = survey;
     manifest.databases = take_local(servers);
@@ -225,7 +251,7 @@ void LiveSource::outline_databases(const Survey& survey) {
       facts.moment.fenced = manifest().fenced;
       member.hold->outline(i, facts, stop_);
       for (const model::Part& part : one.parts)
-        facts.parts.push_back({part.path, part.bytes_estimate});
+        facts.parts.push_back({part.path, part.bytes_estimate, part.kind == model::PartKind::tree});
       own_manifest().databases.push_back(std::move(facts));
     }
   }
@@ -268,12 +294,7 @@ InstanceSource::Place LiveSource::find(const std::string& place) const {
   for (const model::FilesFacts& files : manifest().files) {
     for (const model::PathFacts& path : files.paths) {
       if (path.place != place) continue;
-      const fs::path source(path.source);
-      std::unique_ptr<NodeDirectory> parent = open_node_directory(source.parent_path());
-      for (format::Node& node : parent->entries()) {
-        if (node.name == source.filename().string()) return {std::move(parent), std::move(node)};
-      }
-      throw Error(Errc::not_found, path.source + " does not exist");
+      return find_entry(path.source);
     }
   }
   throw Error(Errc::not_found, "the source has no " + place);

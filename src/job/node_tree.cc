@@ -400,4 +400,25 @@ NodeCounts count_node(NodeDirectory& parent, const Node& node, std::stop_token s
   return counts;
 }
 
+NodePlace find_entry(const fs::path& path) {
+  std::unique_ptr<NodeDirectory> parent = open_node_directory(path.parent_path());
+  for (format::Node& node : parent->entries()) {
+    if (node.name == path.filename().string()) return {std::move(parent), std::move(node)};
+  }
+  throw Error(Errc::not_found, path.string() + " does not exist");
+}
+
+std::uint64_t restore_verified(const NodePlace& place, const fs::path& target, bool verify,
+                               model::Observer& observer, std::stop_token stop) {
+  restore_node(*place.parent, place.node, target, observer, stop);
+  if (!verify) return 0;
+  const auto differences = compare_node(*place.parent, place.node, target, true, 1000, stop);
+  for (const NodeDifference& difference : differences) {
+    ++observer.errors;
+    observer.item_failed(difference.path, "verify",
+                         difference.found + " instead of " + difference.expected);
+  }
+  return differences.size();
+}
+
 }  // namespace holdfast::job

@@ -63,6 +63,20 @@ struct NodeDifference {
                                                        bool content, std::size_t count_max,
                                                        std::stop_token stop);
 
+// A node and the directory it is in.
+struct NodePlace {
+  std::unique_ptr<NodeDirectory> parent;
+  format::Node node;
+};
+// What lies at a path on disk. Errc::not_found.
+[[nodiscard]] NodePlace find_entry(const std::filesystem::path& path);
+
+// restore_node(), and with `verify` everything is read back: items that differ are told to the
+// observer; how many.
+[[nodiscard]] std::uint64_t restore_verified(const NodePlace& place,
+                                             const std::filesystem::path& target, bool verify,
+                                             model::Observer& observer, std::stop_token stop);
+
 // Everything below and including a node: files are all that is no directory.
 struct NodeCounts {
   std::uint64_t files = 0, directories = 0, bytes = 0;

@@ -437,16 +437,23 @@ model::Endpoint make_endpoint(const model::DatabaseSettings& database,
           database.options};
 }
 
+model::Plan plan_of(const model::Instance& instance) {
+  const model::Profile* profile = profile::find_profile(instance.profile);
+  check_rule(profile != nullptr, "an instance file names a known profile");
+  return profile->plan(instance);
+}
+
 Survey survey_instance(const Environment& environment, const model::Instance& instance,
                        const model::Manifest* last, const std::vector<Acceptance>& acceptances,
                        model::Observer& observer, const Error* last_unreadable,
                        const std::stop_token& stop) {
   observer.phase("preflight");
-  const model::Profile* profile = profile::find_profile(instance.profile);
-  check_rule(profile != nullptr, "an instance file names a known profile");
-  const model::Plan plan = profile->plan(instance);
+  const model::Plan plan = plan_of(instance);
   Survey survey;
   survey.findings = plan.findings;
+  survey.state = plan.state;
+  survey.profile_facts = plan.facts;
+  survey.make_check = plan.make_check;
   probe_databases(plan.databases, survey, stop);
   look_at_files(plan, survey, stop);
   check_components(instance, survey);

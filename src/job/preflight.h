@@ -2,6 +2,8 @@
 // Every check of profile and engines, before anything is touched.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,7 +29,13 @@ struct Survey {
   std::vector<ProbedDatabase> databases;    // in copying order (`after`)
   std::vector<model::FilesSettings> files;  // in copying order
   std::vector<model::Finding> findings;
+  std::string state;  // this and the next as of model::Plan
+  Json profile_facts = Json::object();
+  std::function<std::unique_ptr<model::CopyCheck>()> make_check;
 };
+
+// The profile's plan of an instance as it is now.
+[[nodiscard]] model::Plan plan_of(const model::Instance& instance);
 
 struct Acceptance {
   std::string code, component;  // component empty: any

@@ -25,6 +25,48 @@ std::uint64_t bytes_of(const model::DatabaseFacts& facts) {
   return bytes;
 }
 
+// Where something is below the target's home that lay below the copy's; nothing if it did not.
+std::optional<std::string> moved(const std::string& path, const std::string& old_home,
+                                 const std::string& new_home) {
+  if (old_home.empty() || new_home.empty()) return std::nullopt;
+  if (path == old_home) return new_home;
+  const std::string below = old_home == "/" ? old_home : old_home + "/";
+  if (!path.starts_with(below)) return std::nullopt;
+  return (fs::path(new_home) / path.substr(below.size())).string();
+}
+
+// The target with a place for every component that it does not name and that lay below the home.
+model::Instance with_home(const model::Manifest& manifest, model::Instance target) {
+  const auto is_named = [](const auto& components, const std::string& name) {
+    return std::any_of(components.begin(), components.end(),
+                       [&](const auto& one) { return one.name == name; });
+  };
+  for (const model::DatabaseFacts& facts : manifest.databases) {
+    model::DatabaseSettings settings;
+    settings.name = facts.name;
+    settings.engine = facts.engine;
+    model::Endpoint endpoint;
+    endpoint.engine = facts.engine;
+    endpoint.uri = facts.uri;
+    if (is_named(target.databases, facts.name)) continue;
+    const auto place = moved(local_path(endpoint).string(), manifest.home, target.home);
+    if (!place) continue;
+    settings.uri = facts.uri.substr(0, facts.uri.find(':') + 1) + *place;
+    target.databases.push_back(std::move(settings));
+  }
+  for (const model::FilesFacts& facts : manifest.files) {
+    if (is_named(target.files, facts.name)) continue;
+    model::FilesSettings settings;
+    settings.name = facts.name;
+    for (const model::PathFacts& path : facts.paths) {
+      if (auto place = moved(path.source, manifest.home, target.home))
+        settings.paths.push_back(std::move(*place));
+    }
+    if (settings.paths.size() == facts.paths.size()) target.files.push_back(std::move(settings));
+  }
+  return target;
+}
+
 class Planner {
  public:
   Planner(const Environment& environment, const model::Instance& target,
@@ -144,9 +186,11 @@ class Planner {
     if (settings == target_.files.end()) {
       return leave_out(
           finding_of("target-missing", Severity::blocker, facts.name,
-                     target_.file + " has no [[files]] of this name, and the copy has one",
+                     target_.file + " has no [[files]] of this name, and the copy has one of " +
+                         sources_of(facts),
                      "they would not be restored",
-                     "Add it with the paths to restore to, or choose with --component."));
+                     "Add it with the paths to restore to, or choose with --component. What lay "
+                     "below the `home` of the copy moves by itself to that of the target."));
     }
     if (settings->paths.size() != facts.paths.size()) {
       return leave_out(
@@ -366,10 +410,11 @@ engine::LoadOptions load_options(const model::Instance& target,
 }
 
 RestorePlan plan_restore(const Environment& environment, const InstanceSource& source,
-                         const model::Instance& target, const InstanceRestoreOptions& options,
+                         const model::Instance& given, const InstanceRestoreOptions& options,
                          model::Observer& observer, std::stop_token stop) {
   observer.phase("preflight");
   const model::Manifest& manifest = source.manifest();
+  const model::Instance target = with_home(manifest, given);
   Planner planner(environment, target, options, observer, stop);
   planner.check_names(manifest);
   planner.choose_role(manifest);

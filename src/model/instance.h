@@ -18,7 +18,11 @@ namespace holdfast::model {
 struct PasswordSource {
   std::string file;
   std::vector<std::string> command;  // argv
-  [[nodiscard]] bool empty() const noexcept { return file.empty() && command.empty(); }
+  // Read by a profile in the application's own configuration; written nowhere.
+  std::shared_ptr<const Secret> known = nullptr;
+  [[nodiscard]] bool empty() const noexcept {
+    return file.empty() && command.empty() && known == nullptr;
+  }
 };
 
 struct RepositorySettings {
@@ -85,10 +89,18 @@ struct NameMappings {
   std::map<std::string, std::string> owners, schemas, tablespaces;
 };
 
+// What profile `magnolia` is told.
+struct MagnoliaSettings {
+  bool includes_search_index = false;  // search_index = "include"
+  // System properties of its JVM, as -D gives them, where they are not found on the disk.
+  std::map<std::string, std::string> system_properties;
+};
+
 struct Instance {
   std::string name;
   std::string profile = "custom";
   std::string home;
+  MagnoliaSettings magnolia;
   std::string file;  // path it was read from
   RepositorySettings repository;
   std::vector<DatabaseSettings> databases;

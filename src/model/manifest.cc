@@ -50,6 +50,7 @@ Json database_json(const DatabaseFacts& database) {
   for (const PartFacts& part : database.parts) {
     Json one = Json::object();
     one.set("path", part.path).set("size_bytes", part.size_bytes);
+    if (part.is_tree) one.set("kind", "tree").set("content_sha256", part.content_sha256);
     parts.push(std::move(one));
   }
   json.set("parts", std::move(parts));
@@ -197,7 +198,10 @@ DatabaseFacts database_of(const Json& json) {
     throw Error(Errc::corrupt, fmt::format("`engine_facts` of {} is no object", database.name));
   }
   each(json, "parts", [&](const Json& one) {
-    database.parts.push_back({part_path_of(one, "path"), one.at("size_bytes").as_uint()});
+    PartFacts part{part_path_of(one, "path"), one.at("size_bytes").as_uint()};
+    part.is_tree = one.string_or("kind", "stream") == "tree";
+    if (part.is_tree) part.content_sha256 = digest_of(one, "content_sha256");
+    database.parts.push_back(std::move(part));
   });
   each(json, "tables", [&](const Json& one) {
     database.tables.push_back({text_of(one, "schema"), text_of(one, "table"),
@@ -254,6 +258,10 @@ Manifest manifest_of(const Json& json) {
   each(json, "databases", [&](const Json& one) { manifest.databases.push_back(database_of(one)); });
   each(json, "files", [&](const Json& one) { manifest.files.push_back(files_of(one)); });
   each(json, "findings", [&](const Json& one) { manifest.findings.push_back(parse_finding(one)); });
+  if (const Json* const facts = json.find("profile_facts")) {
+    if (!facts->is_object()) throw Error(Errc::corrupt, "`profile_facts` is no object");
+    manifest.profile_facts = *facts;
+  }
   return manifest;
 }
 
@@ -283,6 +291,7 @@ Json to_json(const Manifest& manifest) {
   Json findings = Json::array();
   for (const Finding& finding : manifest.findings) findings.push(to_json(finding));
   json.set("findings", std::move(findings));
+  json.set("profile_facts", manifest.profile_facts);
   return json;
 }
 

@@ -32,6 +32,10 @@ struct ObjectFacts {
 struct PartFacts {
   std::string path;  // below databases/<name>/, unescaped: relative and clean
   std::uint64_t size_bytes = 0;
+  // A file or directory that is copied as files are: `path` is where it lay, without the leading
+  // slash. Else a stream.
+  bool is_tree = false;
+  std::string content_sha256 = {};  // trees: as of FilesFacts
 };
 
 struct DatabaseFacts {
@@ -79,7 +83,8 @@ struct Manifest {
   bool complete = true;  // false: items are missing, listed in `findings`
   std::vector<DatabaseFacts> databases;
   std::vector<FilesFacts> files;
-  std::vector<Finding> findings;  // warnings and accepted blockers
+  std::vector<Finding> findings;        // warnings and accepted blockers
+  Json profile_facts = Json::object();  // the profile's own: Plan::facts
 };
 
 [[nodiscard]] Json to_json(const Manifest& manifest);

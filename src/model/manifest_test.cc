@@ -29,7 +29,7 @@ Manifest sample() {
   database.version = "3.40.1";
   database.moment = {MomentKind::at_capture, manifest.started, manifest.ended, "wal 7", true};
   database.engine_facts = Json::object().set("page_size", 4096);
-  database.parts = {{"data.db", 8192}};
+  database.parts = {{"data.db", 8192}, {"srv/app/db", 4096, true, std::string(64, 'a')}};
   database.tables = {{"", "t", 3, std::string(64, 'a')}, {"", "u", 0, ""}};
   database.objects = {{"index", "i", std::string(64, '0')}};
   manifest.databases.push_back(database);

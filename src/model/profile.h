@@ -2,9 +2,17 @@
 // What Holdfast knows about one kind of application. Room profile implements it, job runs it.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/json.h"
+#include "model/copy_check.h"
 #include "model/finding.h"
 #include "model/instance.h"
 
@@ -15,6 +23,59 @@ struct Plan {
   std::vector<DatabaseSettings> databases;
   std::vector<FilesSettings> files;
   std::vector<Finding> findings;
+  // Where each fact was read, by component; of "": of the whole instance.
+  std::vector<std::pair<std::string, std::string>> comments;
+  // Of what must not move while a copy is made, as text that is compared: a copy during which it
+  // changed is made again. Empty: nothing of that kind.
+  std::string state;
+  // What a restore has to know of the application's own configuration: the manifest keeps it, and
+  // hands it back in RestoredInstance::facts. Holds no secret.
+  Json facts = Json::object();
+  // Makes the check that a copy by this plan has to pass; empty: there is none.
+  std::function<std::unique_ptr<CopyCheck>()> make_check;
+};
+
+// Where an application may be found: a directory, or a process as /proc shows it.
+struct PlaceToLook {
+  std::string directory;                   // absolute; of a process: where it works
+  std::vector<std::string> argv, environ;  // of a process; else empty
+};
+
+// An application that was found, as a draft of its instance file.
+struct FoundInstance {
+  Instance instance;
+  std::vector<std::pair<std::string, std::string>> comments;  // as Plan::comments
+  // What Profile::plan() says now and the draft does not.
+  std::vector<DatabaseSettings> databases;
+  std::vector<FilesSettings> files;
+};
+
+// An application whose files and databases are in their places, as they were copied; `path` is
+// always where something lay when it was copied.
+struct RestoredInstance {
+  struct Database {
+    std::string component, engine, old_uri, uri;
+  };
+  const Json& facts;                // Plan::facts of the backup
+  bool is_clone = true;             // the one that was copied may go on living
+  std::vector<Database> databases;  // those that were restored
+  const NameMappings& names;        // of owners, that roles of the application's follow
+  // Where it is now; empty: it was not restored.
+  std::function<std::string(const std::string& path)> place_of;
+  // Its content now; nothing if it was not restored or is no file there. Up to 16 MiB.
+  std::function<std::optional<std::string>(const std::string& path)> read;
+};
+
+// What has to be other than it was, because the application is elsewhere.
+struct FileChange {
+  std::string path;                    // where it lay when it was copied
+  std::optional<std::string> content;  // its new content; none: it goes, with all below it
+  std::string what;                    // for the report: "connection of db-magnolia: jdbc:… "
+};
+
+struct Adaptation {
+  std::vector<FileChange> changes;
+  std::vector<std::string> by_hand;  // what somebody has to do before the application starts
 };
 
 class Profile {
@@ -27,6 +88,15 @@ class Profile {
   [[nodiscard]] virtual QuiesceWhen quiesce_default() const noexcept = 0;
   // Looks at the instance as its file describes it and says which components it has. Reads only.
   [[nodiscard]] virtual Plan plan(const Instance& instance) const = 0;
+  // Applications of this kind at a place; none if there is none. Reads only. Errc::cancelled soon
+  // after a stop request.
+  [[nodiscard]] virtual std::vector<FoundInstance> discover(const PlaceToLook& /*place*/,
+                                                            std::stop_token /*stop*/) const {
+    return {};
+  }
+  // What must be changed in restored files before the application may start there. Errc::corrupt
+  // for facts that are none.
+  [[nodiscard]] virtual Adaptation adapt(const RestoredInstance& /*restored*/) const { return {}; }
 
  protected:
   Profile() = default;

@@ -5,7 +5,10 @@
 namespace holdfast::profile {
 
 model::Plan CustomProfile::plan(const model::Instance& instance) const {
-  return {instance.databases, instance.files, {}};
+  model::Plan plan;
+  plan.databases = instance.databases;
+  plan.files = instance.files;
+  return plan;
 }
 
 }  // namespace holdfast::profile

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every engine promises. The tests are in engine/engine_contract.cc; engine_contract_test.cc
-// instantiates them with fixtures for each engine of the registry.
+// instantiates them with fixtures for each engine of the registry; embedded_test.cc holds those of
+// embedded databases to what applies to them.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -35,6 +35,7 @@ struct HeldTable {
 };
 
 struct HeldSchema {
+  std::string component;
   SchemaDef def;
   AccountSessions* account = nullptr;
   Accounts accounts;

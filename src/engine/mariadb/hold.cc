@@ -122,6 +122,7 @@ MariaHold::MariaHold(std::span<const model::Endpoint> endpoints, const HoldOptio
   for (const model::Endpoint& endpoint : endpoints) {
     const Location location = location_of(endpoint);
     auto schema = std::make_unique<HeldSchema>();
+    schema->component = endpoint.component;
     schema->account = &account_of(endpoint);
     Connection& catalog = *schema->account->catalog;
     schema->def = read_schema(catalog, location.schema);
@@ -456,8 +457,10 @@ PartRead MariaHold::read_part(HeldSchema& schema, const HeldTable& table, const 
   Sessions::Lease lease = schema.account->in_snapshot.take(stop);
   PartRead read = in_savepoint(*lease, [&] {
     PartRead found;
-    found.rows =
-        read_table(*lease, schema.def.name, def, part.range, into, nullptr, Errc::not_consistent);
+    const auto shown_to =
+        options_.row_tap ? options_.row_tap(schema.component, {"", def.name}) : nullptr;
+    found.rows = read_table(*lease, schema.def.name, def, part.range, into, shown_to.get(),
+                            Errc::not_consistent);
     found.highest = highest_number(*lease, schema.def.name, def);
     if (def.transactional) refuse_another(schema, def, stop);
     return found;

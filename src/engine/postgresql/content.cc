@@ -17,15 +17,19 @@ namespace {
 // Rows are handed on in pieces of about this size; a wider row by itself.
 constexpr std::size_t piece_bytes = 128U << 10U;
 
-// Digests the rows of COPY text as they pass.
+// Digests the rows of COPY text as they pass, and shows them to whoever asked for them.
 class PassingRows {
  public:
-  PassingRows(std::vector<CopyColumn> columns, ByteSink* into)
-      : reader_(std::move(columns)), into_(into) {}
+  PassingRows(std::vector<CopyColumn> columns, ByteSink* into,
+              std::unique_ptr<model::RowSink> shown_to = nullptr)
+      : reader_(std::move(columns)), into_(into), shown_to_(std::move(shown_to)) {
+    if (shown_to_) shown_to_->columns(columns_of(reader_.columns()));
+  }
 
   void line(ByteView line) {
     reader_.read(line, row_);
     hasher_.add(row_);
+    if (shown_to_) shown_to_->row(row_);
     if (line.size() >= wide_row_bytes) row_ = {};  // it is not needed any longer
     if (into_ == nullptr) return;
     if (piece_.size() + line.size() > piece_bytes) flush();
@@ -44,6 +48,7 @@ class PassingRows {
  private:
   RowReader reader_;
   ByteSink* into_;
+  std::unique_ptr<model::RowSink> shown_to_;
   model::Row row_;
   model::RowHasher hasher_;
   Bytes piece_;
@@ -78,7 +83,8 @@ void Content::read_catalog(const std::stop_token& stop) {
 
 void Content::read_range(const TableRange& range, ByteSink* into, const std::stop_token& stop) {
   const Table& table = database_.tables().at(range.table);
-  PassingRows rows(table.columns, into);
+  PassingRows rows(table.columns, into,
+                   tap_ ? tap_(database_.location().component, table.name) : nullptr);
   const std::uint64_t count =
       in_context(fmt::format("reading table {}", table.name.display()), [&] {
         return database_.read_range(

@@ -8,10 +8,12 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/stream.h"
 #include "engine/postgresql/held_database.h"
+#include "model/copy_check.h"
 #include "model/manifest.h"
 #include "model/value.h"
 
@@ -19,8 +21,9 @@ namespace holdfast::engine::postgresql {
 
 class Content {
  public:
-  // `database` is secured and outlives this.
-  explicit Content(HeldDatabase& database) : database_(database) {}
+  // `database` is secured and outlives this. Rows of tables go to `tap` too, if there is one.
+  explicit Content(HeldDatabase& database, model::RowTap tap = {})
+      : database_(database), tap_(std::move(tap)) {}
 
   // Reads what must be read near the moment: objects and facts. Once; later calls do nothing.
   void read_catalog(const std::stop_token& stop);
@@ -42,6 +45,7 @@ class Content {
   [[nodiscard]] bool has(const std::string& part) const;
 
   HeldDatabase& database_;
+  const model::RowTap tap_;
   mutable std::mutex mutex_;                           // guards the rest
   std::map<std::string, model::TableDigest> digests_;  // by part
   std::optional<std::vector<model::ObjectFacts>> objects_;

@@ -33,8 +33,8 @@ constexpr std::uint64_t schema_bytes_estimate = 64U << 10U;
 
 // One database of the hold with what is known of its copy.
 struct Member {
-  Member(const Location& location, const std::stop_token& stop)
-      : database(location, stop), content(database) {}
+  Member(const Location& location, const HoldOptions& options)
+      : database(location, options.stop), content(database, options.row_tap) {}
   HeldDatabase database;
   Content content;
   bool superuser = false;
@@ -82,7 +82,7 @@ PostgresqlHold::PostgresqlHold(std::span<const model::Endpoint> endpoints,
     : options_(options) {
   check_rule(!endpoints.empty(), "a hold has databases");
   for (const model::Endpoint& endpoint : endpoints) {
-    members_.push_back(std::make_unique<Member>(location_of(endpoint), options_.stop));
+    members_.push_back(std::make_unique<Member>(location_of(endpoint), options_));
     Member& member = *members_.back();
     member.programs =
         programs_for(member.database.location(), member.database.server_version() / 10000);

@@ -126,6 +126,17 @@ Statement select_rows(Connection& connection, const std::string& table) {
   return connection.prepare(fmt::format("SELECT {} FROM {}", columns, quote_name(table)));
 }
 
+namespace {
+
+std::vector<model::Column> columns_of(Statement& rows) {
+  std::vector<model::Column> columns;
+  for (int column = 0; column < rows.columns(); ++column)
+    columns.push_back({rows.column_name(column), rows.column_type(column)});
+  return columns;
+}
+
+}  // namespace
+
 void read_rows(Connection& connection, const model::TableName& table, model::RowSink& into) {
   const std::vector<SchemaEntry> entries = schema_of(connection);
   const bool known = (table.schema.empty() || table.schema == "main") &&
@@ -137,11 +148,7 @@ void read_rows(Connection& connection, const model::TableName& table, model::Row
                 fmt::format("{}: there is no table `{}`", connection.name(), table.display()));
   }
   Statement rows = select_rows(connection, table.table);
-  std::vector<model::Column> columns;
-  for (int column = 0; column < rows.columns(); ++column) {
-    columns.push_back({rows.column_name(column), rows.column_type(column)});
-  }
-  into.columns(columns);
+  into.columns(columns_of(rows));
   model::Row row;
   while (rows.step()) {
     rows.read(row);
@@ -149,7 +156,8 @@ void read_rows(Connection& connection, const model::TableName& table, model::Row
   }
 }
 
-std::vector<model::TableFacts> count_tables(Connection& connection) {
+std::vector<model::TableFacts> count_tables(Connection& connection, std::string_view component,
+                                            const model::RowTap& tap) {
   std::vector<model::TableFacts> tables;
   model::Row row;
   for (const SchemaEntry& entry : schema_of(connection)) {
@@ -157,9 +165,12 @@ std::vector<model::TableFacts> count_tables(Connection& connection) {
     connection.check_stop();
     model::RowHasher hasher;
     Statement rows = select_rows(connection, entry.name);
+    const auto shown_to = tap ? tap(component, {"", entry.name}) : nullptr;
+    if (shown_to) shown_to->columns(columns_of(rows));
     while (rows.step()) {
       rows.read(row);
       hasher.add(row);
+      if (shown_to) shown_to->row(row);
     }
     const model::TableDigest& digest = hasher.digest();
     tables.push_back({"", printable(entry.name), digest.rows(), digest.hex()});
@@ -177,7 +188,7 @@ std::vector<model::ObjectFacts> list_objects(Connection& connection) {
 }
 
 void describe_content(Connection& connection, const std::optional<FileFacts>& source,
-                      model::DatabaseFacts& facts) {
+                      model::DatabaseFacts& facts, const model::RowTap& tap) {
   connection.report_damage_as(Errc::not_consistent);
   connection.check_stop();
   const std::string integrity = require_integrity(connection);
@@ -201,7 +212,7 @@ void describe_content(Connection& connection, const std::optional<FileFacts>& so
 
   facts.version = library_version();
   facts.engine_facts = std::move(own);
-  facts.tables = count_tables(connection);
+  facts.tables = count_tables(connection, facts.name, tap);
   facts.objects = list_objects(connection);
 }
 

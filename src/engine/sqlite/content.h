@@ -9,6 +9,7 @@
 
 #include "engine/sqlite/lite.h"
 #include "engine/sqlite/location.h"
+#include "model/copy_check.h"
 #include "model/manifest.h"
 #include "model/value.h"
 
@@ -42,13 +43,16 @@ void read_rows(Connection& connection, const model::TableName& table, model::Row
 // The statement that reads a table's rows: all columns, or those that can be computed here.
 [[nodiscard]] Statement select_rows(Connection& connection, const std::string& table);
 
-[[nodiscard]] std::vector<model::TableFacts> count_tables(Connection& connection);
+// Rows go to `tap` too, as those of `component`, if there is one.
+[[nodiscard]] std::vector<model::TableFacts> count_tables(Connection& connection,
+                                                          std::string_view component = {},
+                                                          const model::RowTap& tap = {});
 [[nodiscard]] std::vector<model::ObjectFacts> list_objects(Connection& connection);
 
 // Fills version, engine_facts, tables and objects after checking integrity. `source`: whose
-// ownership is recorded.
+// ownership is recorded. Rows go to `tap` too, as those of facts.name.
 void describe_content(Connection& connection, const std::optional<FileFacts>& source,
-                      model::DatabaseFacts& facts);
+                      model::DatabaseFacts& facts, const model::RowTap& tap = {});
 
 // What differs between two descriptions: tables, rows, digests, objects; at most a few lines.
 [[nodiscard]] std::vector<std::string> differences(const model::DatabaseFacts& expected,

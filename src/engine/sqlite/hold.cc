@@ -356,7 +356,7 @@ void SqliteHold::describe(std::size_t database, model::DatabaseFacts& facts, std
   in_context(fmt::format("examining the copy of {}", held.path().native()), [&] {
     Connection copy(held.copy_path(), Access::immutable);
     copy.stop_with(std::move(stop));
-    describe_content(copy, held.file(), facts);
+    describe_content(copy, held.file(), facts, options_.row_tap);
   });
 }
 

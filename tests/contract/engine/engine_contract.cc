@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine contract as tests. An ability that an engine does not declare must be refused by name.
+#include <map>
+#include <mutex>
+
 #include "contract/engine_contract.h"
 
 namespace holdfast::test {
@@ -11,6 +14,27 @@ class CollectingRows final : public model::RowSink {
   void row(const model::Row& row) override { rows.push_back(row); }
   std::vector<model::Column> columns_seen;
   std::vector<model::Row> rows;
+};
+
+// Digests what it is shown, and adds that to the sum of its table in the end.
+class DigestedRows final : public model::RowSink {
+ public:
+  DigestedRows(std::mutex& mutex, model::TableDigest& sum) : mutex_(mutex), sum_(sum) {}
+  ~DigestedRows() override {
+    const std::lock_guard guard(mutex_);
+    sum_.add(hasher_.digest());
+  }
+  void columns(const std::vector<model::Column>& columns) override { columns_ = columns.size(); }
+  void row(const model::Row& row) override {
+    EXPECT_EQ(row.size(), columns_);
+    hasher_.add(row);
+  }
+
+ private:
+  std::mutex& mutex_;
+  model::TableDigest& sum_;
+  model::RowHasher hasher_;
+  std::size_t columns_ = 0;
 };
 
 }  // namespace
@@ -453,6 +477,29 @@ TEST_P(EngineContract, HandsOutRows) {
     EXPECT_EQ(table.digest, hasher.digest().hex());
   }
   EXPECT_EQ(code_of([&] { engine().rows(endpoint, {"", "absent"}, sink, {}); }), Errc::not_found);
+}
+
+TEST_P(EngineContract, ShowsEveryRowThatItCopies) {
+  const model::Endpoint endpoint = fixture().make_full("shown");
+  if (!engine().probe(endpoint).abilities.rows) GTEST_SKIP() << "the engine has no rows";
+  std::mutex mutex;
+  std::map<std::string, model::TableDigest> shown;
+  engine::HoldOptions options = this->options();
+  options.row_tap = [&](std::string_view component, const model::TableName& table) {
+    EXPECT_EQ(component, "copied");
+    const std::lock_guard guard(mutex);
+    return std::make_unique<DigestedRows>(mutex, shown[table.table]);
+  };
+  model::Endpoint named = endpoint;
+  named.component = "copied";
+  const auto held = engine().hold({&named, 1}, options);
+  held->capture();
+  const auto copy = take(*held);
+  ASSERT_FALSE(copy->facts.tables.empty());
+  for (const model::TableFacts& table : copy->facts.tables) {
+    EXPECT_EQ(shown[table.table].hex(), table.digest) << table.table;
+    EXPECT_EQ(shown[table.table].rows(), table.rows) << table.table;
+  }
 }
 
 TEST_P(EngineContract, AnswersOneValueAndNothingElse) {

@@ -4,6 +4,8 @@
 #include "contract/engine_contract.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "contract/engine/mariadb_fixture.h"
 #include "contract/engine/postgresql_fixture.h"
@@ -28,7 +30,10 @@ INSTANTIATE_TEST_SUITE_P(Engines, EngineContract, testing::ValuesIn(all_cases())
                          [](const auto& tested) { return tested.param.name; });
 
 TEST(EngineContractCases, CoverEveryEngineOfTheRegistry) {
+  // Their copies are trees, and hold no rows that these tests could count: embedded_test.cc.
+  const std::set<std::string_view> elsewhere{"derby", "h2"};
   for (const engine::Engine* engine : engine::all_engines()) {
+    if (elsewhere.contains(engine->name())) continue;
     const std::vector<EngineCase> cases = all_cases();
     EXPECT_TRUE(std::any_of(cases.begin(), cases.end(), [&](const EngineCase& one) {
       return one.name.starts_with(engine->name());
