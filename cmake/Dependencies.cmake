@@ -8,6 +8,9 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 find_package(simdjson REQUIRED)
 # libtomlplusplus-dev: TOML with the line and column of every value, which our error messages need.
 find_package(tomlplusplus REQUIRED)
+# libexpat1-dev: XML with a handler for each entity that a document declares, so that we can refuse them; and the
+# line of every element, which our error messages need.
+pkg_check_modules(expat REQUIRED IMPORTED_TARGET expat)
 # libfmt-dev: std::format is not in GCC 12.
 find_package(fmt REQUIRED)
 # libarchive-dev: tar (pax, with xattrs) and zip output for `dump`.

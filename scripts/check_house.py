@@ -40,6 +40,7 @@ LIBRARIES = {
     "zlib": r"zlib\.h",
     "lz4": r"lz4(frame|hc)?\.h",
     "simdjson": r"simdjson\.h",
+    "expat": r"expat(_external)?\.h",
     "toml++": r"toml(\+\+/|\.hpp)",
 }
 # The exceptions: files of a room that may all include the library.

@@ -15,6 +15,7 @@
 #include "base/uri.h"
 #include "engine/registry.h"
 #include "profile/instance_file.h"
+#include "profile/registry.h"
 
 namespace holdfast::job {
 namespace {
@@ -203,13 +204,44 @@ void add_open_databases(const fs::path& process, const std::string& pid, Draft& 
   }
 }
 
-void discover_process(const std::string& pid, Draft& draft) {
+fs::path process_directory(const std::string& pid) {
   if (pid.empty() || pid.size() > 10 || pid.find_first_not_of("0123456789") != std::string::npos) {
     throw Error(Errc::usage, "\"pid:" + pid + "\" names no process");
   }
   const fs::path process = fs::path("/proc") / pid;
   std::error_code ignored;
   if (!fs::exists(process, ignored)) throw Error(Errc::not_found, "there is no process " + pid);
+  return process;
+}
+
+// The texts of a file of /proc, each of which a NUL ends.
+std::vector<std::string> texts_of(const fs::path& file) {
+  const std::string all = read_text_file(file, 8U << 20U);
+  std::vector<std::string> texts;
+  for (std::size_t at = 0; at < all.size();) {
+    const std::size_t end = std::min(all.find('\0', at), all.size());
+    texts.push_back(all.substr(at, end - at));
+    at = end + 1;
+  }
+  return texts;
+}
+
+// What the profiles know of a place.
+std::vector<Discovery> ask_profiles(const model::PlaceToLook& place, const std::stop_token& stop) {
+  std::vector<Discovery> found;
+  for (const model::Profile* profile : profile::all_profiles()) {
+    for (model::FoundInstance& one : profile->discover(place, stop)) {
+      one.instance.name = plain_name(one.instance.name);
+      if (one.instance.name.empty()) one.instance.name = "instance";
+      found.push_back({std::move(one.instance), std::move(one.comments), std::move(one.databases),
+                       std::move(one.files)});
+    }
+  }
+  return found;
+}
+
+void discover_process(const std::string& pid, Draft& draft) {
+  const fs::path process = process_directory(pid);
   const std::string directory = read_link(process / "cwd");
   std::string command = read_text_file(process / "comm", 4096);
   while (!command.empty() && command.back() == '\n') command.pop_back();
@@ -220,15 +252,36 @@ void discover_process(const std::string& pid, Draft& draft) {
   draft.about("Found by looking at process " + pid + " (" + command + ").");
 }
 
+// As profiles see it; without a directory where it is neither a directory nor a process.
+model::PlaceToLook place_to_look(const std::string& place, const fs::path& clean) {
+  std::error_code failure;
+  if (place.starts_with("pid:")) {
+    const fs::path process = process_directory(place.substr(4));
+    return {.directory = read_link(process / "cwd"),
+            .argv = texts_of(process / "cmdline"),
+            .environ = texts_of(process / "environ")};
+  }
+  if (!fs::is_directory(clean, failure)) return {};
+  return {.directory = clean.string(), .argv = {}, .environ = {}};
+}
+
 }  // namespace
 
-Discovery discover(std::span<const std::string> places, std::stop_token stop) {
+std::vector<Discovery> discover(std::span<const std::string> places, std::stop_token stop) {
   if (places.empty()) throw Error(Errc::usage, "no place to look at is named");
   Draft draft(std::move(stop));
+  std::vector<Discovery> found;
+  bool has_draft = false;
   for (const std::string& place : places) {
     std::error_code failure;
     const fs::path path = fs::absolute(fs::path(place)).lexically_normal();
     const fs::path clean = path.has_filename() || path == "/" ? path : path.parent_path();
+    const std::size_t known_before = found.size();
+    if (const model::PlaceToLook look = place_to_look(place, clean); !look.directory.empty()) {
+      for (Discovery& one : ask_profiles(look, draft.stop())) found.push_back(std::move(one));
+    }
+    if (found.size() > known_before) continue;
+    has_draft = true;
     if (place.starts_with("pid:")) {
       discover_process(place.substr(4), draft);
     } else if (fs::is_directory(clean, failure)) {
@@ -241,9 +294,40 @@ Discovery discover(std::span<const std::string> places, std::stop_token stop) {
       throw system_error(ENOENT, clean.string());
     }
   }
+  if (!has_draft) return found;
   if (draft.discovery.instance.name.empty()) draft.discovery.instance.name = "instance";
-  return std::move(draft.discovery);
+  found.push_back(std::move(draft.discovery));
+  return found;
 }
+
+namespace {
+
+// What a profile finds anew at each backup: for people, and to be completed by them.
+std::string components_of_profile(const Discovery& discovery) {
+  const model::Instance& instance = discovery.instance;
+  std::string text;
+  for (const auto& [component, comment] : discovery.comments) {
+    const auto is_it = [&](const auto& one) { return one.name == component; };
+    if (component.empty() ||
+        std::any_of(instance.databases.begin(), instance.databases.end(), is_it) ||
+        std::any_of(instance.files.begin(), instance.files.end(), is_it))
+      continue;
+    text += "#\n# " + component + ": ";
+    for (const char c : comment) {
+      if (c == '\n') {
+        text += "\n# ";
+      } else {
+        text += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+      }
+    }
+    text += "\n";
+  }
+  if (text.empty()) return text;
+  return "\n# Its components, which profile " + instance.profile +
+         " finds anew for each backup and which need not stand here:\n" + text;
+}
+
+}  // namespace
 
 std::string to_instance_file(const Discovery& discovery) {
   std::vector<std::pair<std::string, std::string>> comments = discovery.comments;
@@ -252,6 +336,7 @@ std::string to_instance_file(const Discovery& discovery) {
     if (component.empty()) about += comment + "\n";
   }
   std::erase_if(comments, [](const auto& entry) { return entry.first.empty(); });
+  const std::string found = components_of_profile(discovery);
   about +=
       "Read it, correct it, and say at its end where the copies go:\n"
       "    [repository]\n"
@@ -259,7 +344,7 @@ std::string to_instance_file(const Discovery& discovery) {
       "    password_file = \"/etc/holdfast/password\"\n"
       "Then: holdfast preflight -I THIS_FILE";
   comments.emplace_back("", about);
-  return profile::to_toml(discovery.instance, comments);
+  return profile::to_toml(discovery.instance, comments) + found;
 }
 
 }  // namespace holdfast::job

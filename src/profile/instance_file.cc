@@ -340,8 +340,8 @@ model::DatabaseSettings read_place(const Table& table, std::initializer_list<con
 
 model::DatabaseSettings read_database(const Table& table) {
   model::DatabaseSettings database =
-      read_place(table, {"bin_dir", "maintenance_database", "nontransactional", "definer", "grants",
-                         "tls", "tls_ca"});
+      read_place(table, {"bin_dir", "driver", "maintenance_database", "nontransactional", "definer",
+                         "grants", "tls", "tls_ca"});
   database.name = table.text("name");
   check_name(table, database.name);
   database.after = table.texts("after");
@@ -399,6 +399,19 @@ void read_drill(const Table& table, model::DrillSettings& drill) {
   }
 }
 
+void read_magnolia(const Table& table, model::Instance& instance) {
+  if (instance.profile != "magnolia")
+    throw table.place()
+        .error("[magnolia] is of profile \"magnolia\"")
+        .set_hint("Write profile = \"magnolia\" at the top.");
+  const std::string search_index = table.text("search_index");
+  if (!search_index.empty() && search_index != "skip" && search_index != "include") {
+    throw table.place("search_index").error("`search_index` must be \"skip\" or \"include\"");
+  }
+  instance.magnolia.includes_search_index = search_index == "include";
+  instance.magnolia.system_properties = table.names("system_properties");
+}
+
 void read_restore(const Table& table, model::Instance& instance) {
   instance.restore_names = {table.names("owner"), table.names("schema"), table.names("tablespace")};
   const std::string role = table.text("role");
@@ -452,6 +465,8 @@ model::Instance read_instance(const toml::table& document, std::string_view file
   }
   instance.quiesce.when = profile->quiesce_default();
   instance.home = top.path("home");
+  for (const Table& table : top.inner("magnolia", "magnolia", false))
+    read_magnolia(table, instance);
   for (const Table& table : top.inner("repository", "repository", false)) {
     instance.repository = read_repository(table, is_open_to_all);
   }
@@ -539,6 +554,7 @@ std::shared_ptr<const Secret> resolve_password(const model::PasswordSource& sour
     wipe(text.data(), text.size());
     return std::make_shared<const Secret>(std::move(result));
   };
+  if (source.known) return source.known;
   if (!source.file.empty()) {
     return in_context("reading the password of " + std::string(whose),
                       [&] { return trimmed(read_text_file(source.file, 64U * 1024)); });

@@ -157,6 +157,25 @@ TEST(InstanceFile, ReadsEveryKey) {
   EXPECT_EQ(instance.accepts.at(0).until, "2027-01-31");
 }
 
+TEST(InstanceFile, ReadsWhatProfileMagnoliaIsTold) {
+  const std::string toml =
+      "name = 'a'\nprofile = 'magnolia'\nhome = '/srv/a'\n[magnolia]\nsearch_index = 'include'\n"
+      "[magnolia.system_properties]\n'magnolia.home' = '/data'\n"
+      "[[drill.query]]\ncomponent = 'db-magnolia'\nsql = 'select 1'\nexpect = '1'\n";
+  const model::Instance instance = parse_instance(toml, "a.toml");
+  EXPECT_TRUE(instance.magnolia.includes_search_index);
+  EXPECT_EQ(instance.magnolia.system_properties.at("magnolia.home"), "/data");
+  EXPECT_EQ(instance.quiesce.when, model::QuiesceWhen::needed);
+  const model::Instance again = parse_instance(to_toml(instance, {}), "b.toml");
+  EXPECT_TRUE(again.magnolia.includes_search_index);
+  EXPECT_EQ(again.magnolia.system_properties, instance.magnolia.system_properties);
+  EXPECT_NE(refusal("name='a'\nprofile='magnolia'\n[magnolia]\nsearch_index='maybe'\n")
+                .find("`search_index` must be \"skip\" or \"include\""),
+            std::string::npos);
+  EXPECT_NE(refusal("name='a'\n[magnolia]\nsearch_index='skip'\n").find("of profile"),
+            std::string::npos);
+}
+
 TEST(InstanceFile, WritesWhatItReads) {
   const model::Instance once = parse_instance(full, "shop.toml");
   const std::string text = to_toml(once, {{"orders", "found by its header\nin /srv/shop"}});

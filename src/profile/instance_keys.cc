@@ -11,6 +11,7 @@ namespace {
 
 constexpr InstanceTable tables[] = {
     {"", false, "The instance itself."},
+    {"magnolia", false, "What profile magnolia is told; everything else it reads in `home`."},
     {"repository", false, "Where its snapshots go."},
     {"database", true, "One database."},
     {"files", true, "One set of files."},
@@ -33,9 +34,17 @@ constexpr InstanceTable tables[] = {
 
 constexpr InstanceKey keys[] = {
     {"", "name", KeyType::text, true, "", "Name of the instance; snapshots are grouped by it."},
-    {"", "profile", KeyType::text, false, "custom", "Kind of application."},
+    {"", "profile", KeyType::text, false, "custom", "Kind of application: custom, magnolia."},
     {"", "home", KeyType::path, false, "",
-     "Directory of the application; what lay below the old home moves with it."},
+     "Directory of the application; what lay below the old home moves with it. Of magnolia: the "
+     "web application's, with WEB-INF in it."},
+
+    {"magnolia", "search_index", KeyType::text, false, "skip",
+     "\"skip\": search indexes are left out, and built anew from the content; \"include\": they "
+     "are copied, which takes [quiesce] with when = \"always\"."},
+    {"magnolia", "system_properties", KeyType::names, false, "",
+     "System properties of its JVM, as -D gives them, where no file of Tomcat's names them: "
+     "[magnolia.system_properties] \"magnolia.home\" = \"/srv/magnolia\". No passwords."},
 
     {"repository", "location", KeyType::text, true, "",
      "Repository, as for --repo. If a password stands in it, others must not read this file."},
@@ -46,11 +55,12 @@ constexpr InstanceKey keys[] = {
 
     {"database", "name", KeyType::text, true, "", "Name of the component."},
     {"database", "engine", KeyType::text, false, "from the uri",
-     "Kind of database: sqlite, postgresql, mariadb (MySQL too)."},
+     "Kind of database: sqlite, postgresql, mariadb (MySQL too), derby, h2."},
     {"database", "uri", KeyType::text, true, "",
      "Where it is: \"sqlite:/srv/shop/orders.db\", \"postgresql://host:5432/shop\", "
      "\"postgresql:///shop?host=/run/postgresql\", \"mysql://host:3306/schema\", "
-     "\"mysql:///schema?socket=/run/mysqld/mysqld.sock\". Never holds a password."},
+     "\"mysql:///schema?socket=/run/mysqld/mysqld.sock\", \"derby:/directory\" (the one with "
+     "service.properties), \"h2:/file.mv.db\". Never holds a password."},
     {"database", "user", KeyType::text, false, "", "Who we are there."},
     {"database", "password_file", KeyType::path, false, "",
      "File with the user's password; not readable by others."},
@@ -58,6 +68,8 @@ constexpr InstanceKey keys[] = {
      "Program that prints the user's password."},
     {"database", "bin_dir", KeyType::path, false, "newest that fits",
      "postgresql: directory of pg_dump, psql and the like."},
+    {"database", "driver", KeyType::path, false, "what this machine has",
+     "derby and h2: the application's own JDBC driver, a jar."},
     {"database", "maintenance_database", KeyType::text, false, "postgres",
      "postgresql: database from which others are made and renamed."},
     {"database", "nontransactional", KeyType::text, false, "lock",

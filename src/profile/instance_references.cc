@@ -17,6 +17,7 @@ void check_endpoints(const model::Instance& instance, const ErrorAt& error) {
     const auto found =
         std::find_if(instance.databases.begin(), instance.databases.end(),
                      [&](const auto& database) { return database.name == endpoint.name; });
+    if (found == instance.databases.end() && instance.profile != "custom") continue;
     if (found == instance.databases.end())
       throw error("[[drill.endpoint]] names \"" + endpoint.name +
                   "\", which is no database of the instance");
@@ -34,6 +35,8 @@ void check_endpoints(const model::Instance& instance, const ErrorAt& error) {
 }  // namespace
 
 void check_references(const model::Instance& instance, const ErrorAt& error) {
+  // Other profiles find components that the file does not name.
+  const bool knows_all = instance.profile == "custom";
   std::set<std::string> names;
   const auto add = [&](const std::string& name) {
     if (!names.insert(name).second) throw error("two components are named \"" + name + "\"");
@@ -49,22 +52,23 @@ void check_references(const model::Instance& instance, const ErrorAt& error) {
   }
   for (const auto& [name, earlier] : after) {
     for (const std::string& other : earlier) {
-      if (!names.contains(other)) {
+      if (!names.contains(other) && knows_all) {
         throw error("`after` of \"" + name + "\" names \"" + other + "\", which is no component");
       }
     }
   }
   check_endpoints(instance, error);
   for (const auto& query : instance.drill.queries) {
-    if (!names.contains(query.component)) {
+    if (!names.contains(query.component) && knows_all) {
       throw error("[[drill.query]] names \"" + query.component + "\", which is no component");
     }
   }
   std::set<std::string> placed;
   for (std::size_t placed_before = 0;; placed_before = placed.size()) {
     for (const auto& [name, earlier] : after) {
-      if (std::all_of(earlier.begin(), earlier.end(),
-                      [&](const auto& other) { return placed.contains(other); })) {
+      if (std::all_of(earlier.begin(), earlier.end(), [&](const auto& other) {
+            return placed.contains(other) || !names.contains(other);
+          })) {
         placed.insert(name);
       }
     }

@@ -102,6 +102,14 @@ void write_place(Writer& writer, const model::DatabaseSettings& database) {
   for (const auto& [key, value] : database.options) writer.text(key, value);
 }
 
+void write_magnolia(Writer& writer, const model::MagnoliaSettings& magnolia) {
+  if (magnolia.includes_search_index) {
+    writer.table("magnolia", false);
+    writer.text("search_index", "include");
+  }
+  writer.names("magnolia.system_properties", magnolia.system_properties);
+}
+
 void write_settings(Writer& writer, const model::Instance& instance) {
   if (!instance.quiesce.stop.empty()) {
     writer.table("quiesce", false);
@@ -176,6 +184,7 @@ std::string to_toml(const model::Instance& instance,
   writer.text("name", instance.name);
   if (instance.profile != "custom") writer.text("profile", instance.profile);
   writer.text("home", instance.home);
+  write_magnolia(writer, instance.magnolia);
   if (!instance.repository.location.empty()) {
     writer.table("repository", false);
     writer.text("location", instance.repository.location);

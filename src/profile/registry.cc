@@ -2,12 +2,14 @@
 #include "profile/registry.h"
 
 #include "profile/custom.h"
+#include "profile/magnolia.h"
 
 namespace holdfast::profile {
 
 std::span<const model::Profile* const> all_profiles() noexcept {
   static const CustomProfile custom;
-  static const model::Profile* const profiles[] = {&custom};
+  static const MagnoliaProfile magnolia;
+  static const model::Profile* const profiles[] = {&custom, &magnolia};
   return profiles;
 }
 

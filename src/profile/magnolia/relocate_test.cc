@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/magnolia/relocate.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace holdfast::profile::magnolia {
+namespace {
+
+std::string shouted(std::string_view text) {
+  return map_values(text, [](const ValuePlace& place, const std::string& value) {
+    return std::optional(std::string(place.element) + "/" + std::string(place.attribute) + "=" +
+                         value + "&");
+  });
+}
+
+TEST(Relocate, MapsTheValuesOfXmlAndNothingElse) {
+  EXPECT_EQ(shouted("<?xml version='1.0'?>\n<!DOCTYPE a PUBLIC \"x\" \"y\">\n<a b = 'c&amp;d' "
+                    "e=\"\">\n <!-- <f g='h'/> --> text <i/></a>\n"),
+            "<?xml version='1.0'?>\n<!DOCTYPE a PUBLIC \"x\" \"y\">\n<a b = 'a/b=c&amp;d&amp;' "
+            "e=\"a/e=&amp;\">\n <!-- <f g='h'/> --> a/=text&amp; <i/></a>\n");
+}
+
+TEST(Relocate, MapsTheValuesOfProperties) {
+  EXPECT_EQ(shouted("# a=b\nc = d\\:e\r\n\nf:g\nh\n"), "# a=b\nc = /c=d:e&\r\n\nf:/f=g&\nh/h=&\n");
+}
+
+TEST(Relocate, LeavesWhatIsNotMappedByteByByte) {
+  const std::string xml = "\xEF\xBB\xBF<a  b='c&#x20;d' >\r\n\t<![CDATA[x<y]]></a  ><!-- e";
+  const std::string properties = "a\\ b = \\u00e4 \\\n   c\n!d";
+  const auto none = [](const ValuePlace&, const std::string&) { return std::nullopt; };
+  EXPECT_EQ(map_values(xml, none), xml);
+  EXPECT_EQ(map_values(properties, none), properties);
+  for (std::size_t size = 0; size < xml.size(); ++size)
+    EXPECT_EQ(map_values(xml.substr(0, size), none), xml.substr(0, size));
+}
+
+TEST(Relocate, RedirectsUrlsAndKeepsWhatElseTheySay) {
+  EXPECT_EQ(redirected_url("jdbc:postgresql://old:5432/mag?ssl=true&user=a",
+                           "postgresql://new:6543/copy?sslmode=require"),
+            "jdbc:postgresql://new:6543/copy?ssl=true&user=a");
+  EXPECT_EQ(redirected_url("jdbc:mysql://u:p@old/mag?useSSL=false", "mysql://new:3307/copy"),
+            "jdbc:mysql://u:p@new:3307/copy?useSSL=false");
+  EXPECT_EQ(redirected_url("jdbc:derby:/srv/old/db;create=true", "derby:/srv/new/db"),
+            "jdbc:derby:/srv/new/db;create=true");
+  EXPECT_EQ(redirected_url("jdbc:h2:file:/srv/old/db;MODE=x", "h2:/srv/new/db.mv.db"),
+            "jdbc:h2:file:/srv/new/db;MODE=x");
+}
+
+TEST(Relocate, DoesNotMakeUpAUrlForWhatJavaCannotReach) {
+  EXPECT_FALSE(redirected_url("jdbc:postgresql://old/mag", "postgresql:///mag?host=/run/pg"));
+  EXPECT_FALSE(redirected_url("jdbc:oracle:thin:@//old:1521/mag", "oracle://new:1521/mag"));
+}
+
+class AdaptTest : public testing::Test {
+ protected:
+  model::Adaptation adapt() {
+    return adapt_instance({facts_, is_clone_, databases_, names_,
+                           [](const std::string& path) {
+                             return path.starts_with("/srv/old/") ? "/srv/new" + path.substr(8)
+                                                                  : std::string();
+                           },
+                           [this](const std::string& path) -> std::optional<std::string> {
+                             const auto found = files_.find(path);
+                             if (found == files_.end()) return std::nullopt;
+                             return found->second;
+                           }});
+  }
+  void add_file(const std::string& path, const std::string& text) {
+    files_[path] = text;
+    configuration_.push(path);
+    facts_.set("configuration_files", configuration_);
+  }
+  Json facts_ = Json::object();
+  bool is_clone_ = true;
+  std::vector<model::RestoredInstance::Database> databases_ = {
+      {"db-mag", "postgresql", "postgresql://old:5432/mag", "postgresql://new:5433/copy"}};
+  std::map<std::string, std::string> files_;
+
+ private:
+  Json configuration_ = Json::array();
+  model::NameMappings names_;
+};
+
+TEST_F(AdaptTest, RewritesEveryConnectionAndPath) {
+  add_file("/srv/old/conf.xml", "<p name=\"url\" value=\"jdbc:postgresql://old/mag?a&amp;b\"/>");
+  add_file("/srv/old/magnolia.properties", "home=/srv/old/repositories\nother=/srv/older\n");
+  add_file("/srv/old/unchanged.xml", "<a/>");
+  const model::Adaptation made = adapt();
+  ASSERT_EQ(made.changes.size(), 2U);
+  EXPECT_EQ(made.changes[0].content,
+            "<p name=\"url\" value=\"jdbc:postgresql://new:5433/copy?a&amp;b\"/>");
+  EXPECT_EQ(made.changes[0].what,
+            "/srv/new/conf.xml: connection of db-mag to postgresql://new:5433/copy");
+  EXPECT_EQ(made.changes[1].content, "home=/srv/new/repositories\nother=/srv/older\n");
+  EXPECT_TRUE(made.by_hand.empty());
+}
+
+TEST_F(AdaptTest, SaysWhichConnectionItCouldNotFind) {
+  add_file("/srv/old/conf.xml", "<p value=\"jdbc:postgresql://${host}/mag\"/>");
+  const model::Adaptation made = adapt();
+  EXPECT_TRUE(made.changes.empty());
+  ASSERT_EQ(made.by_hand.size(), 1U);
+  EXPECT_NE(made.by_hand[0].find("db-mag"), std::string::npos);
+}
+
+TEST_F(AdaptTest, GivesACloneAnotherNodeIdAndAReplacementNot) {
+  databases_.clear();
+  facts_.set("cluster", Json::object().set("file", "/srv/old/conf.xml").set("id", "node1"));
+  add_file("/srv/old/conf.xml", "<r><Cluster id=\"node1\"/><x id=\"node1\"/></r>");
+  const model::Adaptation clone = adapt();
+  ASSERT_EQ(clone.changes.size(), 1U);
+  EXPECT_TRUE(clone.changes[0].content->starts_with("<r><Cluster id=\"node1-")) << "a new one";
+  EXPECT_TRUE(clone.changes[0].content->ends_with("\"/><x id=\"node1\"/></r>"));
+  is_clone_ = false;
+  EXPECT_TRUE(adapt().changes.empty());
+}
+
+TEST_F(AdaptTest, RemovesWhatMustNotBeThere) {
+  databases_.clear();
+  facts_.set("remove", Json::array().push("/srv/old/index"));
+  const model::Adaptation made = adapt();
+  ASSERT_EQ(made.changes.size(), 1U);
+  EXPECT_EQ(made.changes[0].path, "/srv/old/index");
+  EXPECT_FALSE(made.changes[0].content.has_value());
+}
+
+}  // namespace
+}  // namespace holdfast::profile::magnolia
