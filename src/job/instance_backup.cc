@@ -162,6 +162,7 @@ class InstanceCopy {
       end(urgent);
       look_whether_moved();
       start_application();
+      if (has_moved_) return;
       save_parts(others);
       end(others);
     } else {
@@ -317,7 +318,27 @@ class InstanceCopy {
         database->engine->describe_copy(*sink_.parts(facts), database->endpoint, options_, facts,
                                         stop_);
       });
+      note_unread_rows(facts);
     }
+  }
+
+  void note_unread_rows(const model::DatabaseFacts& facts) {
+    const std::string why = facts.engine_facts.string_or("rows_unread", "");
+    const std::string code = facts.engine + "-rows-unread";
+    const bool is_told =
+        std::any_of(survey_.findings.begin(), survey_.findings.end(), [&](const auto& finding) {
+          return finding.code == code && finding.component == facts.name;
+        });
+    if (why.empty() || is_told) return;
+    model::Finding finding;
+    finding.code = code;
+    finding.severity = model::Severity::warning;
+    finding.component = facts.name;
+    finding.seen = "the copy's files are sound, its rows were not read: " + why;
+    finding.why = "nothing is known of what its tables hold";
+    finding.mend = "Name the application's driver, user and password, so that they can be read.";
+    finding.mend_class = model::MendClass::manual;
+    add_finding(std::move(finding));
   }
 
   // What the profile makes of the rows and files that passed.
@@ -330,6 +351,7 @@ class InstanceCopy {
     for (const model::Finding& finding : findings) {
       if (blocker == nullptr && finding.severity == model::Severity::blocker && !finding.accepted)
         blocker = &finding;
+      if (leaves_out(finding)) manifest_.complete = false;
       add_finding(finding);
     }
     if (blocker == nullptr) return;

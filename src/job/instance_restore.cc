@@ -347,15 +347,16 @@ class RestoreRun {
     }
     std::uint64_t rows = 0;
     for (const model::TableFacts& table : compared.tables) rows += table.rows;
-    const bool digests =
-        comparable && std::all_of(expected.tables.begin(), expected.tables.end(),
-                                  [](const auto& table) { return !table.digest.empty(); });
+    const bool digests = comparable && !expected.tables.empty() &&
+                         std::all_of(expected.tables.begin(), expected.tables.end(),
+                                     [](const auto& table) { return !table.digest.empty(); });
     report.databases.push_back(fmt::format(
         "{} → {}: {}, {}, {}", database.facts.name, database.settings.uri,
         counted(compared.tables.size(), "table", "tables"), counted(rows, "row", "rows"),
-        !comparable ? "nothing to compare with"
-        : digests   ? "digests equal"
-                    : "counts equal"));
+        !comparable               ? "nothing to compare with"
+        : digests                 ? "digests equal"
+        : expected.tables.empty() ? "files equal"
+                                  : "counts equal"));
     if (source_ == nullptr) report.manifest.databases.push_back(std::move(found));
   }
 
@@ -381,7 +382,7 @@ class RestoreRun {
 
   // All is as it was copied; what the application must find otherwise here is changed last.
   void adapt_files(InstanceRestoreReport& report) {
-    if (source_ == nullptr || plan_.files.empty()) return;
+    if (source_ == nullptr) return;
     const model::Manifest& manifest = source_->manifest();
     const model::Profile* const profile = profile::find_profile(manifest.profile);
     if (profile == nullptr) return;
@@ -401,9 +402,12 @@ class RestoreRun {
         target_.restore_names,
         [&files](const std::string& path) { return files.place_of(path).string(); },
         [&files](const std::string& path) { return files.read(path); }};
-    for (const DatabaseTarget& database : plan_.databases) {
-      restored.databases.push_back(
-          {database.facts.name, database.facts.engine, database.facts.uri, database.settings.uri});
+    for (const model::DatabaseFacts& facts : manifest.databases) {
+      const auto target = std::find_if(
+          plan_.databases.begin(), plan_.databases.end(),
+          [&](const DatabaseTarget& database) { return database.facts.name == facts.name; });
+      restored.databases.push_back({facts.name, facts.engine, facts.uri,
+                                    target == plan_.databases.end() ? "" : target->settings.uri});
     }
     return restored;
   }

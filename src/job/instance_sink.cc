@@ -330,6 +330,7 @@ class TreeCopy {
     } else if (status.st_nlink > 1 && links_.contains({status.st_dev, status.st_ino})) {
       if (::link(links_[{status.st_dev, status.st_ino}].c_str(), to.c_str()) != 0)
         throw system_error(errno, "linking " + to.string());
+      show(from, to, static_cast<std::uint64_t>(status.st_size));
     } else {
       const Fd source = open_file(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       const Fd target = open_file(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -343,11 +344,15 @@ class TreeCopy {
       observer_.bytes_done += size_bytes;
       facts_.bytes += size_bytes;
       fsync_file(target.get(), to.string());
-      if (check_ != nullptr && check_->has_file(from, size_bytes))
-        check_->stored(from, as_bytes(read_text_file(to, checked_bytes_max)));
+      show(from, to, size_bytes);
       if (status.st_nlink > 1) links_[{status.st_dev, status.st_ino}] = to;
     }
     ++observer_.files_done;
+  }
+
+  void show(const std::string& from, const fs::path& to, std::uint64_t size_bytes) {
+    if (check_ != nullptr && check_->has_file(from, size_bytes))
+      check_->stored(from, as_bytes(read_text_file(to, checked_bytes_max)));
   }
 
   const archive::PatternList& excludes_;

@@ -155,7 +155,8 @@ class LiveParts final : public model::PartSource {
     const model::Part& part = this->part(path, model::PartKind::tree);
     const NodePlace source = find_entry(part.directory);
     model::SilentObserver observer;
-    restore_node(*source.parent, source.node, directory, observer, stop_);
+    if (restore_verified(source, directory, true, observer, stop_) != 0)
+      throw Error(Errc::differs, part.directory.string() + " changed while it was copied");
     remove_excluded(part, directory);
   }
   [[nodiscard]] const Json& facts() const override { return facts_; }

@@ -382,7 +382,27 @@ bool leaves_out(const Finding& finding) {
                                                    "postgresql-oids-left-out",
                                                    "postgresql-subscriptions-left-out",
                                                    "postgresql-unlogged-left-out",
-                                                   "postgresql-user-mappings-left-out"};
+                                                   "postgresql-user-mappings-left-out",
+                                                   "magnolia-configuration-unobservable",
+                                                   "magnolia-database-unknown",
+                                                   "magnolia-datasource-unknown",
+                                                   "magnolia-datastore-missing",
+                                                   "magnolia-datastore-s3",
+                                                   "magnolia-datastore-unknown",
+                                                   "magnolia-file-missing",
+                                                   "magnolia-filesystem-unknown",
+                                                   "magnolia-jndi-unresolved",
+                                                   "magnolia-node-missing",
+                                                   "magnolia-path-unclear",
+                                                   "magnolia-persistence-unknown",
+                                                   "magnolia-record-missing",
+                                                   "magnolia-record-unobservable",
+                                                   "magnolia-repository-missing",
+                                                   "magnolia-table-missing",
+                                                   "magnolia-tables-lost",
+                                                   "magnolia-variable-circular",
+                                                   "magnolia-variable-undefined",
+                                                   "magnolia-workspace-unconfigured"};
   return finding.accepted && codes.contains(finding.code);
 }
 

@@ -29,6 +29,7 @@ std::uint64_t bytes_of(const model::DatabaseFacts& facts) {
 std::optional<std::string> moved(const std::string& path, const std::string& old_home,
                                  const std::string& new_home) {
   if (old_home.empty() || new_home.empty()) return std::nullopt;
+  if (old_home == new_home) return path;
   if (path == old_home) return new_home;
   const std::string below = old_home == "/" ? old_home : old_home + "/";
   if (!path.starts_with(below)) return std::nullopt;

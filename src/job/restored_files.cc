@@ -24,7 +24,7 @@ std::optional<Fd> open_parent(const fs::path& root, const fs::path& below) {
   if (below.empty()) return try_open_file(root.parent_path(), O_RDONLY | O_DIRECTORY);
   std::optional<Fd> at = try_open_file(root, directory_flags);
   for (const fs::path& name : below.parent_path()) {
-    if (!at) return std::nullopt;
+    if (!at || name.is_absolute() || name == "..") return std::nullopt;
     Fd next(::openat(at->get(), name.c_str(), directory_flags | O_CLOEXEC));
     if (!next) return std::nullopt;
     at = std::move(next);
@@ -46,8 +46,11 @@ RestoredFiles::RestoredFiles(const RestorePlan& plan) {
 }
 
 std::optional<RestoredFiles::Found> RestoredFiles::find(const std::string& path) const {
-  if (path.empty() || path[0] != '/' || fs::path(path).lexically_normal() != path)
-    return std::nullopt;
+  // As text: to a path object "/a//b" and "/a/b" are the same.
+  const bool is_clean = path.starts_with('/') && path.find('\0') == std::string::npos &&
+                        fs::path(path).lexically_normal().native() == path &&
+                        (path.size() == 1 || path.back() != '/');
+  if (!is_clean) return std::nullopt;
   const std::pair<std::string, fs::path>* longest = nullptr;
   for (const auto& one : paths_) {
     const bool holds = path == one.first || path.starts_with(one.first + "/");
@@ -94,7 +97,11 @@ std::vector<std::string> RestoredFiles::apply(const std::vector<model::FileChang
       if (!is_there || !S_ISREG(status.st_mode)) {
         throw Error(Errc::not_found, "the copy has no file " + change.path + ": " + change.what);
       }
+      const bool is_closed = (status.st_mode & S_IWUSR) == 0;
+      if (is_closed) static_cast<void>(::fchmodat(parent->get(), name.c_str(), 0600, 0));
       const Fd file = open_at(parent->get(), name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+      if (is_closed && ::fchmod(file.get(), status.st_mode & 07777U) != 0)
+        throw system_error(errno, change.path);
       if (::ftruncate(file.get(), 0) != 0) throw system_error(errno, change.path);
       write_all(file.get(), as_bytes(*change.content), change.path);
       fsync_file(file.get(), change.path);

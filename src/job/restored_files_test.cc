@@ -38,7 +38,11 @@ TEST_F(RestoredFilesTest, FindsWhatLayBelowAPath) {
   EXPECT_EQ(files().place_of("/srv/app/conf/app.xml"), root() / "conf/app.xml");
   EXPECT_EQ(files().place_of("/srv/app"), root());
   EXPECT_EQ(files().place_of("/srv/apple"), "");
-  EXPECT_EQ(files().place_of("/srv/app/../app/conf"), "");
+  for (const char* path : {"/srv/app/../app/conf", "/srv/app//etc", "/srv//app", "/srv/app/",
+                           "/srv/app/.", "srv/app", ""}) {
+    EXPECT_EQ(files().place_of(path), "") << path;
+    EXPECT_TRUE(files().apply({{path, std::nullopt, "it"}}).empty()) << path;
+  }
   EXPECT_EQ(files().read("/srv/app/conf/app.xml"), "<old/>");
   EXPECT_FALSE(files().read("/srv/app/conf").has_value());
   EXPECT_FALSE(files().read("/srv/app/conf/none.xml").has_value());

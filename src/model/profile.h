@@ -54,11 +54,12 @@ struct FoundInstance {
 // always where something lay when it was copied.
 struct RestoredInstance {
   struct Database {
-    std::string component, engine, old_uri, uri;
+    std::string component, engine, old_uri;
+    std::string uri;  // empty: it was not restored
   };
   const Json& facts;                // Plan::facts of the backup
   bool is_clone = true;             // the one that was copied may go on living
-  std::vector<Database> databases;  // those that were restored
+  std::vector<Database> databases;  // all of the copy
   const NameMappings& names;        // of owners, that roles of the application's follow
   // Where it is now; empty: it was not restored.
   std::function<std::string(const std::string& path)> place_of;

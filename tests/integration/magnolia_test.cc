@@ -141,15 +141,15 @@ TEST_P(MagnoliaUnderLoad, EveryCopyIsWhole) {
   look(source);
   const std::string instance = discovered(source);
   const int rounds = std::getenv("HOLDFAST_SOAK") != nullptr ? 20 : 3;
-  MagnoliaProcess load = source.load(0ms);
   for (int round = 0; round < rounds; ++round) {
+    MagnoliaProcess load = source.load(0ms);
     const Outcome copied = back_up(instance);
     ASSERT_EQ(copied.exit_code, 0) << copied.text();
+    EXPECT_TRUE(load.is_running());
+    EXPECT_GT(load.stop(), 0U);
     const MagnoliaVerdict verdict = restored(source, "test" + std::to_string(round));
     EXPECT_TRUE(verdict.is_whole()) << verdict.text;
   }
-  EXPECT_TRUE(load.is_running());
-  EXPECT_GT(load.stop(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(OnServers, MagnoliaUnderLoad,

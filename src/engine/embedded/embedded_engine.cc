@@ -52,11 +52,23 @@ void EmbeddedEngine::describe_copy(const model::PartSource& parts, const model::
   for (const auto& [name, value] : looked_at.engine_facts.as_object()) {
     if (!name.starts_with("file_")) facts.engine_facts.set(name, value);
   }
-  std::string why_not;
-  if (const auto means = find_row_means(kind_, endpoint, why_not)) {
-    read_rows_of_copy(kind_, *means, copy, endpoint, scratch.path(), options.row_tap, facts, stop);
-  } else {
+  std::string why_not = "it is encrypted";
+  const Json* const encrypted = facts.engine_facts.find("encrypted");
+  const bool is_closed = encrypted != nullptr && encrypted->is_bool() && encrypted->as_bool();
+  const auto means = is_closed ? std::nullopt : find_row_means(kind_, endpoint, why_not);
+  if (!means) {
     facts.engine_facts.set("rows_unread", why_not);
+    return;
+  }
+  try {
+    read_rows_of_copy(kind_, *means, copy, endpoint, scratch.path(), options.row_tap, facts, stop);
+  } catch (const Error& error) {
+    // What the driver cannot do says nothing against the copy.
+    constexpr std::array about_the_driver{Errc::denied, Errc::unsupported, Errc::not_found,
+                                          Errc::failed_child};
+    if (std::ranges::find(about_the_driver, error.code()) == about_the_driver.end()) throw;
+    facts.tables.clear();
+    facts.engine_facts.set("rows_unread", error.message());
   }
 }
 

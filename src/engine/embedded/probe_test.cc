@@ -15,6 +15,7 @@ class EmbeddedProbe : public PlacesTest {
     for (const model::Finding& one : probe.findings) {
       EXPECT_EQ(one.component, "shop");
       EXPECT_FALSE(one.seen.empty() || one.why.empty() || one.mend.empty()) << one.code;
+      if (one.code == code("rows-unread")) continue;  // whether there is Java is not asked here
       found.push_back(one.code);
     }
     return found;
@@ -35,7 +36,9 @@ TEST_P(EmbeddedProbe, SaysWhatIsThere) {
   EXPECT_EQ(probe.version, is_derby() ? "10.14" : "format 2");
   EXPECT_EQ(probe.own_files, std::vector<std::filesystem::path>{place});
   EXPECT_GT(probe.size_bytes, 0U);
-  EXPECT_EQ(probe.scratch_bytes, 0U);
+  EXPECT_EQ(probe.scratch_bytes, probe.size_bytes);
+  ASSERT_EQ(probe.trees.size(), 1U);
+  EXPECT_EQ(probe.trees[0].directory, place);
   EXPECT_EQ(codes(probe), Codes{});
   EXPECT_FALSE(probe.abilities.rows || probe.abilities.fence || probe.abilities.scratch ||
                probe.abilities.tables);

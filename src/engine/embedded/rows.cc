@@ -2,6 +2,8 @@
 #include "engine/embedded/rows.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "engine/embedded/place.h"
@@ -9,22 +11,42 @@
 
 namespace holdfast::engine::embedded {
 
+namespace {
+
+// A jar is code that runs as we do.
+bool is_trusted(const std::filesystem::path& jar) {
+  struct ::stat status {};
+  return ::stat(jar.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         (status.st_uid == 0 || status.st_uid == ::geteuid()) &&
+         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+}  // namespace
+
 std::optional<RowMeans> find_row_means(const Kind& kind, const model::Endpoint& endpoint,
                                        std::string& why_not) {
   auto runtime = java::find_java_runtime(&why_not);
   if (!runtime) return std::nullopt;
   RowMeans means{std::move(*runtime), {}};
   const std::filesystem::path driver = driver_of(endpoint);
-  if (driver.empty()) {
-    means.driver_jars = java::find_driver_jars(kind.name(), {});
-  } else {
+  if (!driver.empty() && is_trusted(driver)) {
+    means.driver_jars = {driver};
     // Derby's newer drivers are several jars, beside each other.
-    means.driver_jars = java::find_driver_jars(kind.name(), {driver.parent_path()}, {});
-    if (means.driver_jars.empty()) means.driver_jars = {driver};
+    for (const char* more : {"derbyshared", "derbytools"}) {
+      const std::filesystem::path jar = driver.parent_path() / (std::string(more) + ".jar");
+      if (kind.name() == "derby" && is_trusted(jar)) means.driver_jars.push_back(jar);
+    }
+    return means;
   }
+  means.driver_jars = java::find_driver_jars(kind.name(), {});
   if (!means.driver_jars.empty()) return means;
-  why_not = fmt::format("there is no driver of {}; option `driver` names the application's",
-                        kind.title());
+  why_not = driver.empty()
+                ? fmt::format("there is no driver of {}; option `driver` names the application's",
+                              kind.title())
+                : fmt::format(
+                      "{} is not there, or others than we and root may write to it, who could "
+                      "let it do anything in our name",
+                      driver.native());
   return std::nullopt;
 }
 

@@ -22,8 +22,8 @@ struct RowMeans {
   java::JavaRuntime runtime;
   std::vector<std::filesystem::path> driver_jars;
 };
-// The driver is the endpoint's `driver`, or what this machine has. Nothing if something is missing;
-// `why_not` says what.
+// The driver is the endpoint's `driver`, unless others than we and root may write to it, or else
+// what this machine has. Nothing if something is missing; `why_not` says what.
 [[nodiscard]] std::optional<RowMeans> find_row_means(const Kind& kind,
                                                      const model::Endpoint& endpoint,
                                                      std::string& why_not);

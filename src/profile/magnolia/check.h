@@ -41,6 +41,9 @@ struct CheckPlan {
   };
   std::optional<FileTable> file_table;
 
+  // Databases that are files of the application: their rows are read only where a Java runtime is.
+  std::set<std::string> embedded_components;
+
   // Databases whose rows are not read, as no program is there that could: nothing can be proved of
   // them, and that is a finding.
   std::set<std::string> unread_components;

@@ -23,11 +23,17 @@ bool is_schema(std::string_view wanted, std::string_view schema) {
 class RecordSink final : public ByteSink {
  public:
   RecordSink(ContentProof::State& state, const RecordId& id) : state_(state), id_(id), hash_(id) {}
+  // Whether it is in the copy in the end, has_record() says.
   ~RecordSink() override {
-    const bool is_right = hash_.is_right();
-    const std::lock_guard lock(state_.mutex);
-    state_.records.push_back(id_);
-    if (!is_right) state_.found.damaged_records.add({{}, {}, {}, "record " + id_.text(), {}});
+    guarded(state_, [&] {
+      const bool is_right = hash_.is_right();
+      const std::lock_guard lock(state_.mutex);
+      if (is_right) {
+        state_.damaged.erase(id_);
+      } else {
+        state_.damaged.insert(id_);
+      }
+    });
   }
   void write(ByteView bytes) override { hash_.update(bytes); }
 

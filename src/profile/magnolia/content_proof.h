@@ -58,7 +58,8 @@ class ContentProof {
   // sink must not outlive this object. Sinks report by judge(), never by an Error.
   [[nodiscard]] std::unique_ptr<model::RowSink> rows(std::string_view component,
                                                      const model::TableName& table);
-  // The bytes of a record that is read; counts as has_record(), too.
+  // The bytes of a record that is read. Of several readings the last counts; it is judged if
+  // has_record() follows.
   [[nodiscard]] std::unique_ptr<ByteSink> record(const RecordId& id);
   // A record that is in the copy, read or not.
   void has_record(const RecordId& id, std::uint64_t size_bytes);

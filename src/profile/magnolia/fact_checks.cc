@@ -165,7 +165,10 @@ std::vector<Finding> find_lost_tables(const MagnoliaFacts& facts, std::string_vi
   std::set<std::string> there;
   for (const std::string& table : tables) there.insert(upper(table));
   for (const RepositoryFact& repository : facts.repositories) {
-    for (const WorkspaceFact& workspace : repository.workspaces) {
+    std::vector<const WorkspaceFact*> all{&repository.version};
+    for (const WorkspaceFact& workspace : repository.workspaces) all.push_back(&workspace);
+    for (const WorkspaceFact* one : all) {
+      const WorkspaceFact& workspace = *one;
       const PersistenceFact& kept = workspace.persistence;
       if (kept.connection != component || kept.keeping != Keeping::bundle_tables) continue;
       const std::string prefix = upper(kept.table_prefix);
@@ -173,12 +176,13 @@ std::vector<Finding> find_lost_tables(const MagnoliaFacts& facts, std::string_vi
           bundle_tables.begin(), bundle_tables.end(),
           [&](std::string_view table) { return there.contains(prefix + std::string(table)); });
       if (has_any) continue;
-      const bool was_opened = workspace.has_index;
+      // The version store is opened with the repository.
+      const bool was_opened = workspace.has_index || one == &repository.version;
       findings.push_back(make_finding(
           was_opened ? "magnolia-tables-lost" : "magnolia-workspace-without-tables",
           was_opened ? Severity::blocker : Severity::note, std::string(component),
           "workspace " + workspace.name + " (" + kept.where + ") has no tables " +
-              kept.table_prefix + "*" + (was_opened ? ", but a search index" : ""),
+              kept.table_prefix + "*" + (workspace.has_index ? ", but a search index" : ""),
           was_opened ? "Jackrabbit would make them anew, empty, without an error"
                      : "they are made when it is first opened; there is nothing to copy yet",
           was_opened ? "Restore them; accept this if the workspace was never opened." : ""));

@@ -37,6 +37,7 @@ TEST(JoinedCheck, EachOfTheChecksGetsWhatItAsksFor) {
   EXPECT_FALSE(joined->has_file("/w/c.xml", 1));
   joined->stored("/w/b.xml", as_bytes("<"));
   joined->passing(std::string(record_path))->write(as_bytes("abd"));
+  EXPECT_FALSE(joined->has_file(std::string(record_path), 3));
   const auto store = joined->rows("db", {"", "datastore"});
   ASSERT_NE(store, nullptr);
   store->columns({{"ID", ""}, {"LENGTH", ""}, {"DATA", ""}});

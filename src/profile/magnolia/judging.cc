@@ -15,7 +15,10 @@ namespace {
 
 std::string schema_of(const MagnoliaFacts& facts, const std::string& component) {
   const Connection* const connection = facts.connection(component);
-  return connection == nullptr ? std::string() : connection->schema;
+  if (connection == nullptr) return {};
+  // Tables of the same names in other schemas are not the application's.
+  if (connection->schema.empty() && connection->engine == "postgresql") return "public";
+  return connection->schema;
 }
 
 // Without a component: what is kept in no tables of bundles, of which nothing is read.
@@ -60,6 +63,9 @@ CheckPlan check_plan(const MagnoliaFacts& facts, const RepositoryFact& repositor
   for (const WorkspaceFact& workspace : repository.workspaces)
     plan.workspaces.push_back({tables_of(facts, workspace, false), workspace.configuration});
   plan.workspaces.push_back({tables_of(facts, repository.version, true), ""});
+  for (const Connection& connection : facts.connections) {
+    if (!connection.path.empty()) plan.embedded_components.insert(connection.component);
+  }
   for (const RepositoryFact& other : facts.repositories) {
     if (&other == &repository) continue;
     for (WorkspaceTables& tables : all_tables(facts, other)) {
@@ -141,7 +147,7 @@ Json restore_facts(const MagnoliaFacts& facts) {
   Json files = Json::array();
   for (const std::string& file : facts.configuration_files) files.push(file);
   Json remove = Json::array();
-  Json restore = Json::object();
+  Json clusters = Json::array();
   for (const RepositoryFact& repository : facts.repositories) {
     remove.push(repository.home + "/.lock");
     remove.push(repository.home + "/revision.log");
@@ -150,11 +156,12 @@ Json restore_facts(const MagnoliaFacts& facts) {
       if (!workspace.index_directory.empty()) remove.push(workspace.index_directory);
     }
     if (repository.is_cluster && !repository.cluster_id.empty()) {
-      restore.set(
-          "cluster",
+      clusters.push(
           Json::object().set("file", repository.configuration).set("id", repository.cluster_id));
     }
   }
+  Json restore = Json::object();
+  restore.set("clusters", std::move(clusters));
   restore.set("configuration_files", std::move(files));
   restore.set("remove", std::move(remove));
   return restore;

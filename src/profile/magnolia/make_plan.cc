@@ -135,6 +135,8 @@ class Planner {
       add_once(paths, repository.home);
       add_once(paths, repository.workspaces_root);
       add_once(paths, repository.file_system.path);
+      add_once(paths, repository.version.file_system.path);
+      add_once(paths, repository.journal.path);
       for (const WorkspaceFact& workspace : repository.workspaces) {
         add_once(paths, workspace.configuration);
         add_once(paths, workspace.file_system.path);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <tuple>
 
+#include "base/error.h"
 #include "profile/magnolia/proof_state.h"
 #include "profile/magnolia/row_reader.h"
 
@@ -171,6 +173,16 @@ void judge_binaries(ContentProof::State& state, ProofResult& result) {
 }
 
 // A history is a node of the version store.
+// Of the records whose bytes were wrong when they were read last, those that are in the copy.
+void judge_damaged(const ContentProof::State& state, ProofResult& result) {
+  if (state.damaged.empty()) return;
+  std::set<RecordId> told;
+  for (const RecordId& id : state.records) {
+    if (state.damaged.contains(id) && told.insert(id).second)
+      result.damaged_records.add({{}, {}, {}, "record " + id.text(), {}});
+  }
+}
+
 void judge_histories(ContentProof::State& state, ProofResult& result) {
   std::vector<const WorkspaceState*> stores;
   for (const WorkspaceState& workspace : state.workspaces) {
@@ -294,8 +306,11 @@ std::string path_of(const WorkspaceState& workspace, const NodeId& id) {
 
 ProofResult ContentProof::judge(const std::optional<Namespaces>& namespaces,
                                 const std::optional<NodeTypes>& types) {
+  if (state_->has_lost)
+    throw Error(Errc::not_consistent, "what the copy holds could not be kept in memory");
   const std::lock_guard lock(state_->mutex);
   ProofResult result = state_->found;
+  judge_damaged(*state_, result);
   for (WorkspaceState& workspace : state_->workspaces) {
     sort(workspace);
     judge_tables(workspace, result);

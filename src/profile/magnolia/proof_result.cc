@@ -108,7 +108,8 @@ constexpr std::array kinds{
     Kind{&ProofResult::unknown_workspaces, "magnolia-workspace-unconfigured", blocker,
          "tables belong to no configured workspace",
          "For Jackrabbit a workspace without its workspace.xml is gone, silently.",
-         "Put workspaces/NAME/workspace.xml back, or drop the tables if nobody wants them."},
+         "Put workspaces/NAME/workspace.xml back. If they are another application's, give it a "
+         "database of its own, and accept this until then."},
 };
 
 std::string seen_text(const Kind& kind, const Problems& problems) {

@@ -106,8 +106,10 @@ class BundleSink final : public TableSink, private BundleVisitor {
     table_ = table_name(state.workspaces[workspace].tables.prefix, TableKind::bundle);
   }
   ~BundleSink() override {
-    hand_over();
-    hand_over_uses();
+    guarded(state_, [&] {
+      hand_over();
+      hand_over_uses();
+    });
   }
 
  private:
@@ -268,7 +270,9 @@ class BinvalSink final : public TableSink {
     const std::lock_guard lock(state.mutex);
     table_ = table_name(state.workspaces[workspace].tables.prefix, TableKind::binval);
   }
-  ~BinvalSink() override { state_.take(workspace_, gathered_); }
+  ~BinvalSink() override {
+    guarded(state_, [&] { state_.take(workspace_, gathered_); });
+  }
 
  private:
   void find(const std::vector<model::Column>& columns) override {

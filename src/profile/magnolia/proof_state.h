@@ -2,6 +2,7 @@
 // What a content proof keeps of the rows that passed. For the files proof_*.cc alone.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -92,6 +93,8 @@ struct ContentProof::State {
   std::deque<BinaryRecord> binaries;
   std::deque<HistoryRecord> histories;
   std::deque<RecordId> records;
+  std::set<RecordId> damaged;          // of those that were read
+  std::atomic<bool> has_lost = false;  // something that passed: nothing can be judged
   Uses types;
   Uses uris;
   // Those kinds that are found while rows pass.
@@ -100,6 +103,16 @@ struct ContentProof::State {
   // Moves everything there is to its workspace, and empties `gathered`.
   void take(std::uint32_t workspace, Gathered& gathered);
 };
+
+// For destructors of sinks: what cannot be kept makes judge() fail.
+template <typename Body>
+void guarded(ContentProof::State& state, Body&& body) noexcept {
+  try {
+    body();
+  } catch (...) {
+    state.has_lost = true;
+  }
+}
 
 // Two ids give the same number once in 2^64 pairs.
 [[nodiscard]] std::uint64_t hash_of(const NodeId& id) noexcept;

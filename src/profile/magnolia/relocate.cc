@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/uri.h"
+#include "profile/magnolia/java_properties.h"
 #include "profile/magnolia/jdbc_url.h"
 
 namespace holdfast::profile::magnolia {
@@ -124,36 +125,59 @@ class XmlMapper {
   std::string result_;
 };
 
-// The parts of a property's line: its value may go on in the next lines, which are then mapped as
-// lines of their own: such a value is no URL and no path in practice.
+// As Java reads it back: everything but printable ASCII as \\uXXXX.
+std::string property_encoded(std::string_view text) {
+  std::string written;
+  while (!text.empty()) {
+    const Utf8Rune rune = decode_utf8(text);
+    const std::size_t size_bytes = std::max<std::size_t>(rune.size_bytes, 1);
+    const auto unit = [&](std::uint32_t value) { written += fmt::format("\\u{:04x}", value); };
+    if (rune.size_bytes == 0) {
+      unit(static_cast<unsigned char>(text[0]));
+    } else if (rune.rune == '\\') {
+      written += "\\\\";
+    } else if (rune.rune >= 0x20 && rune.rune < 0x7f) {
+      written += static_cast<char>(rune.rune);
+    } else if (rune.rune < 0x10000) {
+      unit(rune.rune);
+    } else {
+      unit(0xd800 + ((rune.rune - 0x10000) >> 10U));
+      unit(0xdc00 + ((rune.rune - 0x10000) & 0x3ffU));
+    }
+    text.remove_prefix(size_bytes);
+  }
+  return written;
+}
+
+// One line of a property file. What goes on in the next line, and what Java could not read, stays
+// as it is.
 std::string map_property(std::string_view whole, const MapValue& map) {
   std::string_view line = whole;
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
   std::size_t key = 0;
   while (key < line.size() && is_space(line[key])) ++key;
-  if (key == line.size() || line[key] == '#' || line[key] == '!') return std::string(whole);
+  const bool is_comment = key == line.size() || line[key] == '#' || line[key] == '!';
+  if (is_comment || line.ends_with('\\')) return std::string(whole);
   std::size_t end = key;
   while (end < line.size() && line[end] != '=' && line[end] != ':' && !is_space(line[end]))
     end += line[end] == '\\' ? 2 : 1;
-  std::size_t value = std::min(end, line.size());
+  end = std::min(end, line.size());
+  std::size_t value = end;
   while (value < line.size() && is_space(line[value])) ++value;
   if (value < line.size() && (line[value] == '=' || line[value] == ':')) ++value;
   while (value < line.size() && is_space(line[value])) ++value;
-  const std::string_view raw = line.substr(value);
   std::string plain;
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (raw[i] == '\\' && i + 1 < raw.size()) ++i;
-    plain += raw[i];
+  try {
+    const auto properties = parse_java_properties("v=" + std::string(line.substr(value)), "");
+    if (properties.size() != 1) return std::string(whole);
+    plain = properties[0].value;
+  } catch (const Error&) {
+    return std::string(whole);
   }
-  const std::size_t key_end = std::min(end, line.size());
-  const auto mapped = map({"", line.substr(key, key_end - key)}, plain);
+  const auto mapped = map({"", line.substr(key, end - key)}, plain);
   if (!mapped) return std::string(whole);
-  std::string written;
-  for (const char c : *mapped) {
-    if (c == '\\') written += '\\';
-    written += c;
-  }
-  return std::string(line.substr(0, value)) + written + std::string(whole.substr(line.size()));
+  return std::string(line.substr(0, value)) + property_encoded(*mapped) +
+         std::string(whole.substr(line.size()));
 }
 
 // What the names of moved databases are now.
@@ -173,29 +197,57 @@ class Relocation {
     return place;
   }
 
-  // Of those on servers, whose connections stand in no file that was restored.
-  [[nodiscard]] std::vector<std::string> not_found() const {
-    std::vector<std::string> lines;
+  // What could not be rewritten and leads somewhere else than it must.
+  [[nodiscard]] std::vector<std::string> left() const {
+    std::vector<std::string> lines = untold_;
     for (const auto& database : restored_.databases) {
-      const bool is_embedded = database.engine == "derby" || database.engine == "h2";
-      if (is_embedded || database.uri == database.old_uri || done_.contains(database.component))
+      const std::string old_place = redacted_uri(database.old_uri);
+      if (database.uri.empty()) {
+        if (restored_.is_clone)
+          lines.push_back(fmt::format("{} was not restored, and the application still uses {}",
+                                      database.component, old_place));
         continue;
+      }
+      if (done_.contains(database.component) || is_where_it_moved(database)) continue;
       lines.push_back(fmt::format(
           "{}: the connection to {} stands in no file that was restored, or cannot be written as "
           "Java's: let the application use {}",
-          database.component, redacted_uri(database.old_uri), redacted_uri(database.uri)));
+          database.component, old_place, redacted_uri(database.uri)));
     }
     return lines;
   }
 
  private:
+  // Its place did not change, or what leads to it from its own directory does so still.
+  [[nodiscard]] bool is_where_it_moved(const model::RestoredInstance::Database& database) const {
+    if (database.uri == database.old_uri) return true;
+    const std::string path = database.old_uri.substr(database.old_uri.find(':') + 1);
+    return path.starts_with('/') && !path.starts_with("//") &&
+           database.uri.ends_with(":" + restored_.place_of(path));
+  }
+
   std::optional<std::string> map_url(const std::string& value, std::vector<std::string>& made) {
-    const auto found = moved_.find(parse_jdbc_url(value).uri);
+    JdbcUrl old;
+    try {
+      old = parse_jdbc_url(value);
+    } catch (const Error&) {
+      return std::nullopt;  // no URL that Java could use either
+    }
+    const bool is_embedded = old.engine == "derby" || old.engine == "h2";
+    if (restored_.is_clone && !is_embedded && value.find("${") != std::string::npos) {
+      untold_.push_back("a connection holds variables and was not changed: " + redacted_uri(value));
+      return std::nullopt;
+    }
+    const auto found = moved_.find(old.uri);
     if (found == moved_.end()) return std::nullopt;
     const model::RestoredInstance::Database& database = *found->second;
-    if (database.uri == database.old_uri) return std::nullopt;
+    if (database.uri == database.old_uri || database.uri.empty()) return std::nullopt;
     auto url = redirected_url(value, database.uri);
-    if (!url) return std::nullopt;
+    if (!url) {
+      untold_.push_back(fmt::format("{}: {} could not be changed to {}", database.component,
+                                    redacted_uri(value), redacted_uri(database.uri)));
+      return std::nullopt;
+    }
     done_.insert(database.component);
     made.push_back("connection of " + database.component + " to " + redacted_uri(database.uri));
     return url;
@@ -204,6 +256,7 @@ class Relocation {
   const model::RestoredInstance& restored_;
   std::map<std::string, const model::RestoredInstance::Database*> moved_;
   std::set<std::string> done_;  // components
+  std::vector<std::string> untold_;
 };
 
 std::vector<std::string> texts(const Json& facts, std::string_view key) {
@@ -272,40 +325,49 @@ std::optional<std::string> redirected_url(std::string_view jdbc_url, std::string
 model::Adaptation adapt_instance(const model::RestoredInstance& restored) {
   model::Adaptation adaptation;
   Relocation relocation(restored);
-  std::string cluster_file, cluster_id;
-  if (const Json* const cluster = restored.facts.find("cluster"); cluster && restored.is_clone) {
-    cluster_file = cluster->string_or("file", "");
-    cluster_id = cluster->string_or("id", "");
+  std::map<std::string, std::string> new_ids;  // by file and old id, once it was found
+  std::vector<std::pair<std::string, std::string>> clusters;
+  if (const Json* const list = restored.facts.find("clusters"); list && restored.is_clone) {
+    for (const Json& one : list->as_array())
+      clusters.emplace_back(one.string_or("file", ""), one.string_or("id", ""));
   }
-  bool has_new_id = cluster_id.empty();
   for (const std::string& path : texts(restored.facts, "configuration_files")) {
     const auto text = restored.read(path);
     if (!text) continue;
     std::vector<std::string> made;
-    const std::string changed =
-        map_values(*text, [&](const ValuePlace& place, const std::string& value) {
-          if (path == cluster_file && !has_new_id && place.element == "Cluster" &&
-              place.attribute == "id" && value == cluster_id) {
-            has_new_id = true;
-            std::string id = new_node_id(cluster_id, restored.place_of(path));
-            made.push_back("cluster node id " + id);
-            return std::optional(std::move(id));
-          }
-          return relocation(value, made);
-        });
+    const auto map = [&](const ValuePlace& place,
+                         const std::string& value) -> std::optional<std::string> {
+      const bool is_id = place.element == "Cluster" && place.attribute == "id";
+      if (!is_id ||
+          std::find(clusters.begin(), clusters.end(), std::pair(path, value)) == clusters.end())
+        return relocation(value, made);
+      std::string id = new_node_id(value, restored.place_of(path));
+      made.push_back("cluster node id " + id);
+      new_ids[path + "\n" + value] = id;
+      return id;
+    };
+    const std::string changed = map_values(*text, map);
     if (made.empty()) continue;
     std::sort(made.begin(), made.end());
     made.erase(std::unique(made.begin(), made.end()), made.end());
     adaptation.changes.push_back(
         {path, changed, fmt::format("{}: {}", restored.place_of(path), fmt::join(made, ", "))});
   }
-  for (const std::string& path : texts(restored.facts, "remove")) {
-    adaptation.changes.push_back({path, std::nullopt, restored.place_of(path) + ": removed"});
-  }
-  adaptation.by_hand = relocation.not_found();
-  if (!has_new_id) {
-    adaptation.by_hand.push_back("the cluster node id " + cluster_id +
+  adaptation.by_hand = relocation.left();
+  for (const auto& [file, id] : clusters) {
+    if (new_ids.contains(file + "\n" + id)) continue;
+    adaptation.by_hand.push_back("the cluster node id " + id +
                                  " stands in no file that was restored: give the clone another");
+  }
+  for (const std::string& path : texts(restored.facts, "remove")) {
+    const std::string place = restored.place_of(path);
+    if (!place.empty()) {
+      adaptation.changes.push_back({path, std::nullopt, place + ": removed"});
+    } else if (!restored.is_clone) {
+      adaptation.by_hand.push_back(path +
+                                   " was not restored: remove it before the application "
+                                   "starts, as it may not fit what was");
+    }
   }
   return adaptation;
 }

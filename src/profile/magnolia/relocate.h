@@ -32,7 +32,8 @@ using MapValue =
                                                         std::string_view uri);
 
 // Profile::adapt(). `facts`: `configuration_files` (paths), `remove` (paths that must not be there
-// when the application starts: search indexes, locks), `cluster` (`file` and `id` of this node).
+// when the application starts: search indexes, locks), `clusters` (`file` and `id` of this node in
+// each).
 [[nodiscard]] model::Adaptation adapt_instance(const model::RestoredInstance& restored);
 
 }  // namespace holdfast::profile::magnolia

@@ -101,13 +101,38 @@ TEST_F(AdaptTest, SaysWhichConnectionItCouldNotFind) {
   add_file("/srv/old/conf.xml", "<p value=\"jdbc:postgresql://${host}/mag\"/>");
   const model::Adaptation made = adapt();
   EXPECT_TRUE(made.changes.empty());
-  ASSERT_EQ(made.by_hand.size(), 1U);
-  EXPECT_NE(made.by_hand[0].find("db-mag"), std::string::npos);
+  ASSERT_EQ(made.by_hand.size(), 2U);
+  EXPECT_NE(made.by_hand[0].find("${host}"), std::string::npos) << made.by_hand[0];
+  EXPECT_NE(made.by_hand[1].find("db-mag"), std::string::npos);
+}
+
+TEST_F(AdaptTest, SaysThatACloneStillLeadsToWhatWasNotRestored) {
+  databases_[0].uri.clear();
+  add_file("/srv/old/conf.xml", "<p value=\"jdbc:postgresql://old/mag\"/>");
+  ASSERT_EQ(adapt().by_hand.size(), 1U);
+  is_clone_ = false;
+  EXPECT_TRUE(adapt().by_hand.empty());
+}
+
+TEST_F(AdaptTest, SaysWhereAnEmbeddedDatabaseIsLookedForInVain) {
+  databases_ = {{"website", "derby", "derby:/srv/old/website/db", "derby:/data/website"}};
+  add_file("/srv/old/workspace.xml", "<p value=\"jdbc:derby:${wsp.home}/db;create=true\"/>");
+  ASSERT_EQ(adapt().by_hand.size(), 1U);
+  databases_[0].uri = "derby:/srv/new/website/db";
+  EXPECT_TRUE(adapt().by_hand.empty());
+}
+
+TEST_F(AdaptTest, ReadsAndWritesPropertiesAsJavaDoes) {
+  databases_.clear();
+  add_file("/srv/old/a.properties", "home=/srv/old/caf\\u00e9\nlong=/srv/old/a\\\n  b\n");
+  ASSERT_EQ(adapt().changes.size(), 1U);
+  EXPECT_EQ(adapt().changes[0].content, "home=/srv/new/caf\\u00e9\nlong=/srv/old/a\\\n  b\n");
 }
 
 TEST_F(AdaptTest, GivesACloneAnotherNodeIdAndAReplacementNot) {
   databases_.clear();
-  facts_.set("cluster", Json::object().set("file", "/srv/old/conf.xml").set("id", "node1"));
+  facts_.set("clusters", Json::array().push(
+                             Json::object().set("file", "/srv/old/conf.xml").set("id", "node1")));
   add_file("/srv/old/conf.xml", "<r><Cluster id=\"node1\"/><x id=\"node1\"/></r>");
   const model::Adaptation clone = adapt();
   ASSERT_EQ(clone.changes.size(), 1U);

@@ -224,11 +224,9 @@ TEST_P(Embedded, DamageIsFoundWithoutTheEngine) {
   } else {
     fs::resize_file(path("db"), fs::file_size(path("db")) / 4096 * 4096 - 4096);
   }
-  const auto held = hold("db");
-  held->capture();
   model::DatabaseFacts facts;
   try {
-    held->describe(0, facts);
+    engine().describe(endpoint("db"), facts, {});
     FAIL() << "vouched for a damaged database";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::not_consistent);
