@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/magnolia/make_plan.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/hash.h"
 #include "profile/magnolia/configuration_file.h"
 #include "profile/magnolia/fact_checks.h"
@@ -44,6 +47,15 @@ void add_once(std::vector<std::string>& to, const std::string& text) {
   if (!text.empty() && std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);
 }
 
+// Whether a process has a lock on the file. An open-file-description lock is asked for, so that
+// nobody's is dropped when we close it.
+bool is_locked(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct ::flock asked {};
+  asked.l_type = F_WRLCK;
+  return file && ::fcntl(file.get(), F_OFD_GETLK, &asked) == 0 && asked.l_type != F_UNLCK;
+}
+
 class Planner {
  public:
   Planner(const MagnoliaFacts& facts, const model::Instance& instance)
@@ -56,6 +68,7 @@ class Planner {
     };
     add(find_shared(facts_, neighbours));
     add(find_stop_problems(facts_, instance_));
+    look_whether_running();
     add_databases();
     add_data_store();
     add_files();
@@ -70,6 +83,32 @@ class Planner {
   }
 
  private:
+  // An embedded database that a running application has not opened yet is not seen to be in use:
+  // copying it would keep the application out when it does.
+  void look_whether_running() {
+    if (!instance_.quiesce.stop.empty() && instance_.quiesce.when == model::QuiesceWhen::always)
+      return;
+    bool has_embedded = false;
+    for (const Connection& connection : facts_.connections) {
+      if (connection.path.empty()) continue;
+      has_embedded = true;
+      // Its engine says who has it, and has it stopped.
+      const bool is_derby = connection.engine == "derby";
+      if (is_locked(is_derby ? connection.path + "/dbex.lck" : connection.path)) return;
+    }
+    for (const RepositoryFact& repository : facts_.repositories) {
+      if (!has_embedded || !is_locked(repository.home + "/.lock")) continue;
+      plan_.findings.push_back(
+          make_finding("magnolia-running", model::Severity::blocker, "",
+                       "the application runs: " + repository.home + "/.lock is locked",
+                       "its embedded databases are copied while nobody has them open, and it may "
+                       "open one at any "
+                       "time",
+                       "Add [quiesce] with `stop`, `start` and when = \"always\", or stop it."));
+      return;
+    }
+  }
+
   void add_databases() {
     for (const Connection& connection : facts_.connections) {
       model::DatabaseSettings database;
