@@ -123,6 +123,10 @@ class PretendedJvm {
     pid_ = spawn({.argv = words, .environment = {}, .directory = {}, .timeout = {}}, placements,
                  ChildGroup::process_group);
     input_ = std::move(pipe.writing);
+    // Until it has become what it is started as.
+    const std::string command_line = "/proc/" + std::to_string(pid_) + "/cmdline";
+    while (!read_text_file(command_line, 1U << 20U).starts_with(program.string())) {
+    }
   }
   PretendedJvm(const PretendedJvm&) = delete;
   PretendedJvm& operator=(const PretendedJvm&) = delete;
