@@ -51,7 +51,7 @@ class Server:
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
     def running(self):
-        as_user = servers.user_of_server(["mysql", "mariadb", "nobody"])
+        as_user = servers.user_of_server(["mysql", "mariadb", "daemon"])
         os.mkdir(self.home)
         if as_user:
             os.chown(self.home, as_user["user"], as_user["group"])

@@ -124,7 +124,7 @@ class Drill:
 
 
 def user_of_server(names):
-    """Options for subprocess: who a server runs as, which refuses root."""
+    """Options for subprocess: who a server runs as, which refuses root. Not nobody: drills want him for their own."""
     if os.geteuid() != 0:
         return {}
     import pwd
