@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/conversion.h"
 #include "model/copy_check.h"
 #include "model/endpoint.h"
 #include "model/finding.h"
@@ -191,6 +192,32 @@ struct LoadReport {
   std::shared_ptr<Later> later;
 };
 
+// Tables of one database that are being made and filled with rows from elsewhere. Without finish()
+// what was made stays for its undo. finish() comes once, when all sinks are gone; before it no
+// other program can rely on anything.
+class Filling {
+ public:
+  // Rows of one table; columns() may be called and is not listened to: values come in the order of
+  // NewTable::columns. One thread at a time; without finish() none of its rows is there. Refusals
+  // of the database come from row() or finish(), not for the very row.
+  class Rows : public model::RowSink {
+   public:
+    virtual void finish() = 0;
+  };
+  virtual ~Filling() = default;
+  Filling(const Filling&) = delete;
+  Filling& operator=(const Filling&) = delete;
+  // Of the tables given to fill(), by their order. Any thread; several at once, also for one table.
+  // May wait until another one is gone where the database takes one writer only.
+  [[nodiscard]] virtual std::unique_ptr<Rows> rows(std::size_t table) = 0;
+  // Makes what follows the rows: NewTable::complete. Then everything is durable, and the database
+  // is closed.
+  virtual void finish() = 0;
+
+ protected:
+  Filling() = default;
+};
+
 // A throw-away database for drills, gone with the object.
 class Scratch {
  public:
@@ -243,6 +270,15 @@ class Engine {
   virtual LoadReport load(const model::PartSource& parts, const model::DatabaseFacts& facts,
                           const model::Endpoint& into, const LoadOptions& options,
                           std::stop_token stop) const = 0;
+  // Makes these tables, none of which may be there (Errc::exists), in a database that is there, or
+  // for embedded engines is made if it is not. Of LoadOptions: scratch_directory, parallel,
+  // before_change, of which the undo takes away what was made and nothing else. Memory: a row and
+  // what a connection buffers, for each of the sinks. Errc::denied naming the right that is
+  // missing, Errc::unsupported unless an engine can.
+  [[nodiscard]] virtual std::unique_ptr<Filling> fill(const model::Endpoint& into,
+                                                      std::span<const model::NewTable> tables,
+                                                      const LoadOptions& options,
+                                                      std::stop_token stop) const;
   // What stands in the way of load() with a copy of these facts: what the target lacks, beyond what
   // probe() says of it. Reads, changes nothing. Nothing unless an engine knows of something.
   [[nodiscard]] virtual std::vector<model::Finding> check_load(const model::DatabaseFacts& facts,

@@ -35,6 +35,14 @@ std::span<const std::string_view> known_engine_names() noexcept {
   return names;
 }
 
+std::unique_ptr<Filling> Engine::fill(const model::Endpoint& /*into*/,
+                                      std::span<const model::NewTable> /*tables*/,
+                                      const LoadOptions& /*options*/,
+                                      std::stop_token /*stop*/) const {
+  throw Error(Errc::unsupported,
+              "engine " + std::string(name()) + " takes no rows from another engine");
+}
+
 void Engine::describe_copy(const model::PartSource& /*parts*/, const model::Endpoint& /*endpoint*/,
                            const HoldOptions& /*options*/, model::DatabaseFacts& /*facts*/,
                            std::stop_token /*stop*/) const {}

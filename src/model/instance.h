@@ -92,6 +92,9 @@ struct NameMappings {
 // What profile `magnolia` is told.
 struct MagnoliaSettings {
   bool includes_search_index = false;  // search_index = "include"
+  // What a migration makes of it; empty: as it is.
+  std::string persistence;  // name of an engine: "derby", "h2", "postgresql", "mariadb"
+  std::string data_store;   // "files", "database"
   // System properties of its JVM, as -D gives them, where they are not found on the disk.
   std::map<std::string, std::string> system_properties;
 };

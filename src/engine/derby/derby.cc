@@ -63,9 +63,10 @@ class DerbyKind final : public embedded::Kind {
   [[nodiscard]] std::vector<model::Finding> compare_driver(const Examination& found,
                                                            const fs::path& jar) const override;
   [[nodiscard]] bool looks_like_one(const fs::path& place) const override;
-  [[nodiscard]] std::string driver_url(const fs::path& place) const override {
-    return java::derby_url(place);
+  [[nodiscard]] std::string driver_url(const fs::path& place, bool create) const override {
+    return java::derby_url(place, create);
   }
+  [[nodiscard]] std::string schema_query() const override { return "VALUES CURRENT SCHEMA"; }
   [[nodiscard]] std::string tool_lines(const model::DatabaseFacts& facts,
                                        const std::string& place) const override;
 };

@@ -25,9 +25,15 @@ class EmbeddedEngine : public Engine {
   LoadReport load(const model::PartSource& parts, const model::DatabaseFacts& facts,
                   const model::Endpoint& into, const LoadOptions& options,
                   std::stop_token stop) const override;
+  [[nodiscard]] std::unique_ptr<Filling> fill(const model::Endpoint& into,
+                                              std::span<const model::NewTable> tables,
+                                              const LoadOptions& options,
+                                              std::stop_token stop) const override;
   std::string undo(const Json& undo, const model::Endpoint& into) const override;
   [[nodiscard]] bool stands(const Json& undo, const model::Endpoint& into) const override;
   void check_undo(const Json& undo, const model::Endpoint& into) const override;
+  void harmonize(model::DatabaseFacts& expected, model::DatabaseFacts& found,
+                 const LoadOptions& options) const override;
   void describe(const model::Endpoint& endpoint, model::DatabaseFacts& facts,
                 std::stop_token stop) const override;
   void rows(const model::Endpoint& endpoint, const model::TableName& table, model::RowSink& into,

@@ -67,8 +67,11 @@ class Kind {
 
   // Databases found at or below, in order.
   [[nodiscard]] virtual bool looks_like_one(const std::filesystem::path& place) const = 0;
-  // The JDBC URL of a database that is there.
-  [[nodiscard]] virtual std::string driver_url(const std::filesystem::path& place) const = 0;
+  // The JDBC URL of a database that is there, or is made by whoever opens it.
+  [[nodiscard]] virtual std::string driver_url(const std::filesystem::path& place,
+                                               bool create) const = 0;
+  // Asks for the schema in which tables are made that name none.
+  [[nodiscard]] virtual std::string schema_query() const = 0;
   // Lines for RESTORE.md on looking at the restored `place` and exporting it as SQL.
   [[nodiscard]] virtual std::string tool_lines(const model::DatabaseFacts& facts,
                                                const std::string& place) const = 0;

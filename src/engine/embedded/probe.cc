@@ -38,6 +38,10 @@ class Prober {
     probe_.server = kind_.name();
     probe_.own_files = {place_};
     probe_.abilities.grants = true;
+    const std::filesystem::path driver = driver_of(endpoint_);
+    if (!driver.empty()) probe_.facts.set("driver", driver.native());
+    has_row_means_ = find_row_means(kind_, endpoint_, why_no_rows_).has_value();
+    probe_.abilities.rows = probe_.abilities.scratch = has_row_means_;
     const std::optional<PlaceFacts> facts = place_facts(place_);
     probe_.exists = facts.has_value();
     if (!facts) return std::move(probe_);
@@ -93,10 +97,9 @@ class Prober {
   }
 
   void look_for_row_means() {
-    std::string why_not;
-    if (find_row_means(kind_, endpoint_, why_not)) return;
+    if (has_row_means_) return;
     find(
-        "rows-unread", Severity::warning, fmt::format("{}: {}", place_.native(), why_not),
+        "rows-unread", Severity::warning, fmt::format("{}: {}", place_.native(), why_no_rows_),
         "its files are copied and looked at, but its tables are not read, so that nothing is known "
         "of what they hold",
         "install a Java runtime, and name the application's driver in `driver`");
@@ -141,6 +144,8 @@ class Prober {
   const std::stop_token& stop_;
   const fs::path place_;
   Probe probe_;
+  bool has_row_means_ = false;
+  std::string why_no_rows_;
 };
 
 // What can be told apart in an instance file: the last folder or file of its path that says

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "engine/embedded/place.h"
-#include "engine/java/java_rows.h"
 
 namespace holdfast::engine::embedded {
 
@@ -50,17 +49,25 @@ std::optional<RowMeans> find_row_means(const Kind& kind, const model::Endpoint& 
   return std::nullopt;
 }
 
+java::JavaDatabaseSettings settings_for(const Kind& kind, const RowMeans& means,
+                                        const std::filesystem::path& place,
+                                        const model::Endpoint& endpoint,
+                                        const std::filesystem::path& scratch, bool create) {
+  java::JavaDatabaseSettings settings;
+  settings.runtime = means.runtime;
+  settings.driver_jars = means.driver_jars;
+  settings.url = kind.driver_url(place, create);
+  settings.user = endpoint.user;
+  settings.password = endpoint.password.get();
+  settings.scratch_directory = scratch;
+  return settings;
+}
+
 void read_rows_of_copy(const Kind& kind, const RowMeans& means, const std::filesystem::path& copy,
                        const model::Endpoint& endpoint, const std::filesystem::path& scratch,
                        const model::RowTap& tap, model::DatabaseFacts& facts,
                        const std::stop_token& stop) {
-  java::JavaDatabaseSettings settings;
-  settings.runtime = means.runtime;
-  settings.driver_jars = means.driver_jars;
-  settings.url = kind.driver_url(copy);
-  settings.user = endpoint.user;
-  settings.password = endpoint.password.get();
-  settings.scratch_directory = scratch;
+  java::JavaDatabaseSettings settings = settings_for(kind, means, copy, endpoint, scratch);
   settings.read_only = true;
   try {
     java::JavaDatabase database(settings, stop);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/embedded/kind.h"
+#include "engine/java/java_rows.h"
 #include "engine/java/runtime.h"
 #include "model/copy_check.h"
 #include "model/endpoint.h"
@@ -27,6 +28,13 @@ struct RowMeans {
 [[nodiscard]] std::optional<RowMeans> find_row_means(const Kind& kind,
                                                      const model::Endpoint& endpoint,
                                                      std::string& why_not);
+
+// What opens the database at `place`, as the endpoint's user; the endpoint outlives it.
+[[nodiscard]] java::JavaDatabaseSettings settings_for(const Kind& kind, const RowMeans& means,
+                                                      const std::filesystem::path& place,
+                                                      const model::Endpoint& endpoint,
+                                                      const std::filesystem::path& scratch,
+                                                      bool create = false);
 
 // Fills facts.tables from the database at `copy`, which is ours, and adds to engine_facts who read
 // it. Rows go to `tap` too, if there is one. `scratch` exists. Errors as java::JavaDatabase's;

@@ -65,10 +65,11 @@ class H2Kind final : public embedded::Kind {
   [[nodiscard]] std::vector<model::Finding> compare_driver(const Examination& found,
                                                            const fs::path& jar) const override;
   [[nodiscard]] bool looks_like_one(const fs::path& place) const override;
-  [[nodiscard]] std::string driver_url(const fs::path& place) const override {
+  [[nodiscard]] std::string driver_url(const fs::path& place, bool create) const override {
     const std::string& text = place.native();
-    return java::h2_url(text.substr(0, text.size() - file_suffix.size()));
+    return java::h2_url(text.substr(0, text.size() - file_suffix.size()), create);
   }
+  [[nodiscard]] std::string schema_query() const override { return "SELECT SCHEMA()"; }
   [[nodiscard]] std::string tool_lines(const model::DatabaseFacts& facts,
                                        const std::string& place) const override;
 };

@@ -200,6 +200,12 @@ std::string Failure::display() const {
   return fmt::format("{} ({}): {}", number, state, text);
 }
 
+bool is_forbidden_locally(const Failure& failure) noexcept {
+  return failure.number == error_command_not_allowed ||
+         failure.number == error_local_infile_disabled ||
+         failure.number == error_local_infile_disabled_mariadb;
+}
+
 struct Connection::State {
   struct Close {
     void operator()(MYSQL* handle) const noexcept { ::mysql_close(handle); }

@@ -48,6 +48,9 @@ struct Failure {
   [[nodiscard]] std::string display() const;  // "1146 (42S02): Table 'a.b' doesn't exist"
 };
 
+// Whether LOAD DATA LOCAL was refused as such, before any of its data was read.
+[[nodiscard]] bool is_forbidden_locally(const Failure& failure) noexcept;
+
 // What makes a session like ours: UTC, no mode that changes values, no limit that ends it while it
 // keeps a snapshot. Pure.
 [[nodiscard]] std::string session_statement(bool is_mariadb, unsigned version_number);

@@ -21,9 +21,8 @@ class Inserter {
  public:
   Inserter(Connection& connection, const CopiedTable& table)
       : connection_(connection), table_(table) {
-    const std::uint64_t packet = connection.number("SELECT @@max_allowed_packet");
-    statement_bytes_ =
-        std::clamp<std::size_t>(static_cast<std::size_t>(packet / 2), 4096, 1U << 20U);
+    packet_bytes_ = static_cast<std::size_t>(connection.number("SELECT @@max_allowed_packet"));
+    statement_bytes_ = std::clamp<std::size_t>(packet_bytes_ / 2, 4096, 1U << 20U);
     for (const LoadColumn& column : table.columns)
       head_ += (head_.empty() ? "" : ", ") + quote_name(column.name);
     head_ = fmt::format("INSERT INTO {} ({}) VALUES ", quote_name(table.name), head_);
@@ -78,6 +77,10 @@ class Inserter {
       throw Error(Errc::corrupt,
                   fmt::format("row {} of table {} has {} fields instead of {}", rows_ + 1,
                               table_.name, line.fields(), table_.columns.size()));
+    // Escaped, and with what stands around it.
+    std::size_t row_bytes = 16 * line.fields();
+    for (std::size_t i = 0; i < line.fields(); ++i) row_bytes += 2 * line.field(i).size();
+    if (sql_.size() + row_bytes >= packet_bytes_) flush();
     sql_ += sql_.size() == head_.size() ? "(" : ",(";
     for (std::size_t i = 0; i < line.fields(); ++i) {
       if (i > 0) sql_ += ',';
@@ -98,13 +101,27 @@ class Inserter {
 
   void flush() {
     if (sql_.size() == head_.size()) return;
+    if (sql_.size() >= packet_bytes_) refuse_size();
     connection_.run(sql_);
     sql_ = head_;
   }
 
+  // The server would break the connection off.
+  [[noreturn]] void refuse_size() const {
+    constexpr std::size_t unit_bytes = 1024;
+    const std::size_t needed = (sql_.size() / unit_bytes + 1) * unit_bytes;
+    throw Error(Errc::unsupported,
+                fmt::format("a row of table {} needs a statement of {} bytes, and "
+                            "max_allowed_packet of the server is {}",
+                            table_.name, sql_.size(), packet_bytes_))
+        .set_hint(fmt::format("Set max_allowed_packet to {} or more (at most 1 GiB), or allow "
+                              "local_infile, on the server.",
+                              needed));
+  }
+
   Connection& connection_;
   const CopiedTable& table_;
-  std::size_t statement_bytes_;
+  std::size_t packet_bytes_, statement_bytes_;
   std::string head_, sql_;
   std::uint64_t rows_ = 0;
 };

@@ -334,10 +334,7 @@ class Loader {
                                                  loaded.skipped, table.name));
         return loaded.rows;
       }
-      const bool forbidden = failure->number == error_command_not_allowed ||
-                             failure->number == error_local_infile_disabled ||
-                             failure->number == error_local_infile_disabled_mariadb;
-      if (!forbidden) connection.raise(*failure);
+      if (!is_forbidden_locally(*failure)) connection.raise(*failure);
     }
     without_local_ = true;
     const std::unique_ptr<ByteSource> source = parts_.open(part);

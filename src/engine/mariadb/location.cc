@@ -159,7 +159,7 @@ class Parser {
     } else if (name == "definer") {
       if (value != "keep") location_.definer = value;
       if (value != "keep" && value != "current" && value.find('@') == std::string::npos) wrong();
-    } else {
+    } else if (name != "application_user") {
       refuse(fmt::format("the mariadb engine has no option `{}`", name));
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/mariadb/mariadb.h"
+#include "engine/mariadb/application.h"
 
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@
 #include "engine/mariadb/inspect.h"
 #include "engine/mariadb/load.h"
 #include "engine/mariadb/location.h"
+#include "engine/mariadb/new_tables.h"
 #include "engine/mariadb/privileges.h"
 #include "engine/mariadb/probe.h"
 #include "engine/mariadb/scratch.h"
@@ -47,6 +49,12 @@ class MariadbEngine final : public Engine {
                   std::stop_token stop) const override {
     refuse_mappings(options);
     return load_parts(parts, facts, into, options, stop);
+  }
+  [[nodiscard]] std::unique_ptr<Filling> fill(const model::Endpoint& into,
+                                              std::span<const model::NewTable> tables,
+                                              const LoadOptions& options,
+                                              std::stop_token stop) const override {
+    return make_filling(into, tables, options, stop);
   }
   [[nodiscard]] std::vector<model::Finding> check_load(const model::DatabaseFacts& facts,
                                                        const model::Endpoint& into,
@@ -92,8 +100,9 @@ class MariadbEngine final : public Engine {
                                    std::string_view purpose) const override {
     const Location location = location_of(endpoint);
     const std::string version = greeted_version(location);
-    if (version.empty()) return grants_for(purpose, location, {});
-    return grants_for(purpose, location, server_kind(version));
+    const std::string user = application_user(endpoint);
+    if (version.empty()) return grants_for(purpose, location, {}, user);
+    return grants_for(purpose, location, server_kind(version), user);
   }
   [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file, bool deep,
                                                   std::stop_token stop) const override {

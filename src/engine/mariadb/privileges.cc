@@ -63,19 +63,12 @@ namespace {
 constexpr unsigned mysql_roles_since = 80'000;
 constexpr unsigned mysql_show_routine_since = 80'020;
 
-std::string list_of(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
-  return text;
-}
-
 class Printer {
  public:
-  Printer(const Location& location, const ServerKind& server)
+  Printer(const Location& location, const ServerKind& server, const std::string& user)
       : location_(location),
         server_(server),
-        account_(account_name(location.user.empty() ? "holdfast" : location.user,
-                              location.host.empty() ? "localhost" : "%")),
+        account_(account_name(user, location.host.empty() ? "localhost" : "%")),
         schema_(quote_name(schema_pattern(location.schema)) + ".*") {}
 
   [[nodiscard]] std::string user() const {
@@ -114,14 +107,17 @@ class Printer {
            "-- be given WITH GRANT OPTION.\n";
   }
   [[nodiscard]] std::string application() const {
-    return grant({"SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE", "CREATE TEMPORARY TABLES"},
-                 schema_);
+    return "-- CREATE and INDEX: for an application that makes its tables itself, as Jackrabbit "
+           "does for each\n"
+           "-- new workspace. Routines and temporary tables take EXECUTE and CREATE TEMPORARY "
+           "TABLES too.\n" +
+           grant(application_needs().local, schema_);
   }
 
  private:
   [[nodiscard]] std::string grant(const std::vector<std::string>& privileges,
                                   std::string_view on) const {
-    return fmt::format("GRANT {} ON {} TO {};\n", list_of(privileges), on, account_);
+    return fmt::format("GRANT {} ON {} TO {};\n", privilege_list(privileges), on, account_);
   }
   [[nodiscard]] std::string accounts() const {
     return fmt::format("-- Accounts of the schema and their rights{}.\n",
@@ -149,6 +145,16 @@ Needs backup_needs(const ServerKind& server) {
   return needs;
 }
 
+Needs application_needs() {
+  return {{}, {"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "INDEX"}};
+}
+
+std::string privilege_list(const std::vector<std::string>& privileges) {
+  std::string text;
+  for (const std::string& one : privileges) text += (text.empty() ? "" : ", ") + one;
+  return text;
+}
+
 Needs restore_needs(const ServerKind& server) {
   Needs needs;
   needs.local = {"SELECT", "INSERT",         "CREATE",        "ALTER",     "DROP",
@@ -170,7 +176,10 @@ Needs restore_needs(const ServerKind& server) {
 }
 
 std::string grants_for(std::string_view purpose, const Location& location,
-                       const std::optional<ServerKind>& server) {
+                       const std::optional<ServerKind>& server,
+                       const std::string& application_user) {
+  std::string user = location.user.empty() ? "holdfast" : location.user;
+  if (purpose == "application" && !application_user.empty()) user = application_user;
   std::vector<ServerKind> kinds;
   std::string text;
   if (server) {
@@ -180,7 +189,7 @@ std::string grants_for(std::string_view purpose, const Location& location,
     kinds = {{true, 101'100}, {false, 80'400}};
   }
   for (const ServerKind& kind : kinds) {
-    const Printer printer(location, kind);
+    const Printer printer(location, kind, user);
     if (!server) text += kind.is_mariadb ? "-- MariaDB:\n" : "-- MySQL from 8.2 on:\n";
     text += printer.user();
     if (purpose == "backup") {

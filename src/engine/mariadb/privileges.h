@@ -41,10 +41,17 @@ struct Needs {
 };
 [[nodiscard]] Needs backup_needs(const ServerKind& server);
 [[nodiscard]] Needs restore_needs(const ServerKind& server);
+// Of an application that makes its tables itself. Source: tried with Jackrabbit 2.18.6 on MariaDB
+// 10.11, where CREATE without INDEX does not do.
+[[nodiscard]] Needs application_needs();
+// "SELECT, INSERT"
+[[nodiscard]] std::string privilege_list(const std::vector<std::string>& privileges);
 
 // The statements of `grants` for an account; for servers of both flavours if nobody knows which it
-// is. Errc::usage for an unknown purpose.
+// is. Those of the application are for `application_user`, if it is known. Errc::usage for an
+// unknown purpose.
 [[nodiscard]] std::string grants_for(std::string_view purpose, const Location& location,
-                                     const std::optional<ServerKind>& server);
+                                     const std::optional<ServerKind>& server,
+                                     const std::string& application_user = {});
 
 }  // namespace holdfast::engine::mariadb

@@ -68,6 +68,15 @@ TEST(MariadbPrivileges, CutsLongNamesAsARestoreDoes) {
   EXPECT_EQ(kept_pattern(wide), wide.substr(0, 80) + "\\_before\\_%");
 }
 
+TEST(MariadbPrivileges, PrintsForTheApplicationsOwnUserWhatMakingTablesTakes) {
+  const ServerKind server{true, 101'100};
+  EXPECT_TRUE(says(grants_for("application", shop(), server, "cms"),
+                   "\nGRANT SELECT, INSERT, UPDATE, DELETE, CREATE, INDEX ON `my\\_shop`.* TO "
+                   "`cms`@`localhost`;\n"));
+  EXPECT_TRUE(says(grants_for("application", shop(), server), " TO `saver`@`localhost`;"));
+  EXPECT_TRUE(says(grants_for("backup", shop(), server, "cms"), " TO `saver`@`localhost`;"));
+}
+
 TEST(MariadbPrivileges, PrintsForBothWhereNobodyAnswers) {
   const std::string text = grants_for("backup", shop(), std::nullopt);
   EXPECT_TRUE(says(text, "-- MariaDB:\n"));

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "engine/mariadb/application.h"
 #include "engine/mariadb/catalog.h"
 #include "engine/mariadb/grant_text.h"
 #include "engine/mariadb/privileges.h"
@@ -58,6 +59,10 @@ class Prober {
         connection_.number(fmt::format("SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) FROM "
                                        "information_schema.TABLES WHERE TABLE_SCHEMA = {}",
                                        schema_text()));
+    for (model::Finding& finding :
+         application_findings(connection_, location_, application_user(endpoint_),
+                              Privileges(connection_, location_.schema)))
+      probe_.findings.push_back(std::move(finding));
     look_at_room();
     look_at_tables();
     return std::move(probe_);

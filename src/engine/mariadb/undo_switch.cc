@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "engine/mariadb/new_tables.h"
 #include "engine/mariadb/restore_accounts.h"
 #include "engine/mariadb/sql_text.h"
 #include "engine/mariadb/switch.h"
@@ -344,6 +345,8 @@ std::string undo_change(Connection& connection, const Json& undo) {
   std::string told;
   if (kind == "beside") {
     undo_beside(connection, undo);
+  } else if (kind == "new-tables") {
+    undo_new_tables(connection, undo);
   } else if (kind == "switch" || kind == "switched") {
     told = SwitchUndo(connection, undo).run(kind == "switched");
   } else if (kind == "tables" || kind == "tables-switched") {

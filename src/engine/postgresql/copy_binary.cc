@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/postgresql/copy_binary.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -380,6 +382,88 @@ bool BinaryRows::add(std::string_view line, Bytes& into) {
   }
   if (!is_plain) into.resize(begin);
   return is_plain;
+}
+
+namespace {
+
+// Wider ones are passed on without being copied.
+constexpr std::size_t narrow_bytes = std::size_t{64} << 10U;
+
+// Whether a value of that form is its bytes, whatever they are.
+bool is_raw(BinaryForm form) noexcept {
+  return form == BinaryForm::text || form == BinaryForm::bytea;
+}
+
+// "-0044-03-15…" is the year 45 before Christ.
+void write_year(std::string& text) {
+  if (!text.starts_with('-')) return;
+  int year = 0;
+  const char* const begin = text.data() + 1;
+  const auto [end, failure] = std::from_chars(begin, text.data() + text.size(), year);
+  if (failure != std::errc()) return;  // and is no date
+  text = fmt::format("{:04}{} BC", year + 1, std::string_view(end, text.data() + text.size()));
+}
+
+// As COPY TO writes it, in Holdfast's settings.
+void write_moment(const model::Value& value, std::string& text) {
+  text = value.text;
+  const bool has_zone = value.kind == model::ValueKind::instant && text.ends_with('Z');
+  if (has_zone) text.pop_back();
+  const auto middle = text.find('T');
+  if (middle != std::string::npos) text[middle] = ' ';
+  if (has_zone) text += "+00";
+  write_year(text);
+}
+
+}  // namespace
+
+bool BinaryValues::add_value(BinaryForm form, const model::Value& value, Bytes& into) {
+  switch (value.kind) {
+    case model::ValueKind::real:
+      if (form == BinaryForm::float8)
+        return put_value(into, std::bit_cast<std::uint64_t>(value.real));
+      return form == BinaryForm::float4 &&
+             put_value(into, std::bit_cast<std::uint32_t>(static_cast<float>(value.real)));
+    case model::ValueKind::date:
+    case model::ValueKind::timestamp:
+    case model::ValueKind::instant:
+      write_moment(value, text_);
+      return put_field(into, form, text_);
+    case model::ValueKind::number:
+      if (form != BinaryForm::boolean) return put_field(into, form, value.text);
+      return (value.text == "1" || value.text == "0") &&
+             put_field(into, form, value.text == "1" ? "t" : "f");
+    default:
+      return put_field(into, form, value.text);
+  }
+}
+
+std::optional<std::size_t> BinaryValues::add(const model::Row& row, Bytes& into,
+                                             const Write& write) {
+  put(into, static_cast<std::uint16_t>(columns_.size()));
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const model::Value& value = row[i];
+    if (value.kind == model::ValueKind::null) {
+      put(into, null_length);
+      continue;
+    }
+    const bool has_bytes =
+        value.kind == model::ValueKind::bytes || value.kind == model::ValueKind::text;
+    if (!is_raw(columns_[i]) || !has_bytes) {
+      if (columns_[i] == BinaryForm::bytea || !add_value(columns_[i], value, into)) return i;
+      continue;
+    }
+    if (value.text.size() > value_bytes_max) return i;
+    if (value.text.size() <= narrow_bytes) {
+      put_bytes(into, value.text);
+      continue;
+    }
+    put(into, static_cast<std::uint32_t>(value.text.size()));
+    write(into);
+    into.clear();
+    write(as_bytes(value.text));
+  }
+  return std::nullopt;
 }
 
 }  // namespace holdfast::engine::postgresql

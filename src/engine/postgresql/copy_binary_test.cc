@@ -96,5 +96,57 @@ TEST(CopyBinary, LeavesToTheServerWhatIsWrittenOtherwise) {
     EXPECT_EQ(binary_of(type, text), "refused") << type << " " << text;
 }
 
+using model::Value;
+using model::ValueKind;
+
+// The same of a typed value.
+std::string binary_of(std::string_view type, const Value& value) {
+  BinaryValues values({binary_form_of(type).value()});
+  Bytes row;
+  const auto refused = values.add({value}, row, [](ByteView) { FAIL() << "it is not wide"; });
+  return refused ? "refused" : to_hex(ByteView(row).subspan(2));
+}
+
+TEST(CopyBinary, TypedValuesAreWrittenAsTheServerSendsThem) {
+  EXPECT_EQ(binary_of("int8", Value::integer(INT64_MIN)), "000000088000000000000000");
+  EXPECT_EQ(binary_of("int4", Value::null()), "ffffffff");
+  EXPECT_EQ(binary_of("bool", Value::integer(1)), "0000000101");
+  EXPECT_EQ(binary_of("bytea", Value::of_kind(ValueKind::bytes, std::string("\\x\0", 3))),
+            "000000035c7800");
+  EXPECT_EQ(binary_of("varchar", Value::of_text("\\N")), "000000025c4e");
+  EXPECT_EQ(binary_of("float8", Value::of_real(-0.5)), "00000008bfe0000000000000");
+  EXPECT_EQ(binary_of("float4", Value::of_real(-0.5)), "00000004bf000000");
+  EXPECT_EQ(binary_of("timestamp", Value::of_kind(ValueKind::timestamp, "2000-01-01T00:00:00.5")),
+            "00000008000000000007a120");
+  EXPECT_EQ(binary_of("timestamptz", Value::of_kind(ValueKind::instant, "2000-01-01T00:00:00.5Z")),
+            "00000008000000000007a120");
+  EXPECT_EQ(binary_of("date", Value::of_kind(ValueKind::date, "-0044-03-15")),
+            binary_of("date", "0045-03-15 BC"));
+}
+
+TEST(CopyBinary, TypedValuesThatATypeDoesNotTakeAreRefused) {
+  EXPECT_EQ(binary_of("int4", Value::integer(1LL << 40U)), "refused");
+  EXPECT_EQ(binary_of("int4", Value::number("1.5")), "refused");
+  EXPECT_EQ(binary_of("int4", Value::of_real(1)), "refused");
+  EXPECT_EQ(binary_of("bool", Value::integer(2)), "refused");
+  EXPECT_EQ(binary_of("bytea", Value::integer(1)), "refused");
+  EXPECT_EQ(binary_of("date", Value::of_kind(ValueKind::date, "-x")), "refused");
+}
+
+TEST(CopyBinary, AWideValueIsPassedOnBetweenWhatStandsAroundIt) {
+  const std::string wide(100'000, 'w');
+  BinaryValues values({BinaryForm::int2, BinaryForm::bytea, BinaryForm::int2});
+  Bytes row, all;
+  const auto refused =
+      values.add({Value::integer(1), Value::of_kind(ValueKind::bytes, wide), Value::integer(2)},
+                 row, [&](ByteView bytes) { append(all, bytes); });
+  EXPECT_FALSE(refused);
+  EXPECT_LT(row.size(), 100U);
+  append(all, row);
+  EXPECT_EQ(to_hex(ByteView(all).first(12)), "0003000000020001000186a0");
+  EXPECT_EQ(as_text(ByteView(all).subspan(12, wide.size())), wide);
+  EXPECT_EQ(to_hex(ByteView(all).subspan(12 + wide.size())), "000000020002");
+}
+
 }  // namespace
 }  // namespace holdfast::engine::postgresql

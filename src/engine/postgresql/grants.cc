@@ -25,11 +25,18 @@ std::optional<Connection> try_connect(const Location& location, std::string& why
   }
 }
 
+std::string role_for(const Location& location, std::string_view purpose,
+                     const Application& application) {
+  if (purpose == "application" && !application.user.empty()) return application.user;
+  return location.user.empty() ? fmt::format("holdfast_{}", purpose) : location.user;
+}
+
 class Statements {
  public:
-  Statements(const Location& location, std::string_view purpose)
+  Statements(const Location& location, std::string_view purpose, const Application& application)
       : location_(location),
-        role_(location.user.empty() ? fmt::format("holdfast_{}", purpose) : location.user),
+        application_(application),
+        role_(role_for(location, purpose, application)),
         quoted_(quote_name(role_)) {
     add("-- Run as a superuser in {}: psql --no-psqlrc --dbname={}", location.display(),
         quote_text(location.database));
@@ -51,7 +58,9 @@ class Statements {
   }
 
   void backup_unseen() {
-    add("DO $holdfast$\n"
+    std::string tag = "$holdfast$";
+    while (role_.find(tag) != std::string::npos) tag.insert(1, "x");
+    add("DO {2}\n"
         "DECLARE\n"
         "  one record;\n"
         "BEGIN\n"
@@ -69,8 +78,8 @@ class Statements {
         "    EXECUTE pg_catalog.format('ALTER ROLE %I BYPASSRLS', {1});\n"
         "  END IF;\n"
         "END\n"
-        "$holdfast$;",
-        user_schemas, quote_text(role_));
+        "{2};",
+        user_schemas, quote_text(role_), tag);
     fence(false);
   }
 
@@ -92,24 +101,18 @@ class Statements {
     add("-- other owners, languages and extensions that are not trusted take a superuser.");
   }
 
-  void application() {
-    add("DO $holdfast$\n"
-        "DECLARE\n"
-        "  one record;\n"
-        "BEGIN\n"
-        "  FOR one IN SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {0}\n"
-        "      AND n.nspname <> 'holdfast' LOOP\n"
-        "    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I', one.nspname, {1});\n"
-        "    EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
-        "SCHEMA "
-        "%I TO %I',\n"
-        "      one.nspname, {1});\n"
-        "    EXECUTE pg_catalog.format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO %I', "
-        "one.nspname, {1});\n"
-        "  END LOOP;\n"
-        "END\n"
-        "$holdfast$;",
-        user_schemas, quote_text(role_));
+  void application(Connection* connection) {
+    add("-- CREATE on the schema: for an application that makes its tables itself, as Jackrabbit "
+        "does for");
+    add("-- each new workspace.");
+    if (connection == nullptr) {
+      add("{}", application_block(role_, application_.schema));
+      return;
+    }
+    for (const std::string& statement :
+         application_grants(*connection, role_, application_.schema)) {
+      if (!statement.starts_with("GRANT CONNECT ")) add("{}", statement);
+    }
   }
 
   void note(std::string_view text) { add("-- {}", text); }
@@ -136,22 +139,24 @@ class Statements {
   }
 
   const Location& location_;
+  const Application& application_;
   std::string role_, quoted_, text_;
 };
 
 }  // namespace
 
-std::string grants_for(const Location& location, std::string_view purpose) {
+std::string grants_for(const Location& location, std::string_view purpose,
+                       const Application& application) {
   if (purpose != "backup" && purpose != "restore" && purpose != "application") {
     throw Error(Errc::usage, fmt::format("there are no grants for `{}`", purpose))
         .set_hint("Purposes are backup, restore and application.");
   }
-  Statements statements(location, purpose);
+  Statements statements(location, purpose, application);
   std::string why_not;
   std::optional<Connection> connection = try_connect(location, why_not);
   if (!connection) statements.note("Not looked at: " + why_not);
   if (purpose == "application") {
-    statements.application();
+    statements.application(connection ? &*connection : nullptr);
   } else if (purpose == "restore") {
     statements.restore(connection ? &*connection : nullptr);
   } else if (connection) {

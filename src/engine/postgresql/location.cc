@@ -150,7 +150,7 @@ class UriReader {
         if (!location_.bin_dir.is_absolute()) refuse("`bin_dir` is not an absolute path");
       } else if (key == "maintenance_database") {
         location_.maintenance_database = value;
-      } else {
+      } else if (key != "application_user" && key != "application_schema") {
         refuse(fmt::format("the postgresql engine has no option `{}`", key));
       }
     }

@@ -8,6 +8,7 @@
 #include "engine/postgresql/load.h"
 #include "engine/postgresql/load_checks.h"
 #include "engine/postgresql/location.h"
+#include "engine/postgresql/new_tables.h"
 #include "engine/postgresql/probe.h"
 #include "engine/postgresql/restore_text.h"
 #include "engine/postgresql/scratch.h"
@@ -22,7 +23,7 @@ class PostgresqlEngine final : public Engine {
     static_cast<void>(location_of(endpoint));
   }
   [[nodiscard]] Probe probe(const model::Endpoint& endpoint, std::stop_token stop) const override {
-    return probe_database(location_of(endpoint), stop);
+    return probe_database(location_of(endpoint), application_of(endpoint), stop);
   }
   [[nodiscard]] std::unique_ptr<Hold> hold(std::span<const model::Endpoint> endpoints,
                                            const HoldOptions& options) const override {
@@ -33,6 +34,12 @@ class PostgresqlEngine final : public Engine {
                   const model::Endpoint& into, const LoadOptions& options,
                   std::stop_token stop) const override {
     return load_parts(parts, facts, location_of(into), options, stop);
+  }
+  [[nodiscard]] std::unique_ptr<engine::Filling> fill(const model::Endpoint& into,
+                                                      std::span<const model::NewTable> tables,
+                                                      const LoadOptions& options,
+                                                      std::stop_token stop) const override {
+    return make_filling(location_of(into), tables, options, stop);
   }
   [[nodiscard]] std::vector<model::Finding> check_load(const model::DatabaseFacts& facts,
                                                        const model::Endpoint& into,
@@ -78,7 +85,7 @@ class PostgresqlEngine final : public Engine {
   }
   [[nodiscard]] std::string grants(const model::Endpoint& endpoint,
                                    std::string_view purpose) const override {
-    return grants_for(location_of(endpoint), purpose);
+    return grants_for(location_of(endpoint), purpose, application_of(endpoint));
   }
 
   [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file, bool deep,

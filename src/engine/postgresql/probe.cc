@@ -36,8 +36,8 @@ constexpr std::uint64_t wide_bytes = 512U << 20U;
 
 class Prober {
  public:
-  Prober(const Location& location, const std::stop_token& stop)
-      : location_(location), stop_(stop) {}
+  Prober(const Location& location, const Application& application, const std::stop_token& stop)
+      : location_(location), application_(application), stop_(stop) {}
 
   Probe run() {
     probe_.abilities = {.rows = true,
@@ -54,6 +54,7 @@ class Prober {
     if (!probe_.exists) return std::move(probe_);
     look_at_database(*connection);
     look_at_privileges(*connection);
+    look_at_application(*connection);
     look_at_roles(*connection);
     look_at_tables(*connection);
     look_at_locks(*connection);
@@ -193,6 +194,28 @@ class Prober {
            "several databases then have several moments; one alone has one anyway",
            missing_fence_grants(connection, role));
     }
+  }
+
+  // What it lacks shows only when it is used: Jackrabbit then even tries to write a new root node.
+  void look_at_application(Connection& connection) {
+    const std::string& role = application_.user;
+    if (role.empty()) return;
+    const std::vector<MissingGrant> missing =
+        missing_application_grants(connection, role, application_.schema);
+    if (missing.empty()) return;
+    const bool is_there =
+        !connection.query("SELECT 1 FROM pg_roles WHERE rolname = $1", {role}).empty();
+    std::string lacks;
+    std::string statements = is_there ? "" : fmt::format("CREATE ROLE {} LOGIN;", quote_name(role));
+    for (const MissingGrant& grant : missing) {
+      lacks += (lacks.empty() ? "" : "; ") + grant.object;
+      statements += (statements.empty() ? "" : "\n") + grant.statement;
+    }
+    find("postgresql-application-grants", Severity::warning,
+         is_there ? fmt::format("the application's role {} lacks {}", quote_name(role), lacks)
+                  : fmt::format("there is no role {}, as which the application connects",
+                                quote_name(role)),
+         "the application would fail at its first use of what it may not use", statements);
   }
 
   void look_at_roles(Connection& connection) {
@@ -391,16 +414,18 @@ class Prober {
   }
 
   const Location location_;
+  const Application application_;
   const std::stop_token stop_;
   Probe probe_;
 };
 
 }  // namespace
 
-Probe probe_database(const Location& location, const std::stop_token& stop) {
+Probe probe_database(const Location& location, const Application& application,
+                     const std::stop_token& stop) {
   if (stop.stop_requested())
     throw Error(Errc::cancelled, fmt::format("{}: stopped", location.component));
-  return Prober(location, stop).run();
+  return Prober(location, application, stop).run();
 }
 
 }  // namespace holdfast::engine::postgresql

@@ -5,10 +5,12 @@
 #include <stop_token>
 
 #include "engine/engine.h"
+#include "engine/postgresql/application.h"
 #include "engine/postgresql/location.h"
 
 namespace holdfast::engine::postgresql {
 
-[[nodiscard]] Probe probe_database(const Location& location, const std::stop_token& stop = {});
+[[nodiscard]] Probe probe_database(const Location& location, const Application& application,
+                                   const std::stop_token& stop = {});
 
 }  // namespace holdfast::engine::postgresql

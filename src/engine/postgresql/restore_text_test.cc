@@ -32,6 +32,8 @@ TEST(RestoreText, MakesADatabaseOfEveryLocaleProvider) {
                       " --lc-ctype=C.UTF-8 NEW\n"),
             std::string::npos)
       << libc;
+  // The next database's commands are for the same directory.
+  EXPECT_NE(libc.find("--file=restore.sql\n    cd ../..\n"), std::string::npos) << libc;
   const std::string icu = restore_paragraphs(facts_of("i", "de-u-co-phonebk", "&a < b"));
   EXPECT_NE(
       icu.find(" --locale-provider=icu --icu-locale=de-u-co-phonebk '--icu-rules=&a < b' NEW"),

@@ -18,9 +18,10 @@ constexpr std::size_t copy_bytes = std::size_t{64} << 10U;
 // Of a row that is put together to be sent as binary; longer ones are passed on as they come.
 constexpr std::size_t row_bytes_max = std::size_t{1} << 20U;
 
-// Of the columns in their order; empty if not every one of them has a form.
-std::vector<BinaryForm> forms_of(Connection& connection, const model::TableName& table,
-                                 const std::vector<std::string>& columns) {
+}  // namespace
+
+std::vector<BinaryForm> binary_forms_of(Connection& connection, const model::TableName& table,
+                                        const std::vector<std::string>& columns) {
   const Rows rows =
       connection.query(fmt::format("SELECT a.attname, t.typname FROM pg_catalog.pg_attribute a"
                                    " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
@@ -39,8 +40,6 @@ std::vector<BinaryForm> forms_of(Connection& connection, const model::TableName&
   return forms;
 }
 
-}  // namespace
-
 TableCopy::TableCopy(Connection& connection, const model::TableName& table,
                      const std::vector<std::string>& columns, std::string_view encoding,
                      bool frozen)
@@ -49,7 +48,7 @@ TableCopy::TableCopy(Connection& connection, const model::TableName& table,
       binary_statement_(copy_in_binary_statement(table, columns, frozen)) {
   // The binary format has no encoding of its own: it is the session's, which is UTF8 then.
   if (encoding == "UTF8" && connection.encoding() == "UTF8")
-    forms_ = forms_of(connection, table, columns);
+    forms_ = binary_forms_of(connection, table, columns);
 }
 
 std::uint64_t TableCopy::copy(ByteSource& source) {

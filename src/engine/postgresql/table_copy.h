@@ -14,6 +14,11 @@
 
 namespace holdfast::engine::postgresql {
 
+// The forms of columns, in their order; empty if not every one of them is there and has a form.
+[[nodiscard]] std::vector<BinaryForm> binary_forms_of(Connection& connection,
+                                                      const model::TableName& table,
+                                                      const std::vector<std::string>& columns);
+
 class TableCopy {
  public:
   // The table is there, with these columns; `encoding` is that of the streams, as the server names

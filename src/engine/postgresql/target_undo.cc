@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "engine/postgresql/databases.h"
 #include "engine/postgresql/in_place.h"
+#include "engine/postgresql/new_tables.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/sessions.h"
 #include "engine/postgresql/tables_aside.h"
@@ -163,6 +164,12 @@ std::string undo_change(const Json& undo, const Location& into) {
     const std::string& name = undo.at("database").as_string();
     return oid_of(admin, name) ? undo_tables(undo, into.with_database(name)) : std::string();
   }
+  if (kind == "new-tables") {
+    refuse_other_server(admin, undo, into);
+    const std::string& name = undo.at("database").as_string();
+    if (oid_of(admin, name)) undo_new_tables(undo, into.with_database(name));
+    return {};
+  }
   if (kind == "switched") {
     refuse_other_server(admin, undo, into);
     end_statements_on(admin, undo.at("beside").as_string());
@@ -173,7 +180,8 @@ std::string undo_change(const Json& undo, const Location& into) {
 
 bool change_stands(const Json& undo, const Location& into) {
   const std::string& kind = undo.at("kind").as_string();
-  if (kind == "created" || kind == "filled") return false;  // there is more to come
+  // There is more to come.
+  if (kind == "created" || kind == "filled" || kind == "new-tables") return false;
   Connection admin = connect_admin(into, {});
   refuse_other_server(admin, undo, into);
   if (kind == "switched") return is_switched(admin, undo);
@@ -190,7 +198,7 @@ bool change_stands(const Json& undo, const Location& into) {
 
 void check_change_undo(const Json& undo, const Location& into) {
   const std::string& kind = undo.at("kind").as_string();
-  if (kind != "switched" && kind != "filled" && kind != "created") return;
+  if (kind != "switched" && kind != "filled" && kind != "created" && kind != "new-tables") return;
   Connection admin = connect_admin(into, {});
   refuse_other_server(admin, undo, into);
   if (kind == "switched" && is_switched(admin, undo)) refuse_lost(admin, undo);

@@ -233,6 +233,43 @@ TEST_P(Embedded, DamageIsFoundWithoutTheEngine) {
   }
 }
 
+TEST_P(Embedded, ADrillOpensWhatItLoadsAndReadsItsRows) {
+  make("db");
+  const fs::path copy = home_.path() / "copy", directory = home_.path() / "drill";
+  fs::create_directory(directory);
+  model::DatabaseFacts facts;
+  {
+    const auto held = hold("db");
+    held->capture();
+    copy_tree(*held, copy);
+    held->describe(0, facts);
+    held->release();
+  }
+  model::DatabaseFacts there;
+  engine().describe(endpoint("db"), there, {});
+  ASSERT_EQ(there.tables.size(), 1U);
+  EXPECT_EQ(there.tables[0].rows, 200U);
+  {
+    const engine::Probe probe = engine().probe(endpoint("db"));
+    EXPECT_TRUE(probe.abilities.scratch);
+    const auto scratch = engine().scratch(probe, directory);
+    engine::LoadOptions options;
+    options.on_scratch = true;
+    options.scratch_directory = directory;
+    static_cast<void>(engine().load(TreeOnDisk(copy), facts, scratch->endpoint(), options, {}));
+    model::DatabaseFacts found;
+    engine().describe(scratch->endpoint(), found, {});
+    ASSERT_EQ(found.tables.size(), 1U);
+    EXPECT_EQ(found.tables[0].digest, there.tables[0].digest);
+    EXPECT_EQ(engine().query_one(scratch->endpoint(), "select count(*) from items"), "200");
+    EXPECT_ANY_THROW(
+        static_cast<void>(engine().query_one(scratch->endpoint(), "drop table items")));
+    EXPECT_EQ(engine().query_one(scratch->endpoint(), "select max(id) from items"), "200");
+  }
+  EXPECT_TRUE(fs::is_empty(directory));
+  EXPECT_EQ(run("db", "count").output, whole_);
+}
+
 TEST_P(Embedded, IsDiscoveredAndInspected) {
   make("db");
   const auto found = engine().discover(home_.path(), {});

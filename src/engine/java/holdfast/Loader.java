@@ -18,12 +18,14 @@ import java.util.Map;
 /** Inserts the rows that come, in one transaction. */
 final class Loader implements AutoCloseable {
   private static final int BATCH_ROWS = 500;
+  private static final int BATCH_BYTES = 4 << 20;  // or what the last row makes of them
 
   private final Inbox inbox;
   private final PreparedStatement insert;
   private final int[] types;
   private final boolean[] isJson;
   private int waitingRows = 0;
+  private int waitingBytes = 0;
   private long rows = 0;
 
   Loader(Connection connection, Inbox inbox, String schema, String table, String[] columns,
@@ -85,7 +87,8 @@ final class Loader implements AutoCloseable {
       }
       if (pieces == null) {
         insert.addBatch();
-        if (++waitingRows >= BATCH_ROWS) {
+        waitingBytes += frame.position() - start;
+        if (++waitingRows >= BATCH_ROWS || waitingBytes >= BATCH_BYTES) {
           flush();
         }
       } else {
@@ -113,6 +116,7 @@ final class Loader implements AutoCloseable {
     if (waitingRows > 0) {
       insert.executeBatch();
       waitingRows = 0;
+      waitingBytes = 0;
     }
   }
 

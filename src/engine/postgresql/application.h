@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the application's own role needs in its database, each as the statement that gives it: for
+// `grants application` and for preflight.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/postgresql/connection.h"
+#include "engine/postgresql/privileges.h"
+#include "model/endpoint.h"
+
+namespace holdfast::engine::postgresql {
+
+// Endpoint options `application_user` and `application_schema`.
+struct Application {
+  std::string user;    // whom it connects as; empty: nobody asks
+  std::string schema;  // where its tables are; empty: in any
+};
+[[nodiscard]] Application application_of(const model::Endpoint& endpoint);
+
+// Entering the database; entering and making tables in the schema, or in each one without; and
+// reading and writing what is in it. Tables that extensions bring are not asked for. Statements end
+// with a semicolon. Source of what Jackrabbit needs: tried with 2.18.6 on PostgreSQL 15, where it
+// makes the tables of a workspace at its first use.
+[[nodiscard]] std::vector<std::string> application_grants(Connection& connection,
+                                                          const std::string& role,
+                                                          const std::string& schema);
+// Those that the role has not, by itself, by a role that it has, or as an owner; all of them if
+// there is no such role.
+[[nodiscard]] std::vector<MissingGrant> missing_application_grants(Connection& connection,
+                                                                   const std::string& role,
+                                                                   const std::string& schema);
+// The same for a database that nobody could look at: a block that looks when it is run.
+[[nodiscard]] std::string application_block(std::string_view role, std::string_view schema);
+
+}  // namespace holdfast::engine::postgresql

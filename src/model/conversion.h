@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a profile makes of an instance's databases so that they are databases of another kind: which
+// rows go where, as what, and what has to be rewritten for the application to find them. Room
+// profile implements it, job runs it through the engines.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/finding.h"
+#include "model/instance.h"
+#include "model/profile.h"
+#include "model/value.h"
+
+namespace holdfast::model {
+
+// A table to be made, as statements of its engine; none ends with a semicolon.
+struct NewTable {
+  TableName name;                     // as its engine's catalog has it; schema empty: the usual one
+  std::vector<std::string> columns;   // those that rows are given for, in their order
+  std::vector<std::string> make;      // before the first row
+  std::vector<std::string> complete;  // after the last: indexes, sequences
+};
+
+struct NewDatabase {
+  DatabaseSettings settings;  // name, engine, uri, user, password
+  std::vector<NewTable> tables;
+};
+
+// One of the new tables.
+struct NewTablePlace {
+  std::size_t database = 0, table = 0;  // of databases(), of its tables
+  friend auto operator<=>(const NewTablePlace&, const NewTablePlace&) = default;
+};
+
+class Conversion {
+ public:
+  virtual ~Conversion() = default;
+  Conversion(const Conversion&) = delete;
+  Conversion& operator=(const Conversion&) = delete;
+
+  // What of it can be told before anything is read; blockers among them end it.
+  [[nodiscard]] virtual const std::vector<Finding>& findings() const = 0;
+  [[nodiscard]] virtual const std::vector<NewDatabase>& databases() const = 0;
+
+  // Where the rows of a table of a component of the source go; nothing: nowhere, as the application
+  // does not know it, or rows_from_files() and files_from_rows() deal with it. Any thread.
+  [[nodiscard]] virtual std::optional<NewTablePlace> route(std::string_view component,
+                                                           const TableName& table) const = 0;
+  // Takes the rows of that table, as its engine gives them, and hands them to `into`, which
+  // outlives it, as those of the new one. Any thread; several for one table at once.
+  [[nodiscard]] virtual std::unique_ptr<RowSink> map(std::string_view component,
+                                                     const TableName& table,
+                                                     RowSink& into) const = 0;
+
+  // Binaries that leave their files for a table. `place_of`: where a path of the source lies now.
+  // Reads and then removes these files; gives `into` a row for each. Called once for each.
+  struct FilesToRows {
+    NewTablePlace into;
+    std::function<void(const std::function<std::string(const std::string&)>& place_of,
+                       RowSink& into)>
+        run;
+  };
+  [[nodiscard]] virtual std::vector<FilesToRows> files_to_rows() const = 0;
+  // Binaries that leave a table for files: takes the rows of that table, as its engine gives them,
+  // and writes them below the place of the path they belong to. Null for other tables. One thread
+  // at a time for each.
+  [[nodiscard]] virtual std::unique_ptr<RowSink> rows_to_files(
+      std::string_view component, const TableName& table,
+      const std::function<std::string(const std::string&)>& place_of) const = 0;
+
+  // In place of Profile::adapt(): the files of the application, in their places, for the new
+  // databases.
+  [[nodiscard]] virtual Adaptation adapt(const RestoredInstance& restored) const = 0;
+
+ protected:
+  Conversion() = default;
+};
+
+}  // namespace holdfast::model
