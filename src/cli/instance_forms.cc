@@ -66,6 +66,7 @@ void run_instance_restore(Invocation& invocation) {
   job::InstanceRestoreOptions restore;
   restore.components = arguments.list("component");
   restore.tables = arguments.list("table");
+  restore.workspace = arguments.value_or("workspace", "");
   restore.replace = arguments.flag("replace");
   restore.acceptances = acceptances_of(invocation);
   const job::InstanceLock only_one(invocation.job().state_directory, target.name);

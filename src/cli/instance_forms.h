@@ -51,6 +51,13 @@ inline constexpr std::array instance_restore_options{
            .help = "restore only this table; schema.* is all of a schema"},
 };
 
+inline constexpr std::array workspace_options{
+    Option{.name = "workspace",
+           .kind = OptionKind::value,
+           .value_name = "name",
+           .help = "restore only this workspace, into an instance that is there"},
+};
+
 // backup -I and restore -I.
 void run_instance_backup(Invocation& invocation);
 void run_instance_restore(Invocation& invocation);

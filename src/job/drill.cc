@@ -185,9 +185,23 @@ class DrillRun {
       const std::string hint = error.hint().empty() ? "" : fmt::format("; {}", error.hint());
       return read_only(facts, *parts, error.message() + hint);
     }
-    load_and_compare(*engine, facts, *parts, scratch->endpoint());
+    load_and_compare(*engine, facts, *parts, with_account(scratch->endpoint(), facts));
     scratch.reset();
     journal_.settle(entry);
+  }
+
+  // A database that is files keeps its accounts, and so does its copy: where a scratch place has
+  // none of its own, we are there who we are in the original.
+  [[nodiscard]] model::Endpoint with_account(model::Endpoint endpoint,
+                                             const model::DatabaseFacts& facts) const {
+    if (!endpoint.user.empty() || endpoint.password) return endpoint;
+    for (const model::DatabaseSettings& settings : instance_.databases) {
+      if (settings.name != facts.name || settings.engine != facts.engine) continue;
+      const model::Endpoint original = make_endpoint(settings, stop_);
+      endpoint.user = original.user;
+      endpoint.password = original.password;
+    }
+    return endpoint;
   }
 
   [[nodiscard]] const DrillEndpoint* endpoint_of(const std::string& component) const {
@@ -431,7 +445,7 @@ DrillReport drill(const Environment& environment, const RepositoryAccess& access
       *opened.repository, snapshot, instance.name, environment.hostname, observer);
   opened.repository->load_index(observer);
   const std::unique_ptr<InstanceSource> source =
-      open_instance_source(*opened.repository, found.file.tree);
+      open_instance_source(*opened.repository, found.file.tree, stop.get_token());
   report.instance = source->manifest().instance;
   report.snapshot = found.id;
   report.tree = found.file.tree;

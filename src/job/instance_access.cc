@@ -49,8 +49,8 @@ std::string below(const model::DatabaseFacts& facts) {
 class RepositoryParts final : public model::PartSource {
  public:
   RepositoryParts(repo::Repository& repository, const format::Id& tree,
-                  const model::DatabaseFacts& facts)
-      : repository_(repository), tree_(tree), database_(facts) {}
+                  const model::DatabaseFacts& facts, std::stop_token stop)
+      : repository_(repository), tree_(tree), database_(facts), stop_(std::move(stop)) {}
 
   [[nodiscard]] std::vector<Entry> list() const override { return entries_of(database_); }
   [[nodiscard]] std::unique_ptr<ByteSource> open(std::string_view path) const override {
@@ -64,7 +64,7 @@ class RepositoryParts final : public model::PartSource {
     model::SilentObserver observer;
     const std::string from = below(database_) + std::string(path);
     const std::uint64_t failed =
-        restore_place(repository_, tree_, from, directory, true, observer, {});
+        restore_place(repository_, tree_, from, directory, true, observer, stop_);
     if (failed != 0) {
       throw Error(Errc::incomplete,
                   std::to_string(failed) + " items of " + from + " were not restored");
@@ -87,6 +87,7 @@ class RepositoryParts final : public model::PartSource {
   repo::Repository& repository_;
   format::Id tree_;
   model::DatabaseFacts database_;
+  std::stop_token stop_;
 };
 
 // A file that owns its descriptor.
@@ -124,8 +125,9 @@ class FileRandomSource final : public model::RandomSource {
 
 class DirectoryParts final : public model::PartSource {
  public:
-  DirectoryParts(std::filesystem::path directory, const model::DatabaseFacts& facts)
-      : directory_(std::move(directory)), database_(facts) {}
+  DirectoryParts(std::filesystem::path directory, const model::DatabaseFacts& facts,
+                 std::stop_token stop)
+      : directory_(std::move(directory)), database_(facts), stop_(std::move(stop)) {}
 
   [[nodiscard]] std::vector<Entry> list() const override { return entries_of(database_); }
   [[nodiscard]] std::unique_ptr<ByteSource> open(std::string_view path) const override {
@@ -138,7 +140,8 @@ class DirectoryParts final : public model::PartSource {
   void restore_tree(std::string_view path, const std::filesystem::path& directory) const override {
     const std::filesystem::path from = directory_ / database_.directory / path;
     model::SilentObserver observer;
-    const std::uint64_t failed = restore_verified(find_entry(from), directory, true, observer, {});
+    const std::uint64_t failed =
+        restore_verified(find_entry(from), directory, true, observer, stop_);
     if (failed != 0) {
       throw Error(Errc::incomplete, std::to_string(failed) + " items of " + from.string() +
                                         " were not copied as they are");
@@ -153,6 +156,7 @@ class DirectoryParts final : public model::PartSource {
 
   std::filesystem::path directory_;
   model::DatabaseFacts database_;
+  std::stop_token stop_;
 };
 
 }  // namespace
@@ -199,13 +203,15 @@ InstanceTree load_instance_tree(repo::Repository& repository, const format::Id& 
 
 std::unique_ptr<model::PartSource> open_parts(repo::Repository& repository,
                                               const format::Id& instance_tree,
-                                              const model::DatabaseFacts& facts) {
-  return std::make_unique<RepositoryParts>(repository, instance_tree, facts);
+                                              const model::DatabaseFacts& facts,
+                                              std::stop_token stop) {
+  return std::make_unique<RepositoryParts>(repository, instance_tree, facts, std::move(stop));
 }
 
 std::unique_ptr<model::PartSource> open_parts(const std::filesystem::path& instance_directory,
-                                              const model::DatabaseFacts& facts) {
-  return std::make_unique<DirectoryParts>(instance_directory, facts);
+                                              const model::DatabaseFacts& facts,
+                                              std::stop_token stop) {
+  return std::make_unique<DirectoryParts>(instance_directory, facts, std::move(stop));
 }
 
 std::optional<format::Id> proven_tree(const format::SnapshotFile& snapshot) {

@@ -42,13 +42,16 @@ struct InstanceTree {
 [[nodiscard]] InstanceTree load_instance_tree(repo::Repository& repository,
                                               const format::Id& root_tree);
 
-// The parts of one database component. The repository outlives it.
+// The parts of one database component. The repository outlives it. Restoring a tree ends with
+// Errc::cancelled soon after a stop request.
 [[nodiscard]] std::unique_ptr<model::PartSource> open_parts(repo::Repository& repository,
                                                             const format::Id& instance_tree,
-                                                            const model::DatabaseFacts& facts);
+                                                            const model::DatabaseFacts& facts,
+                                                            std::stop_token stop = {});
 // The same for a directory on disk with the same layout.
 [[nodiscard]] std::unique_ptr<model::PartSource> open_parts(
-    const std::filesystem::path& instance_directory, const model::DatabaseFacts& facts);
+    const std::filesystem::path& instance_directory, const model::DatabaseFacts& facts,
+    std::stop_token stop = {});
 
 // What lies at `place` ("/files/…") below a tree. Errc::not_found.
 [[nodiscard]] NodePlace find_place(repo::Repository& repository, const format::Id& tree,

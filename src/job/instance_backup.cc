@@ -20,6 +20,7 @@
 #include "job/journal.h"
 #include "job/restore_text.h"
 #include "job/scratch.h"
+#include "model/copy_facts.h"
 
 namespace holdfast::job {
 namespace {
@@ -78,19 +79,21 @@ class InstanceCopy {
   InstanceCopy(const InstanceCopy&) = delete;
   InstanceCopy& operator=(const InstanceCopy&) = delete;
 
-  // False if what must not move meanwhile has moved: then there is no copy.
-  [[nodiscard]] bool run() {
+  // False if what must not move meanwhile has moved: then there is no copy. The hooks of a copy
+  // that `is_repeated` have run.
+  [[nodiscard]] bool run(bool is_repeated = false) {
     sink_.show_files_to(check_.get());
     const bool stops = must_stop(instance_, survey_);
     if (stops) warm_up();
-    run_hooks(instance_.hooks.before_backup, "before_backup", instance_, observer_, stop_);
+    if (!is_repeated)
+      run_hooks(instance_.hooks.before_backup, "before_backup", instance_, observer_, stop_);
     if (stops) {
       may_close_ = false;
       quiesced_.emplace(instance_, *journal_, observer_, stop_);
       manifest_.quiesced = true;
     }
     copy();
-    if (has_moved_) return false;
+    if (!moved_.empty()) return false;
     describe_trees();
     verify();
     prove();
@@ -99,6 +102,7 @@ class InstanceCopy {
   }
 
   [[nodiscard]] model::Manifest& manifest() noexcept { return manifest_; }
+  [[nodiscard]] const std::string& moved() const noexcept { return moved_; }
   [[nodiscard]] std::uint64_t stopped_ms() const noexcept { return stopped_ms_; }
 
  private:
@@ -162,7 +166,7 @@ class InstanceCopy {
       end(urgent);
       look_whether_moved();
       start_application();
-      if (has_moved_) return;
+      if (!moved_.empty()) return;
       save_parts(others);
       end(others);
     } else {
@@ -177,7 +181,7 @@ class InstanceCopy {
   }
 
   void look_whether_moved() {
-    has_moved_ = !survey_.state.empty() && plan_of(instance_).state != survey_.state;
+    if (!survey_.state.empty()) moved_ = what_moved(survey_.state, plan_of(instance_).state);
   }
 
   void end(const std::vector<Holds::Member*>& members) {
@@ -354,6 +358,8 @@ class InstanceCopy {
       if (leaves_out(finding)) manifest_.complete = false;
       add_finding(finding);
     }
+    if (const auto* facts = dynamic_cast<const model::CopyFacts*>(check_.get()))
+      manifest_.profile_facts = facts->facts(std::move(manifest_.profile_facts));
     if (blocker == nullptr) return;
     throw Error(Errc::not_consistent,
                 "the copy is not whole: " + blocker->seen + " (" + blocker->code + ")")
@@ -454,7 +460,7 @@ class InstanceCopy {
   bool may_close_ = true;  // the journal: all of it but our scratch is settled
   std::uint64_t stopped_ms_ = 0;
   engine::HoldOptions options_;
-  bool has_moved_ = false;  // what must not move while it is copied
+  std::string moved_;  // what must not move while it is copied, and did
 };
 
 format::SnapshotSummary summary_of(const RepositorySink& sink, const model::Manifest& manifest,
@@ -487,10 +493,9 @@ format::SnapshotSummary summary_of(const RepositorySink& sink, const model::Mani
 // A copy during which the application's configuration changed is made again, so often at most.
 constexpr unsigned copies_max = 3;
 
-void refuse_unrest(unsigned tries) {
+void refuse_unrest(unsigned tries, const std::string& moved) {
   if (tries < copies_max) return;
-  throw Error(Errc::not_consistent,
-              "the application's own configuration changed while it was copied")
+  throw Error(Errc::not_consistent, moved + " changed while it was copied")
       .set_hint("Run it again when nobody adds or removes parts of the application.");
 }
 
@@ -520,10 +525,10 @@ InstanceBackupReport back_up(const Environment& environment, const RepositoryAcc
                         options.scrub, observer, stop.get_token());
     InstanceCopy copy(environment, instance, survey, options.acceptances, last.manifest(), sink,
                       observer, stop.get_token());
-    if (!copy.run()) {
+    if (!copy.run(tries > 1)) {
       // What was stored is stored, so that the next try has little to do.
-      refuse_unrest(tries);
-      observer.note("the application's own configuration changed meanwhile: copying again");
+      refuse_unrest(tries, copy.moved());
+      observer.note(copy.moved() + " changed meanwhile: copying again");
       continue;
     }
     observer.phase("writing the snapshot");
@@ -563,7 +568,7 @@ InstanceBackupReport export_to(const Environment& environment, const model::Inst
   make_directories(growing.copy());
   InstanceCopy copy(environment, instance, survey, options.acceptances, nullptr, sink, observer,
                     stop.get_token());
-  if (!copy.run()) refuse_unrest(copies_max);
+  if (!copy.run()) refuse_unrest(copies_max, copy.moved());
   if (::rename(growing.copy().c_str(), target.c_str()) != 0) {
     throw system_error(errno, "putting the export at " + target.string());
   }

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "job/instance_steps.h"
 #include "job/journal.h"
 #include "job/test_instance.h"
 
@@ -43,6 +44,14 @@ class BackupTest : public InstanceTest {
   model::Instance instance_ = instance_at(source());
   TestObserver observer_;
 };
+
+TEST(WhatMoved, IsTheFirstThingThatIsNotAsItWas) {
+  const std::string before = "/a/x.xml\t12\n/b\t34\nworkspace dam\tis there\n";
+  EXPECT_EQ(what_moved(before, before), "");
+  EXPECT_EQ(what_moved(before, "/a/x.xml\t12\n/b\t35\nworkspace dam\tis there\n"), "/b");
+  EXPECT_EQ(what_moved(before, "/a/x.xml\t12\n/b\t34\n"), "workspace dam");
+  EXPECT_EQ(what_moved("", "/c\tnew"), "/c");
+}
 
 TEST_F(BackupTest, SaysWhenTheFenceLastedTooLong) {
   EXPECT_LE(back_up().manifest.fence_held_ms, instance_.limits.fence_ms);

@@ -12,19 +12,23 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "job/application_check.h"
+#include "job/application_locks.h"
+#include "job/application_rights.h"
+#include "job/conversion_run.h"
 #include "job/drill.h"
 #include "job/hooks.h"
 #include "job/import_files.h"
+#include "job/inherited_endpoints.h"
 #include "job/instance_source.h"
 #include "job/instance_steps.h"
 #include "job/journal.h"
 #include "job/path_switch.h"
 #include "job/restore_plan.h"
 #include "job/restore_run.h"
-#include "job/restored_files.h"
 #include "job/scratch.h"
 #include "job/target_place.h"
-#include "profile/registry.h"
+#include "job/workspace_restore.h"
 
 namespace holdfast::job {
 namespace {
@@ -39,15 +43,6 @@ std::string kept_suffix(Clock& clock) {
   const CalendarTime utc = calendar({now.seconds, now.nanoseconds, 0});
   return fmt::format("_before_{:04}{:02}{:02}T{:02}{:02}{:02}Z", utc.year, utc.month, utc.day,
                      utc.hour, utc.minute, utc.second);
-}
-
-// "3,456 rows"
-std::string counted(std::uint64_t number, std::string_view one, std::string_view several) {
-  std::string text = std::to_string(number);
-  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
-    text.insert(static_cast<std::size_t>(at), ",");
-  }
-  return text + " " + std::string(number == 1 ? one : several);
 }
 
 bool lies_below(const fs::path& path, const fs::path& directory) {
@@ -92,6 +87,7 @@ class RestoreRun {
         if (is_inner(path.path)) later_.push_back(path.path);
       }
     }
+    later_.insert(later_.end(), plan.locks.begin(), plan.locks.end());
   }
 
   void run(InstanceRestoreReport& report) {
@@ -114,18 +110,30 @@ class RestoreRun {
  private:
   void all_or_nothing(InstanceRestoreReport& report) {
     if (must_stop()) quiesced_.emplace(target_, *journal_, observer_, stop_);
+    for (const fs::path& place : plan_.locks) locks_.take(place);
     // What a server makes public may be written to at once: that comes last, when all is proven.
     restore_files_beside();
+    if (!plan_.shared.empty()) put_shared(*source_, plan_.shared, observer_, stop_);
     load_databases(false, report);
     switch_files(report);
     load_databases(true, report);
     compare(report);
-    adapt_files(report);
+    convert(report);
+    if (source_ != nullptr) {
+      observer_.phase("adapting the application's files");
+      adapt_application(*source_, target_, plan_, report);
+      tell_endpoints(report);
+      observer_.phase("checking what the application will find");
+      check_application(environment_, *source_, target_, plan_, options_, observer_);
+    }
     if (source_ != nullptr) source_->release();
     if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
     switch_databases(report);
     changes_->settle();
     tidy();
+    if (source_ != nullptr && !plan_.databases.empty())
+      tell_findings(find_missing_rights(target_, plan_, stop_), report);
+    locks_.release();
     if (quiesced_) {
       observer_.phase("starting the application");
       quiesced_->start();
@@ -148,6 +156,8 @@ class RestoreRun {
     try {
       observer_.phase("putting back what was there");
       journal_->undo_all([this](const std::string& left) { observer_.warning(left); });
+      locks_.put_back();
+      locks_.release();
       quiesced_.reset();
       journal_->close();
     } catch (const std::exception& error) {
@@ -158,7 +168,7 @@ class RestoreRun {
 
   [[nodiscard]] bool must_stop() const {
     if (plan_.role != "replacement" || target_.quiesce.stop.empty()) return false;
-    if (target_.quiesce.when == model::QuiesceWhen::always) return true;
+    if (target_.quiesce.when == model::QuiesceWhen::always || plan_.is_running) return true;
     return std::any_of(plan_.databases.begin(), plan_.databases.end(),
                        [](const DatabaseTarget& database) { return database.probe.needs_stop; });
   }
@@ -205,19 +215,35 @@ class RestoreRun {
 
   void restore_beside(Item& item) {
     observer_.phase("restoring files " + item.files->facts.name);
-    item.change.emplace(item.target->path, *changes_);
+    item.change.emplace(item.target->path, *changes_, item.target->aside);
     const std::uint64_t failed = in_context("restoring " + item.target->path.string(), [&] {
       return source_->restore(item.target->place, item.change->fresh(), true, observer_, stop_);
     });
-    if (failed == 0) return;
+    if (failed == 0) return lock_beside(item);
     throw Error(Errc::io, fmt::format("{} items below {} could not be restored", failed,
                                       item.target->path.string()))
         .set_hint("Nothing was changed; what was in the way is told above.");
   }
 
+  // Whoever starts the application as soon as it is in its place is kept out until all of it is.
+  void lock_beside(const Item& item) {
+    const fs::path& path = item.target->path;
+    for (const fs::path& place : plan_.locks) {
+      const bool is_deeper = std::any_of(later_.begin(), later_.end(), [&](const fs::path& inner) {
+        return lies_below(inner, path) && lies_below(place, inner);
+      });
+      if (!lies_below(place, path) || is_deeper) continue;
+      const fs::path fresh = item.change->fresh() / place.lexically_relative(path);
+      if (is_really_below(fresh, item.change->fresh())) locks_.take(fresh);
+    }
+  }
+
   void switch_in(Item& item, bool replace, InstanceRestoreReport& report) {
-    const fs::path kept = item.target->path.string() + suffix_;
-    if (!item.change->switch_in(replace, kept)) return;
+    const fs::path kept = item.change->named(suffix_);
+    const bool has_kept = item.change->switch_in(replace, kept);
+    if (has_kept) locks_.moved(item.target->path, kept);
+    locks_.moved(item.change->fresh(), item.target->path);
+    if (!has_kept) return;
     std::error_code unknown;
     const fs::path parent = item.target->path.parent_path();
     // Through a link it is somebody else's.
@@ -237,7 +263,11 @@ class RestoreRun {
       if (path.empty() == files) continue;
       const std::string& name = database.facts.name;
       observer_.phase("loading database " + name);
-      if (files) make_directories(path.parent_path(), *changes_);
+      if (files) {
+        make_directories(path.parent_path(), *changes_);
+        // By whichever links it is reached, it lies in a directory that is compared.
+        later_.push_back(fs::canonical(path.parent_path()) / path.filename());
+      }
       engine::LoadOptions load = load_options(target_, options_, database);
       load.kept_suffix = suffix_;
       load.scratch_directory = scratch_;
@@ -380,36 +410,26 @@ class RestoreRun {
     }
   }
 
-  // All is as it was copied; what the application must find otherwise here is changed last.
-  void adapt_files(InstanceRestoreReport& report) {
-    if (source_ == nullptr) return;
-    const model::Manifest& manifest = source_->manifest();
-    const model::Profile* const profile = profile::find_profile(manifest.profile);
-    if (profile == nullptr) return;
-    observer_.phase("adapting the application's files");
-    const RestoredFiles files(plan_);
-    const model::Adaptation adaptation = profile->adapt(restored_instance(manifest, files));
-    report.changed = files.apply(adaptation.changes);
-    for (const std::string& line : adaptation.by_hand) report.missing.push_back(line);
+  // What its databases hold goes into others.
+  void convert(InstanceRestoreReport& report) {
+    if (plan_.conversion == nullptr) return;
+    engine::LoadOptions load;
+    load.scratch_directory = scratch_;
+    load.parallel = parallel_of(target_);
+    convert_rows(plan_, *source_, load, *changes_, *environment_.clock, observer_, stop_, report);
   }
 
-  [[nodiscard]] model::RestoredInstance restored_instance(const model::Manifest& manifest,
-                                                          const RestoredFiles& files) const {
-    model::RestoredInstance restored{
-        manifest.profile_facts,
-        plan_.role == "clone",
-        {},
-        target_.restore_names,
-        [&files](const std::string& path) { return files.place_of(path).string(); },
-        [&files](const std::string& path) { return files.read(path); }};
-    for (const model::DatabaseFacts& facts : manifest.databases) {
-      const auto target = std::find_if(
-          plan_.databases.begin(), plan_.databases.end(),
-          [&](const DatabaseTarget& database) { return database.facts.name == facts.name; });
-      restored.databases.push_back({facts.name, facts.engine, facts.uri,
-                                    target == plan_.databases.end() ? "" : target->settings.uri});
+  void tell_endpoints(InstanceRestoreReport& report) {
+    if (plan_.role != "clone" || plan_.workspace) return;
+    if (const auto endpoints = find_inherited_endpoints(source_->profile_facts()))
+      tell_findings({*endpoints}, report);
+  }
+
+  void tell_findings(const std::vector<model::Finding>& findings, InstanceRestoreReport& report) {
+    for (const model::Finding& finding : findings) {
+      observer_.finding(finding);
+      report.findings.push_back(finding);
     }
-    return restored;
   }
 
   // What this very restore has put into a directory that it restored: it is nothing too many, and
@@ -452,6 +472,7 @@ class RestoreRun {
   std::unique_ptr<Journal> journal_;
   std::optional<Changes> changes_;
   std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
+  ApplicationLocks locks_;            // and they before the application starts
   std::vector<Item> switched_;        // or about to be
   std::map<const DatabaseTarget*, engine::LoadReport> loaded_;
   bool is_last_switch_ = false;
@@ -460,6 +481,14 @@ class RestoreRun {
 };
 
 }  // namespace
+
+std::string counted(std::uint64_t number, std::string_view one, std::string_view several) {
+  std::string text = std::to_string(number);
+  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
+    text.insert(static_cast<std::size_t>(at), ",");
+  }
+  return text + " " + std::string(number == 1 ? one : several);
+}
 
 void run_restore(const Environment& environment, const InstanceSource* source,
                  const model::Instance& target, const RestorePlan& plan,
@@ -491,7 +520,7 @@ InstanceRestoreReport restore_snapshot(const Environment& environment,
                                                          environment.hostname, observer);
   opened.repository->load_index(observer);
   const std::unique_ptr<InstanceSource> source =
-      open_instance_source(*opened.repository, found.file.tree);
+      open_instance_source(*opened.repository, found.file.tree, stop.get_token());
   InstanceRestoreReport report;
   report.manifest = source->manifest();
   const RestorePlan plan =
@@ -510,7 +539,8 @@ InstanceRestoreReport import_sources(const Environment& environment,
   std::error_code failure;
   if (sources.size() == 1 && fs::is_directory(sources[0], failure) &&
       !is_dump(sources[0], stop.get_token())) {
-    const std::unique_ptr<InstanceSource> source = open_instance_source(sources[0]);
+    const std::unique_ptr<InstanceSource> source =
+        open_instance_source(sources[0], stop.get_token());
     report.manifest = source->manifest();
     const RestorePlan plan =
         plan_restore(environment, *source, target, options, observer, stop.get_token());

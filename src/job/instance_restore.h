@@ -21,6 +21,7 @@ class InstanceLock;
 struct InstanceRestoreOptions {
   std::vector<std::string> components;  // empty: all
   std::vector<std::string> tables;      // "[SCHEMA.]T" or "SCHEMA.*"
+  std::string workspace;                // only this one, into an instance that is there; empty: all
   bool replace = false;
   std::vector<Acceptance> acceptances;
   const InstanceLock* lock = nullptr;  // of the instance, if the caller has it already

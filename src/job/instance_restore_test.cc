@@ -78,6 +78,14 @@ class RestoreTest : public InstanceTest {
   std::vector<std::string> before_;
 };
 
+TEST_F(RestoreTest, KnowsNoWorkspacesWhereTheProfileHasNone) {
+  options_.workspace = "website";
+  EXPECT_EQ(restore_error(instance_at(root() / "new")), Errc::usage);
+  EXPECT_NE(message_.find("has no workspaces"), std::string::npos) << message_;
+  options_.components = {"orders"};
+  EXPECT_EQ(restore_error(instance_at(root() / "new")), Errc::usage);
+}
+
 TEST_F(RestoreTest, ClonesIntoAFreshPlace) {
   const InstanceRestoreReport report = restore(instance_at(root() / "new"));
   expect_restored(root() / "new");

@@ -26,12 +26,15 @@ std::string counts_text(std::uint64_t files, std::uint64_t directories, std::uin
 
 class SnapshotSource final : public InstanceSource {
  public:
-  SnapshotSource(repo::Repository& repository, InstanceTree tree)
-      : InstanceSource(std::move(tree.manifest)), repository_(repository), tree_(tree.tree) {}
+  SnapshotSource(repo::Repository& repository, InstanceTree tree, std::stop_token stop)
+      : InstanceSource(std::move(tree.manifest)),
+        repository_(repository),
+        tree_(tree.tree),
+        stop_(std::move(stop)) {}
 
   [[nodiscard]] std::unique_ptr<model::PartSource> parts(
       const model::DatabaseFacts& facts) const override {
-    return open_parts(repository_, tree_, facts);
+    return open_parts(repository_, tree_, facts, stop_);
   }
 
   [[nodiscard]] ListingDifference compare_listing(const model::FilesFacts& files,
@@ -61,16 +64,19 @@ class SnapshotSource final : public InstanceSource {
  private:
   repo::Repository& repository_;
   format::Id tree_;
+  std::stop_token stop_;
 };
 
 class DirectorySource final : public InstanceSource {
  public:
-  DirectorySource(fs::path directory, model::Manifest manifest)
-      : InstanceSource(std::move(manifest)), directory_(std::move(directory)) {}
+  DirectorySource(fs::path directory, model::Manifest manifest, std::stop_token stop)
+      : InstanceSource(std::move(manifest)),
+        directory_(std::move(directory)),
+        stop_(std::move(stop)) {}
 
   [[nodiscard]] std::unique_ptr<model::PartSource> parts(
       const model::DatabaseFacts& facts) const override {
-    return open_parts(directory_, facts);
+    return open_parts(directory_, facts, stop_);
   }
 
   // Directories on the way to the paths count in a snapshot and not in an export, so only files are
@@ -99,6 +105,7 @@ class DirectorySource final : public InstanceSource {
 
  private:
   fs::path directory_;
+  std::stop_token stop_;
 };
 
 std::string display(const std::set<std::string>& names) {
@@ -131,12 +138,21 @@ archive::Snapshot find_latest(repo::Repository& repository, std::string_view ins
 
 }  // namespace
 
-std::unique_ptr<InstanceSource> open_instance_source(repo::Repository& repository,
-                                                     const format::Id& root_tree) {
-  return std::make_unique<SnapshotSource>(repository, load_instance_tree(repository, root_tree));
+std::vector<model::DatabaseFacts> InstanceSource::read_rows(const model::RowTap& /*tap*/,
+                                                            std::stop_token /*stop*/) const {
+  throw Error(Errc::unsupported, "rows for another engine come from a living instance only")
+      .set_hint("Restore the copy with its own engines, and migrate what was restored.");
 }
 
-std::unique_ptr<InstanceSource> open_instance_source(const fs::path& directory) {
+std::unique_ptr<InstanceSource> open_instance_source(repo::Repository& repository,
+                                                     const format::Id& root_tree,
+                                                     std::stop_token stop) {
+  return std::make_unique<SnapshotSource>(repository, load_instance_tree(repository, root_tree),
+                                          std::move(stop));
+}
+
+std::unique_ptr<InstanceSource> open_instance_source(const fs::path& directory,
+                                                     std::stop_token stop) {
   fs::path found = directory;
   std::error_code failure;
   if (!fs::exists(found / "holdfast.json", failure)) {
@@ -160,7 +176,7 @@ std::unique_ptr<InstanceSource> open_instance_source(const fs::path& directory) 
   model::Manifest manifest =
       model::parse_manifest(read_text_file(found / "holdfast.json", manifest_bytes_max));
   return std::make_unique<DirectorySource>(fs::absolute(found).lexically_normal(),
-                                           std::move(manifest));
+                                           std::move(manifest), std::move(stop));
 }
 
 archive::Snapshot find_instance_snapshot(repo::Repository& repository, std::string_view text,

@@ -13,6 +13,7 @@
 
 #include "archive/snapshots.h"
 #include "job/node_tree.h"
+#include "model/copy_check.h"
 #include "model/manifest.h"
 #include "model/part.h"
 #include "model/progress.h"
@@ -37,6 +38,15 @@ class InstanceSource {
 
   // Fills in what is known only once the parts have been read; nothing for what is stored.
   virtual void complete(model::DatabaseFacts& /*facts*/, std::stop_token /*stop*/) const {}
+
+  // Manifest::profile_facts; of what lives, with what the parts said once they have been read.
+  [[nodiscard]] virtual Json profile_facts() const { return manifest_.profile_facts; }
+
+  // Gives every row of every database to `tap`, which is asked for several tables at once, and
+  // several times for one that comes in pieces; says what each database holds by its own account.
+  // Errc::unsupported for what is stored.
+  [[nodiscard]] virtual std::vector<model::DatabaseFacts> read_rows(const model::RowTap& tap,
+                                                                    std::stop_token stop) const;
 
   // Nothing is read any more. Errc::not_consistent if what was read cannot be vouched for.
   virtual void release() const {}
@@ -66,13 +76,14 @@ class InstanceSource {
 };
 
 // The snapshot whose root tree that is. The repository outlives the source; its index is loaded.
-// Errors as of load_instance_tree().
+// `stop` is for what its parts() do. Errors as of load_instance_tree().
 [[nodiscard]] std::unique_ptr<InstanceSource> open_instance_source(repo::Repository& repository,
-                                                                   const format::Id& root_tree);
+                                                                   const format::Id& root_tree,
+                                                                   std::stop_token stop = {});
 // A directory made by `export`, or by restoring an instance's snapshot as files: it, or its only
 // subdirectory, holds holdfast.json. Errc::not_found if neither does.
 [[nodiscard]] std::unique_ptr<InstanceSource> open_instance_source(
-    const std::filesystem::path& directory);
+    const std::filesystem::path& directory, std::stop_token stop = {});
 
 // The instance's snapshot that `text` means: an id, a prefix, or "latest", which is the newest of
 // `instance`, or else of the only instance in the repository, whichever host it is of: one that is

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <set>
 
 #include "base/crew.h"
+#include "engine/embedded/file_lock.h"
 #include "job/hooks.h"
 
 namespace holdfast::job {
@@ -36,11 +39,48 @@ void resume_first(const Environment& environment, const model::Instance& instanc
       .set_hint("Mend it by hand, then run `holdfast resume`.");
 }
 
+namespace {
+
+// Whether somebody has one of the files that the application keeps locked while it runs.
+bool is_running(const Json& profile_facts) {
+  const Json* const locks = profile_facts.find("locks");
+  return locks != nullptr &&
+         std::any_of(locks->as_array().begin(), locks->as_array().end(), [](const Json& file) {
+           return engine::embedded::who_locks(file.as_string()).has_value();
+         });
+}
+
+}  // namespace
+
 bool must_stop(const model::Instance& instance, const Survey& survey) {
   if (instance.quiesce.stop.empty()) return false;
   if (instance.quiesce.when == model::QuiesceWhen::always) return true;
-  return std::any_of(survey.databases.begin(), survey.databases.end(),
-                     [](const ProbedDatabase& database) { return database.probe.needs_stop; });
+  const auto any_database = [&](const auto& predicate) {
+    return std::any_of(survey.databases.begin(), survey.databases.end(), predicate);
+  };
+  if (any_database([](const ProbedDatabase& one) { return one.probe.needs_stop; })) return true;
+  // What is copied as files and is not open yet may be opened at any time.
+  return any_database([](const ProbedDatabase& one) { return !one.probe.trees.empty(); }) &&
+         is_running(survey.profile_facts);
+}
+
+std::string what_moved(std::string_view before, std::string_view now) {
+  const auto lines_of = [](std::string_view text) {
+    std::set<std::string_view> lines;
+    while (!text.empty()) {
+      const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+      lines.insert(text.substr(0, end));
+      text.remove_prefix(end);
+    }
+    return lines;
+  };
+  const std::set<std::string_view> was = lines_of(before);
+  const std::set<std::string_view> is = lines_of(now);
+  std::vector<std::string_view> others;
+  std::set_symmetric_difference(was.begin(), was.end(), is.begin(), is.end(),
+                                std::back_inserter(others));
+  if (others.empty()) return {};
+  return std::string(others[0].substr(0, others[0].find('\t')));
 }
 
 engine::HoldOptions hold_options(const model::Instance& instance,

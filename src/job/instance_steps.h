@@ -38,6 +38,10 @@ void resume_first(const Environment& environment, const model::Instance& instanc
 // be copied otherwise. Without a command nothing is stopped: preflight has said what that means.
 [[nodiscard]] bool must_stop(const model::Instance& instance, const Survey& survey);
 
+// The first thing, by name, that is not as it was or not there in one of two texts as of
+// model::Plan::state; empty: they are the same.
+[[nodiscard]] std::string what_moved(std::string_view before, std::string_view now);
+
 // How databases are held, by the instance's limits, for a copy that puts what it needs below
 // `scratch`.
 [[nodiscard]] engine::HoldOptions hold_options(const model::Instance& instance,

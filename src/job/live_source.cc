@@ -4,14 +4,17 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <thread>
 #include <utility>
 
-#include "archive/exclude.h"
 #include "base/channel.h"
+#include "base/crew.h"
 #include "base/error.h"
+#include "job/instance_steps.h"
 #include "job/target_place.h"
+#include "model/copy_facts.h"
 
 namespace holdfast::job {
 namespace {
@@ -128,11 +131,11 @@ void remove_excluded(const model::Part& part, const fs::path& copy) {
 
 class LiveParts final : public model::PartSource {
  public:
-  LiveParts(engine::Hold& hold, std::size_t database, const std::vector<model::Part>& parts,
-            Json facts, std::stop_token stop)
+  LiveParts(engine::Hold& hold, std::size_t database, std::vector<model::Part> parts, Json facts,
+            std::stop_token stop)
       : hold_(hold),
         database_(database),
-        parts_(parts),
+        parts_(std::move(parts)),
         facts_(std::move(facts)),
         stop_(std::move(stop)) {}
 
@@ -172,9 +175,51 @@ class LiveParts final : public model::PartSource {
 
   engine::Hold& hold_;
   std::size_t database_;
-  const std::vector<model::Part>& parts_;
+  const std::vector<model::Part> parts_;
   Json facts_;
   std::stop_token stop_;
+};
+
+// A directory on disk without what the instance leaves out of its copies: databases, which are
+// copied otherwise and must not be opened beside their holds, indexes, lock files.
+class WithoutExcluded final : public NodeDirectory {
+ public:
+  using Excludes = std::shared_ptr<const archive::PatternList>;
+  WithoutExcluded(std::unique_ptr<NodeDirectory> inner, fs::path path, Excludes excludes)
+      : inner_(std::move(inner)), path_(std::move(path)), excludes_(std::move(excludes)) {}
+
+  [[nodiscard]] std::vector<format::Node> entries() override {
+    std::vector<format::Node> nodes = inner_->entries();
+    std::erase_if(nodes, [&](const format::Node& node) {
+      return excludes_->matches((path_ / node.name).string());
+    });
+    return nodes;
+  }
+  [[nodiscard]] std::unique_ptr<NodeDirectory> open(const format::Node& directory) override {
+    return std::make_unique<WithoutExcluded>(inner_->open(directory), path_ / directory.name,
+                                             excludes_);
+  }
+  [[nodiscard]] std::unique_ptr<ByteSource> read(const format::Node& file) override {
+    return inner_->read(file);
+  }
+
+ private:
+  std::unique_ptr<NodeDirectory> inner_;
+  const fs::path path_;
+  const Excludes excludes_;
+};
+
+// Takes the bytes of a part whose rows alone are wanted.
+class NoParts final : public model::PartSink {
+ public:
+  [[nodiscard]] std::unique_ptr<Segment> segment(std::uint32_t /*number*/) override {
+    class Nothing final : public Segment {
+     public:
+      void write(ByteView /*bytes*/) override {}
+      void finish() override {}
+    };
+    return std::make_unique<Nothing>();
+  }
 };
 
 model::Manifest manifest_of(const Environment& environment, const model::Instance& instance) {
@@ -214,22 +259,56 @@ std::vector<model::DatabaseFacts> take_local(Survey& survey) {
 
 }  // namespace
 
+namespace {
+
+class BothRows final : public model::RowSink {
+ public:
+  BothRows(std::unique_ptr<model::RowSink> one, std::unique_ptr<model::RowSink> other)
+      : one_(std::move(one)), other_(std::move(other)) {}
+  void columns(const std::vector<model::Column>& columns) override {
+    one_->columns(columns);
+    other_->columns(columns);
+  }
+  void row(const model::Row& row) override {
+    one_->row(row);
+    other_->row(row);
+  }
+
+ private:
+  const std::unique_ptr<model::RowSink> one_, other_;
+};
+
+}  // namespace
+
 LiveSource::LiveSource(const Environment& environment, const model::Instance& instance,
                        const Survey& survey, const engine::HoldOptions& options,
-                       model::Observer& observer, std::stop_token stop)
-    : InstanceSource(manifest_of(environment, instance)), stop_(std::move(stop)) {
+                       model::Observer& observer, std::stop_token stop, LiveUse use)
+    : InstanceSource(manifest_of(environment, instance)),
+      instance_(instance),
+      state_(survey.state),
+      use_(use),
+      options_(options),
+      stop_(std::move(stop)) {
+  options_.row_tap = [this](std::string_view component, const model::TableName& table) {
+    auto check = check_ ? check_->rows(component, table) : nullptr;
+    auto tapped = tap_ ? (*tap_)(component, table) : nullptr;
+    if (!check || !tapped) return check ? std::move(check) : std::move(tapped);
+    return std::unique_ptr<model::RowSink>(
+        std::make_unique<BothRows>(std::move(check), std::move(tapped)));
+  };
   model::Manifest& manifest = own_manifest();
   manifest.profile_facts = survey.profile_facts;
   if (options.only_outline) {
     Survey servers = survey;
     manifest.databases = take_local(servers);
-    holds_ = std::make_unique<Holds>(servers, options);
+    holds_ = std::make_unique<Holds>(servers, options_);
     holds_->capture_apart();
     outline_databases(servers);
     held_.clear();
     holds_.reset();
   } else {
-    holds_ = std::make_unique<Holds>(survey, options);
+    if (survey.make_check) check_ = survey.make_check();
+    holds_ = std::make_unique<Holds>(survey, options_);
     observer.phase("capturing");
     holds_->capture(instance.limits, *environment.clock, manifest, observer);
     outline_databases(survey);
@@ -245,12 +324,15 @@ LiveSource::LiveSource(const Environment& environment, const model::Instance& in
 void LiveSource::outline_databases(const Survey& survey) {
   for (Holds::Member& member : holds_->members()) {
     for (std::size_t i = 0; i < member.databases.size(); ++i) {
-      model::DatabaseFacts facts = facts_of(survey.databases[member.databases[i]]);
-      const Held& one = held_.emplace(facts.name, Held{member.hold.get(), i, member.hold->parts(i)})
+      const ProbedDatabase& database = survey.databases[member.databases[i]];
+      model::DatabaseFacts facts = facts_of(database);
+      const Held& one = held_
+                            .emplace(facts.name, Held{member.hold.get(), i, member.hold->parts(i),
+                                                      database.engine, database.endpoint})
                             .first->second;
       facts.moment = member.hold->moment(i);
       facts.moment.fenced = manifest().fenced;
-      member.hold->outline(i, facts, stop_);
+      if (use_ == LiveUse::parts) member.hold->outline(i, facts, stop_);
       for (const model::Part& part : one.parts)
         facts.parts.push_back({part.path, part.bytes_estimate, part.kind == model::PartKind::tree});
       own_manifest().databases.push_back(std::move(facts));
@@ -263,8 +345,13 @@ void LiveSource::outline_files(const Survey& survey) {
     model::FilesFacts facts;
     facts.name = files.name;
     facts.directory = "files/" + model::escape_name(files.name);
-    for (const std::string& path : files.paths)
+    facts.exclude = files.exclude;
+    auto excludes = std::make_shared<archive::PatternList>();
+    for (const std::string& pattern : files.exclude) excludes->add(pattern, false);
+    for (const std::string& path : files.paths) {
       facts.paths.push_back({path, facts.directory + path});
+      excludes_.emplace(facts.paths.back().place, excludes);
+    }
     own_manifest().files.push_back(std::move(facts));
   }
 }
@@ -277,7 +364,7 @@ const LiveSource::Held& LiveSource::held(const std::string& component) const {
 
 std::unique_ptr<model::PartSource> LiveSource::parts(const model::DatabaseFacts& facts) const {
   const Held& one = held(facts.name);
-  return std::make_unique<LiveParts>(*one.hold, one.database, one.parts, facts.engine_facts, stop_);
+  return live_parts(*one.hold, one.database, one.parts, facts.engine_facts, stop_);
 }
 
 void LiveSource::complete(model::DatabaseFacts& facts, std::stop_token stop) const {
@@ -295,7 +382,10 @@ InstanceSource::Place LiveSource::find(const std::string& place) const {
   for (const model::FilesFacts& files : manifest().files) {
     for (const model::PathFacts& path : files.paths) {
       if (path.place != place) continue;
-      return find_entry(path.source);
+      Place found = find_entry(path.source);
+      found.parent = std::make_unique<WithoutExcluded>(
+          std::move(found.parent), fs::path(path.source).parent_path(), excludes_.at(place));
+      return found;
     }
   }
   throw Error(Errc::not_found, "the source has no " + place);
@@ -308,8 +398,92 @@ std::uint64_t LiveSource::restore(const std::string& place, const fs::path& targ
   return 0;
 }
 
+Json LiveSource::profile_facts() const {
+  const auto* const facts = dynamic_cast<const model::CopyFacts*>(check_.get());
+  if (facts == nullptr) return manifest().profile_facts;
+  // What it finds is not asked for: the files have not passed it.
+  static_cast<void>(check_->findings());
+  return facts->facts(manifest().profile_facts);
+}
+
+struct LiveSource::Reading {
+  const Held* held;
+  const model::Part* part;
+  model::DatabaseFacts* facts;
+};
+
+void LiveSource::read_one(const Reading& reading, const std::stop_token& stop) const {
+  const Held& held = *reading.held;
+  model::DatabaseFacts& facts = *reading.facts;
+  if (reading.part->kind == model::PartKind::stream) {
+    NoParts nowhere;
+    return in_context("reading " + reading.part->path + " of " + facts.name,
+                      [&] { held.hold->copy(held.database, *reading.part, nowhere, stop); });
+  }
+  in_context("reading the database " + facts.name, [&] {
+    held.hold->describe(held.database, facts, stop);
+    const auto parts = live_parts(*held.hold, held.database, held.parts, facts.engine_facts, stop);
+    held.engine->describe_copy(*parts, held.endpoint, options_, facts, stop);
+  });
+}
+
+std::vector<model::DatabaseFacts> LiveSource::read_rows(const model::RowTap& tap,
+                                                        std::stop_token stop) const {
+  struct Tapped {
+    Tapped(const model::RowTap*& place, const model::RowTap& tap) : place_(place) { place_ = &tap; }
+    ~Tapped() { place_ = nullptr; }
+    Tapped(const Tapped&) = delete;
+    Tapped& operator=(const Tapped&) = delete;
+
+   private:
+    const model::RowTap*& place_;
+  } const tapped(tap_, tap);
+  std::vector<model::DatabaseFacts> all = manifest().databases;
+  std::vector<Reading> readings;
+  for (model::DatabaseFacts& facts : all) {
+    const Held& one = held(facts.name);
+    for (const model::Part& part : one.parts) readings.push_back({&one, &part, &facts});
+  }
+  std::atomic<std::size_t> next = 0;
+  Crew crew;
+  const std::stop_callback forward(stop, [&] { crew.request_stop(); });
+  const std::size_t threads = std::min<std::size_t>(options_.parallel, readings.size());
+  for (std::size_t i = 0; i < threads; ++i) {
+    crew.start([&](const std::stop_token& own) {
+      while (!own.stop_requested()) {
+        const std::size_t number = next++;
+        if (number >= readings.size()) return;
+        read_one(readings[number], own);
+      }
+    });
+  }
+  crew.join();
+  if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+  // What no part has shown; and how many rows each table has.
+  for (model::DatabaseFacts& facts : all) {
+    const Held& one = held(facts.name);
+    const bool is_tree = std::any_of(one.parts.begin(), one.parts.end(), [](const auto& part) {
+      return part.kind == model::PartKind::tree;
+    });
+    if (!is_tree) one.hold->describe(one.database, facts, stop);
+  }
+  return all;
+}
+
 void LiveSource::release() const {
+  const std::string moved = state_.empty() ? "" : what_moved(state_, plan_of(instance_).state);
+  if (!moved.empty()) {
+    throw Error(Errc::not_consistent, moved + " changed while it was copied")
+        .set_hint("Migrate again, while nobody changes the application's configuration.");
+  }
   for (Holds::Member& member : holds_->members()) member.hold->release();
+}
+
+std::unique_ptr<model::PartSource> live_parts(engine::Hold& hold, std::size_t database,
+                                              std::vector<model::Part> parts, Json facts,
+                                              std::stop_token stop) {
+  return std::make_unique<LiveParts>(hold, database, std::move(parts), std::move(facts),
+                                     std::move(stop));
 }
 
 }  // namespace holdfast::job

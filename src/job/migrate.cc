@@ -2,6 +2,7 @@
 #include "job/migrate.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -14,6 +15,8 @@
 #include "job/restore_plan.h"
 #include "job/restore_run.h"
 #include "job/scratch.h"
+#include "model/conversion.h"
+#include "profile/registry.h"
 
 namespace holdfast::job {
 namespace {
@@ -61,29 +64,52 @@ class JournaledScratch {
   Journal& journal_;
 };
 
+// Null: the target's databases are of the source's kinds.
+std::shared_ptr<const model::Conversion> conversion_of(const model::Instance& source,
+                                                       const model::Instance& target) {
+  if (target.profile != source.profile) return nullptr;
+  const model::Profile* const profile = profile::find_profile(source.profile);
+  return profile == nullptr ? nullptr : profile->convert(source, target);
+}
+
+// The two sides and what becomes of the databases between them.
+struct Passage {
+  const model::Instance& source;
+  const model::Instance& target;
+  const Survey& survey;
+  std::shared_ptr<const model::Conversion> conversion;
+
+  [[nodiscard]] RestorePlan plan(const Environment& environment, const LiveSource& live,
+                                 const InstanceRestoreOptions& options, model::Observer& observer,
+                                 const std::stop_token& stop) const {
+    if (!conversion) return plan_restore(environment, live, target, options, observer, stop);
+    return plan_conversion(environment, live, survey, conversion, target, options, observer, stop);
+  }
+};
+
 // Refuses, before anybody is disturbed, what the target could not take. Returns the findings, which
 // have been told.
-std::vector<model::Finding> check_target(const Environment& environment,
-                                         const model::Instance& source, const Survey& survey,
-                                         const model::Instance& target,
+std::vector<model::Finding> check_target(const Environment& environment, const Passage& passage,
                                          const InstanceRestoreOptions& options,
                                          engine::HoldOptions hold, model::Observer& observer,
                                          const std::stop_token& stop) {
   hold.only_outline = true;
   hold.parallel = 1;
-  const LiveSource outline(environment, source, survey, hold, observer, stop);
-  RestorePlan plan = plan_restore(environment, outline, target, options, observer, stop);
+  Survey outlined = passage.survey;
+  if (passage.conversion) outlined.databases.clear();  // none of them is loaded
+  const LiveSource outline(environment, passage.source, outlined, hold, observer, stop);
+  RestorePlan plan = passage.plan(environment, outline, options, observer, stop);
   refuse_blockers(plan.findings);
   return std::move(plan.findings);
 }
 
 // The plan for what is held now; what is new since the target was checked is told.
 RestorePlan plan_held(const Environment& environment, const LiveSource& live,
-                      const model::Instance& target, const InstanceRestoreOptions& options,
+                      const Passage& passage, const InstanceRestoreOptions& options,
                       const std::vector<model::Finding>& told, model::Observer& observer,
                       const std::stop_token& stop) {
   model::SilentObserver silent;
-  RestorePlan plan = plan_restore(environment, live, target, options, silent, stop);
+  RestorePlan plan = passage.plan(environment, live, options, silent, stop);
   for (const model::Finding& finding : plan.findings) {
     const bool is_old = std::any_of(told.begin(), told.end(), [&](const model::Finding& one) {
       return one.code == finding.code && one.component == finding.component &&
@@ -146,6 +172,11 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
   Survey survey = survey_instance(environment, source, nullptr, options.acceptances, observer,
                                   nullptr, stop.get_token());
   refuse_blockers(survey.findings);
+  const Passage passage{source, target, survey, conversion_of(source, target)};
+  if (passage.conversion && !options.components.empty()) {
+    throw Error(Errc::usage, "a migration to databases of another kind takes all components")
+        .set_hint("Leave out --component.");
+  }
   keep_components(options, survey);
   const std::filesystem::path scratch = new_scratch_path("holdfast-migrate", scratch_base());
   const std::unique_ptr<Journal> journal =
@@ -155,7 +186,7 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
   make_scratch(scratch);
   engine::HoldOptions hold = hold_options(source, scratch, stop.get_token());
   const std::vector<model::Finding> told =
-      check_target(environment, source, survey, target, options, hold, observer, stop.get_token());
+      check_target(environment, passage, options, hold, observer, stop.get_token());
   run_hooks(source.hooks.before_backup, "before_backup", source, observer, stop.get_token());
   std::optional<StoppedApplication> stopped;
   if (must_stop(source, survey)) {
@@ -163,9 +194,10 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
     hold.stopped = true;
   }
   InstanceRestoreReport report;
-  const LiveSource live(environment, source, survey, hold, observer, stop.get_token());
+  const LiveSource live(environment, source, survey, hold, observer, stop.get_token(),
+                        passage.conversion ? LiveUse::rows : LiveUse::parts);
   const RestorePlan plan =
-      plan_held(environment, live, target, options, told, observer, stop.get_token());
+      plan_held(environment, live, passage, options, told, observer, stop.get_token());
   refuse_blockers(plan.findings);
   // Files have no moment but the time for which nobody writes to them.
   if (stopped && plan.files.empty() && live.lets_writers_work()) stopped->start();

@@ -204,6 +204,22 @@ TEST_F(MigrateTest, StandsThoughTheApplicationDoesNotStartAgain) {
   EXPECT_EQ(marks.find("after_"), std::string::npos) << marks;
 }
 
+// A database that lies among the files is copied as a database, and its file is not opened beside
+// its hold.
+TEST_F(MigrateTest, LeavesOutOfFilesWhatIsExcludedAndWhatIsADatabase) {
+  model::Instance from = hooked(source(), "old");
+  from.files[0].paths = {source().string()};
+  from.files[0].exclude = {"c.txt"};
+  model::Instance to = target();
+  to.files[0].paths = {(root() / "new").string()};
+  run_sql(source() / "db/orders.db", "PRAGMA journal_mode = WAL");
+  static_cast<void>(migrate(from, to));
+  EXPECT_EQ(listing(root() / "new"),
+            (std::vector<std::string>{"db", "db/orders.db", "files", "files/a.txt", "files/link",
+                                      "files/sub", "files/sub/b.txt"}));
+  EXPECT_EQ(ask(root() / "new/db/orders.db", "SELECT count(*) FROM orders"), "3");
+}
+
 TEST_F(MigrateTest, TellsOfAFailingCutOverToBothSides) {
   model::Instance to = target();
   to.hooks.after_restore = {mark("new after_restore", "exit 1")};

@@ -63,16 +63,22 @@ void Changes::settle() {
   entries_.clear();
 }
 
-PathSwitch::PathSwitch(fs::path path, Changes& changes)
-    : path_(std::move(path)), changes_(&changes) {
+PathSwitch::PathSwitch(fs::path path, Changes& changes, fs::path aside)
+    : path_(std::move(path)),
+      aside_(aside.empty() ? path_.parent_path() : std::move(aside)),
+      changes_(&changes) {
   check_rule(path_.is_absolute() && path_.has_filename(), "only a named path is switched");
   make_directories(path_.parent_path(), changes);
   std::array<std::byte, 6> noise{};
   fill_random(noise);
-  fresh_ = path_.string() + ".holdfast-" + to_hex(noise);
+  fresh_ = named(".holdfast-" + to_hex(noise));
   Json undo;
   undo.set("path", fresh_.string());
   changes_->announce("remove", "write " + fresh_.string(), undo);
+}
+
+fs::path PathSwitch::named(std::string_view suffix) const {
+  return aside_ / (path_.filename().string() + std::string(suffix));
 }
 
 bool PathSwitch::switch_in(bool replace, const fs::path& kept) {
@@ -90,12 +96,13 @@ bool PathSwitch::switch_in(bool replace, const fs::path& kept) {
     was_kept = !empty;
   }
   // Others may write to it from now on.
-  const std::string begin = path_.string() + "_before_";
+  const std::string begin = named("_before_").string();
   const bool has_time = kept.native().starts_with(begin);
   const std::string suffix = "_undone" + (has_time ? kept.native().substr(begin.size() - 1) : "");
   rename(fresh_, path_, "put " + path_.string() + " in place",
-         Json().set("since", system_clock().now().seconds).set("undone", path_.string() + suffix));
+         Json().set("since", system_clock().now().seconds).set("undone", named(suffix).string()));
   fsync_directory(path_.parent_path());
+  if (aside_ != path_.parent_path()) fsync_directory(aside_);
   return was_kept;
 }
 

@@ -33,16 +33,20 @@ class Changes {
 // One path on its way to being replaced. The changes outlive it.
 class PathSwitch {
  public:
-  // `path` is absolute, without a slash at its end. Missing directories above it are made.
-  PathSwitch(std::filesystem::path path, Changes& changes);
+  // `path` is absolute, without a slash at its end. Missing directories above it are made. `aside`
+  // is a directory of the same file system for all that is not in its place, if that must not lie
+  // beside it.
+  PathSwitch(std::filesystem::path path, Changes& changes, std::filesystem::path aside = {});
 
-  // Where its new content is made: beside it, not there yet.
+  // Where its new content is made: not there yet.
   [[nodiscard]] const std::filesystem::path& fresh() const noexcept { return fresh_; }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  // Another name of it in the directory for what is not in its place.
+  [[nodiscard]] std::filesystem::path named(std::string_view suffix) const;
 
   // Puts the new content in place, durably. What is there is kept under `kept`, if `replace` or if
   // it is an empty directory; else Errc::exists. True if something with content was kept. Undone
-  // long afterwards, the new content stays beside, under a name like `kept`.
+  // long afterwards, the new content stays under a name like `kept`.
   bool switch_in(bool replace, const std::filesystem::path& kept);
   // Removes an empty directory that was kept; call when nothing will be undone any more.
   void tidy() noexcept;
@@ -51,7 +55,7 @@ class PathSwitch {
   void rename(const std::filesystem::path& from, const std::filesystem::path& to,
               std::string_view what, Json undo = {});
 
-  std::filesystem::path path_, fresh_;
+  std::filesystem::path path_, aside_, fresh_;
   Changes* changes_;
   std::filesystem::path empty_;
 };

@@ -101,6 +101,26 @@ TEST_F(PathSwitchTest, TakesTheNameOfAnEmptyDirectoryWithoutKeepingIt) {
   EXPECT_EQ(names(), std::vector<std::string>{"data"});
 }
 
+// Nothing beside it at any time: who looks there would take that for something of its own.
+TEST_F(PathSwitchTest, KeepsAndMakesAside) {
+  fill(place_, "old");
+  PathSwitch change(place_, *changes_, root_.path());
+  EXPECT_EQ(change.fresh().parent_path(), root_.path());
+  fill(change.fresh(), "new");
+  EXPECT_EQ(change.named("_before_x"), root_.path() / "data_before_x");
+  EXPECT_TRUE(change.switch_in(true, change.named("_before_x")));
+  EXPECT_EQ(names(), std::vector<std::string>{"data"});
+  EXPECT_EQ(read_text_file(place_ / "file"), "new");
+  EXPECT_EQ(read_text_file(root_.path() / "data_before_x/file"), "old");
+  const JournalEntry entry = find_journals(root_.path() / "state").at(0).entries.back();
+  EXPECT_EQ(entry.undo.at("undone").as_string(), (root_.path() / "data_undone_x").string());
+  journal_->undo_all();
+  journal_->close();
+  EXPECT_EQ(names(), std::vector<std::string>{"data"});
+  EXPECT_EQ(read_text_file(place_ / "file"), "old");
+  EXPECT_FALSE(fs::exists(root_.path() / "data_before_x"));
+}
+
 // Uploads may have come to what was in place for long: they are not removed with it.
 TEST_F(PathSwitchTest, KeepsWhatOthersMayHaveWrittenTo) {
   fill(place_, "old");

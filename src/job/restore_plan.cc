@@ -9,8 +9,13 @@
 #include "base/crew.h"
 #include "base/error.h"
 #include "engine/registry.h"
+#include "job/application_locks.h"
 #include "job/import_files.h"
+#include "job/kept_aside.h"
+#include "job/new_databases.h"
 #include "job/target_place.h"
+#include "job/workspace_restore.h"
+#include "profile/registry.h"
 
 namespace holdfast::job {
 namespace {
@@ -50,7 +55,9 @@ model::Instance with_home(const model::Manifest& manifest, model::Instance targe
     endpoint.engine = facts.engine;
     endpoint.uri = facts.uri;
     if (is_named(target.databases, facts.name)) continue;
-    const auto place = moved(local_path(endpoint).string(), manifest.home, target.home);
+    const fs::path old_place = local_path(endpoint);
+    if (old_place.empty()) continue;  // of a server: the target says which, and as whom
+    const auto place = moved(old_place.string(), manifest.home, target.home);
     if (!place) continue;
     settings.uri = facts.uri.substr(0, facts.uri.find(':') + 1) + *place;
     target.databases.push_back(std::move(settings));
@@ -319,6 +326,16 @@ class Planner {
     plan.role = same ? "replacement" : "clone";
   }
 
+  // Nobody may work with what is replaced; whom [quiesce] stops is no obstacle.
+  void look_whether_running(const model::Manifest& manifest) {
+    plan.locks = lock_places(manifest, target_, plan);
+    const bool is_stopped = plan.role == "replacement" && !target_.quiesce.stop.empty();
+    LockFindings found = find_holders(plan.locks, is_stopped);
+    plan.is_running = found.is_running;
+    keep_aside(manifest, plan, found.findings);
+    for (Finding& finding : found.findings) add(std::move(finding));
+  }
+
   // Sorts, applies acceptances, tells.
   RestorePlan finish() {
     apply_acceptances(target_, options_.acceptances, *environment_.clock, plan.findings);
@@ -395,6 +412,61 @@ class Planner {
   std::stop_token stop_;
 };
 
+// A single workspace, into the instance that is there.
+RestorePlan plan_single(const Environment& environment, const InstanceSource& source,
+                        const model::Instance& given, const InstanceRestoreOptions& options,
+                        model::Observer& observer, const std::stop_token& stop) {
+  if (!options.components.empty() || !options.tables.empty()) {
+    throw Error(Errc::usage, "--workspace says by itself which components and tables")
+        .set_hint("Leave --component and --table out.");
+  }
+  const model::Manifest& manifest = source.manifest();
+  const model::Workspace workspace = find_workspace(manifest, options.workspace);
+  model::WorkspaceTarget place = profile::find_profile(manifest.profile)
+                                     ->plan_workspace(workspace, given, copy_reader(source));
+  model::Instance target = with_home(manifest, given);
+  if (place.database) {
+    std::erase_if(target.databases,
+                  [&](const auto& one) { return one.name == workspace.component; });
+    target.databases.push_back(*place.database);
+  }
+  InstanceRestoreOptions narrow = options;
+  narrow.components = {workspace.component};
+  if (!workspace.owns_database) narrow.tables = workspace_tables(manifest, workspace);
+  Planner planner(environment, target, narrow, observer, stop);
+  planner.plan.role = "replacement";
+  planner.plan.workspace = workspace;
+  observer.note(fmt::format("restoring workspace {} of {}, copied on {}, into {}", workspace.name,
+                            manifest.instance, to_display(manifest.started), given.home));
+  for (Finding& finding : place.findings) planner.add(std::move(finding));
+  for (const model::DatabaseFacts& facts : manifest.databases) {
+    if (facts.name == workspace.component) planner.add_database(facts, {});
+  }
+  if (planner.plan.databases.empty()) {
+    const auto& missing = planner.plan.missing;
+    throw Error(Errc::not_found, missing.empty()
+                                     ? "the copy has no database of workspace " + workspace.name
+                                     : missing.front())
+        .set_hint("Name the database of the target in [[database]].");
+  }
+  if (!place.directory.empty()) {
+    FilesTarget files = workspace_files(source, workspace, place.directory, stop);
+    check_place(place.directory, files.facts.name, options.replace, planner.plan.findings);
+    check_aside(place.directory, files.paths.front().aside, files.facts.name,
+                planner.plan.findings);
+    planner.plan.files.push_back(std::move(files));
+  }
+  for (std::size_t i = 0; i < std::min(place.stores.size(), workspace.stores.size()); ++i) {
+    for (SharedFile& file :
+         missing_files(source, workspace.stores[i], place.stores[i], planner.plan.findings, stop))
+      planner.plan.shared.push_back(std::move(file));
+  }
+  planner.check_overlaps();
+  planner.check_space();
+  planner.look_whether_running(manifest);
+  return planner.finish();
+}
+
 }  // namespace
 
 engine::LoadOptions load_options(const model::Instance& target,
@@ -406,23 +478,38 @@ engine::LoadOptions load_options(const model::Instance& target,
   load.owners = target.restore_names.owners;
   load.schemas = target.restore_names.schemas;
   load.tablespaces = target.restore_names.tablespaces;
-  load.parallel = target.limits.parallel != 0 ? target.limits.parallel : cores_available();
+  load.parallel = parallel_of(target);
   return load;
 }
+
+unsigned parallel_of(const model::Instance& instance) {
+  return instance.limits.parallel != 0 ? instance.limits.parallel : cores_available();
+}
+
+namespace {
+
+void note_beginning(const Environment& environment, const model::Manifest& manifest,
+                    std::string_view role, model::Observer& observer) {
+  const std::string host =
+      manifest.hostname == environment.hostname ? "" : " of host " + manifest.hostname;
+  observer.note(fmt::format("restoring {}{}, copied on {}, as a {}", manifest.instance, host,
+                            to_display(manifest.started), role));
+}
+
+}  // namespace
 
 RestorePlan plan_restore(const Environment& environment, const InstanceSource& source,
                          const model::Instance& given, const InstanceRestoreOptions& options,
                          model::Observer& observer, std::stop_token stop) {
   observer.phase("preflight");
+  if (!options.workspace.empty())
+    return plan_single(environment, source, given, options, observer, stop);
   const model::Manifest& manifest = source.manifest();
   const model::Instance target = with_home(manifest, given);
   Planner planner(environment, target, options, observer, stop);
   planner.check_names(manifest);
   planner.choose_role(manifest);
-  const std::string host =
-      manifest.hostname == environment.hostname ? "" : " of host " + manifest.hostname;
-  observer.note(fmt::format("restoring {}{}, copied on {}, as a {}", manifest.instance, host,
-                            to_display(manifest.started), planner.plan.role));
+  note_beginning(environment, manifest, planner.plan.role, observer);
   planner.note_completeness(manifest);
   for (const model::DatabaseFacts& facts : manifest.databases) {
     if (planner.wants(facts.name)) planner.add_database(facts, {});
@@ -434,6 +521,32 @@ RestorePlan plan_restore(const Environment& environment, const InstanceSource& s
   }
   planner.check_overlaps();
   planner.check_space();
+  planner.look_whether_running(manifest);
+  return planner.finish();
+}
+
+RestorePlan plan_conversion(const Environment& environment, const InstanceSource& source,
+                            const Survey& survey,
+                            std::shared_ptr<const model::Conversion> conversion,
+                            const model::Instance& given, const InstanceRestoreOptions& options,
+                            model::Observer& observer, std::stop_token stop) {
+  observer.phase("preflight");
+  model::Manifest manifest = source.manifest();
+  manifest.databases.clear();
+  const model::Instance target = with_home(manifest, given);
+  Planner planner(environment, target, options, observer, stop);
+  planner.choose_role(manifest);
+  note_beginning(environment, manifest, planner.plan.role, observer);
+  for (const model::FilesFacts& facts : manifest.files) planner.add_files(facts, source, stop);
+  refuse_same_files(survey, planner.plan.files);
+  for (const Finding& finding : conversion->findings()) planner.add(finding);
+  add_unread_rows(survey, planner.plan.findings);
+  planner.plan.new_databases =
+      look_at_new_databases(*conversion, survey, planner.plan.files, planner.plan.findings, stop);
+  planner.plan.conversion = std::move(conversion);
+  planner.check_overlaps();
+  planner.check_space();
+  planner.look_whether_running(source.manifest());
   return planner.finish();
 }
 
@@ -468,6 +581,7 @@ RestorePlan plan_import(const Environment& environment, const std::vector<fs::pa
   }
   planner.check_overlaps();
   planner.check_space();
+  planner.look_whether_running({});
   return planner.finish();
 }
 

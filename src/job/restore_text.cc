@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/restore_text.h"
 
+#include <filesystem>
+
 #include "base/process.h"
 #include "engine/registry.h"
 
@@ -18,6 +20,8 @@ void add_files(const model::FilesFacts& files, std::string& text) {
   text += "\n## Files " + shown(files.name) +
           "\n\nCopy with all metadata (as root, so that owners are kept):\n\n";
   for (const model::PathFacts& path : files.paths) {
+    text += "    mkdir -p -- " +
+            shell_quote(std::filesystem::path(path.source).parent_path().string()) + "\n";
     text += "    cp -aT -- " + shell_quote(path.place) + " " + shell_quote(path.source) + "\n";
   }
   if (files.unreadable.empty()) return;
@@ -51,7 +55,7 @@ std::string restore_text(const model::Manifest& manifest) {
     if (!text.ends_with('\n')) text += '\n';
   }
   for (const model::FilesFacts& files : manifest.files) add_files(files, text);
-  return text;
+  return text + manifest.profile_facts.string_or("by_hand", "");
 }
 
 }  // namespace holdfast::job

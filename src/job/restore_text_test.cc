@@ -57,6 +57,13 @@ TEST(RestoreText, ItsCommandsCopyWhateverAPathHolds) {
   }
 }
 
+TEST(RestoreText, EndsWithWhatTheProfileSays) {
+  model::Manifest manifest = manifest_with("files/uploads", "/srv");
+  manifest.profile_facts.set("by_hand", "\n## At last\n\n    true\n");
+  EXPECT_TRUE(restore_text(manifest).ends_with("'/srv'\n\n## At last\n\n    true\n"))
+      << restore_text(manifest);
+}
+
 TEST(RestoreText, ShowsNoNameThatSteersATerminalOrBreaksItsLine) {
   model::Manifest manifest = manifest_with("files/uploads/srv", "/srv");
   manifest.hostname = "web\n# 1";

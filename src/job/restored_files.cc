@@ -93,6 +93,15 @@ std::vector<std::string> RestoredFiles::apply(const std::vector<model::FileChang
     if (!change.content) {
       if (!is_there) continue;
       erase_tree(fs::path("/proc/self/fd") / std::to_string(parent->get()) / name);
+    } else if (change.is_link) {
+      if (!is_there || !S_ISLNK(status.st_mode))
+        throw Error(Errc::not_found, "the copy has no link " + change.path + ": " + change.what);
+      if (::unlinkat(parent->get(), name.c_str(), 0) != 0 ||
+          ::symlinkat(change.content->c_str(), parent->get(), name.c_str()) != 0)
+        throw system_error(errno, change.path);
+      // Of no consequence where it may not be given away.
+      static_cast<void>(::fchownat(parent->get(), name.c_str(), status.st_uid, status.st_gid,
+                                   AT_SYMLINK_NOFOLLOW) == 0);
     } else {
       if (!is_there || !S_ISREG(status.st_mode)) {
         throw Error(Errc::not_found, "the copy has no file " + change.path + ": " + change.what);

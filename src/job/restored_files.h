@@ -26,7 +26,7 @@ class RestoredFiles {
   [[nodiscard]] std::optional<std::string> read(const std::string& path) const;
   // Makes the changes, durably; what each was, for people. A file that is changed keeps its owner
   // and mode; what is to go and is not there is gone already and not mentioned. Errc::not_found for
-  // a file that was not restored and is to have other content.
+  // a file or link that was not restored and is to be other than it was.
   [[nodiscard]] std::vector<std::string> apply(const std::vector<model::FileChange>& changes) const;
 
  private:

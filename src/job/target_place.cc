@@ -120,6 +120,21 @@ void check_place(const fs::path& path, const std::string& component, bool replac
   }
 }
 
+void check_aside(const fs::path& path, const fs::path& aside, const std::string& component,
+                 std::vector<Finding>& findings) {
+  check_writable(aside / path.filename(), component, findings);
+  struct ::stat there {};
+  struct ::stat above {};
+  const fs::path directory = nearest_directory(path.parent_path());
+  if (::stat(directory.c_str(), &there) != 0 || ::stat(aside.c_str(), &above) != 0 ||
+      there.st_dev == above.st_dev)
+    return;
+  findings.push_back(finding_of(
+      "target-mount-point", Severity::blocker, component,
+      fmt::format("{} is of another file system than {}", directory.string(), aside.string()),
+      "what is there could not be kept under a new name", "Let both be of one file system."));
+}
+
 void Space::need(const fs::path& path, std::uint64_t bytes) {
   const fs::path directory = nearest_directory(path.parent_path());
   struct ::stat status {};

@@ -43,6 +43,10 @@ void check_writable(const std::filesystem::path& path, const std::string& compon
 void check_place(const std::filesystem::path& path, const std::string& component, bool replace,
                  std::vector<model::Finding>& findings);
 
+// That what is at a path, or to be there, can be moved to and from the directory `aside`.
+void check_aside(const std::filesystem::path& path, const std::filesystem::path& aside,
+                 const std::string& component, std::vector<model::Finding>& findings);
+
 // What has to fit where, file system by file system.
 class Space {
  public:

@@ -339,9 +339,9 @@ model::DatabaseSettings read_place(const Table& table, std::initializer_list<con
 }
 
 model::DatabaseSettings read_database(const Table& table) {
-  model::DatabaseSettings database =
-      read_place(table, {"bin_dir", "driver", "maintenance_database", "nontransactional", "definer",
-                         "grants", "tls", "tls_ca"});
+  model::DatabaseSettings database = read_place(
+      table, {"application_schema", "application_user", "bin_dir", "driver", "maintenance_database",
+              "nontransactional", "definer", "grants", "tls", "tls_ca"});
   database.name = table.text("name");
   check_name(table, database.name);
   database.after = table.texts("after");
@@ -409,6 +409,16 @@ void read_magnolia(const Table& table, model::Instance& instance) {
     throw table.place("search_index").error("`search_index` must be \"skip\" or \"include\"");
   }
   instance.magnolia.includes_search_index = search_index == "include";
+  const auto one_of = [&](const char* key, std::initializer_list<std::string_view> known) {
+    std::string value = table.text(key);
+    if (value.empty() || std::find(known.begin(), known.end(), value) != known.end()) return value;
+    std::string names;
+    for (const std::string_view name : known)
+      names += (names.empty() ? "\"" : ", \"") + std::string(name) + "\"";
+    throw table.place(key).error("`" + std::string(key) + "` must be one of " + names);
+  };
+  instance.magnolia.persistence = one_of("persistence", {"derby", "h2", "postgresql", "mariadb"});
+  instance.magnolia.data_store = one_of("data_store", {"files", "database"});
   instance.magnolia.system_properties = table.names("system_properties");
 }
 

@@ -160,6 +160,7 @@ TEST(InstanceFile, ReadsEveryKey) {
 TEST(InstanceFile, ReadsWhatProfileMagnoliaIsTold) {
   const std::string toml =
       "name = 'a'\nprofile = 'magnolia'\nhome = '/srv/a'\n[magnolia]\nsearch_index = 'include'\n"
+      "persistence = 'mariadb'\ndata_store = 'database'\n"
       "[magnolia.system_properties]\n'magnolia.home' = '/data'\n"
       "[[drill.query]]\ncomponent = 'db-magnolia'\nsql = 'select 1'\nexpect = '1'\n";
   const model::Instance instance = parse_instance(toml, "a.toml");
@@ -168,9 +169,17 @@ TEST(InstanceFile, ReadsWhatProfileMagnoliaIsTold) {
   EXPECT_EQ(instance.quiesce.when, model::QuiesceWhen::needed);
   const model::Instance again = parse_instance(to_toml(instance, {}), "b.toml");
   EXPECT_TRUE(again.magnolia.includes_search_index);
+  EXPECT_EQ(again.magnolia.persistence, "mariadb");
+  EXPECT_EQ(again.magnolia.data_store, "database");
   EXPECT_EQ(again.magnolia.system_properties, instance.magnolia.system_properties);
   EXPECT_NE(refusal("name='a'\nprofile='magnolia'\n[magnolia]\nsearch_index='maybe'\n")
                 .find("`search_index` must be \"skip\" or \"include\""),
+            std::string::npos);
+  EXPECT_NE(refusal("name='a'\nprofile='magnolia'\n[magnolia]\npersistence='oracle'\n")
+                .find("`persistence` must be one of \"derby\", \"h2\""),
+            std::string::npos);
+  EXPECT_NE(refusal("name='a'\nprofile='magnolia'\n[magnolia]\ndata_store='s3'\n")
+                .find("`data_store` must be one of"),
             std::string::npos);
   EXPECT_NE(refusal("name='a'\n[magnolia]\nsearch_index='skip'\n").find("of profile"),
             std::string::npos);

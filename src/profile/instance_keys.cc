@@ -42,6 +42,11 @@ constexpr InstanceKey keys[] = {
     {"magnolia", "search_index", KeyType::text, false, "skip",
      "\"skip\": search indexes are left out, and built anew from the content; \"include\": they "
      "are copied, which takes [quiesce] with when = \"always\"."},
+    {"magnolia", "persistence", KeyType::text, false, "as it is",
+     "Of the target of a migration: the kind of database that all content goes to: derby, h2, "
+     "postgresql or mariadb. Of a server's, the file has one [[database]]."},
+    {"magnolia", "data_store", KeyType::text, false, "as it is",
+     "Of the target of a migration: where binaries go: \"files\" or \"database\"."},
     {"magnolia", "system_properties", KeyType::names, false, "",
      "System properties of its JVM, as -D gives them, where no file of Tomcat's names them: "
      "[magnolia.system_properties] \"magnolia.home\" = \"/srv/magnolia\". No passwords."},
@@ -66,6 +71,11 @@ constexpr InstanceKey keys[] = {
      "File with the user's password; not readable by others."},
     {"database", "password_command", KeyType::argv, false, "",
      "Program that prints the user's password."},
+    {"database", "application_user", KeyType::text, false, "magnolia: its configuration's",
+     "postgresql, mariadb: whom the application connects as. Preflight checks that it may read, "
+     "write and make its tables; `holdfast grants application` prints what that takes."},
+    {"database", "application_schema", KeyType::text, false, "magnolia: its URL's; else every one",
+     "postgresql: the schema with the application's tables."},
     {"database", "bin_dir", KeyType::path, false, "newest that fits",
      "postgresql: directory of pg_dump, psql and the like."},
     {"database", "driver", KeyType::path, false, "what this machine has",

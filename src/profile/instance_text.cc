@@ -103,9 +103,12 @@ void write_place(Writer& writer, const model::DatabaseSettings& database) {
 }
 
 void write_magnolia(Writer& writer, const model::MagnoliaSettings& magnolia) {
-  if (magnolia.includes_search_index) {
+  if (magnolia.includes_search_index || !magnolia.persistence.empty() ||
+      !magnolia.data_store.empty()) {
     writer.table("magnolia", false);
-    writer.text("search_index", "include");
+    writer.text("search_index", magnolia.includes_search_index ? "include" : "");
+    writer.text("persistence", magnolia.persistence);
+    writer.text("data_store", magnolia.data_store);
   }
   writer.names("magnolia.system_properties", magnolia.system_properties);
 }

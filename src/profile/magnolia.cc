@@ -12,12 +12,15 @@
 #include "base/path.h"
 #include "base/uri.h"
 #include "profile/magnolia/configuration_file.h"
+#include "profile/magnolia/conversion.h"
 #include "profile/magnolia/gathering.h"
 #include "profile/magnolia/java_command.h"
 #include "profile/magnolia/java_properties.h"
 #include "profile/magnolia/jdbc_url.h"
 #include "profile/magnolia/make_plan.h"
 #include "profile/magnolia/relocate.h"
+#include "profile/magnolia/restored_check.h"
+#include "profile/magnolia/workspaces.h"
 
 namespace holdfast::profile {
 namespace {
@@ -140,6 +143,16 @@ Gathered gather(const model::Instance& instance, const Surroundings& around) {
   return gathered;
 }
 
+// The instance with what its file tells of it.
+Gathered gather_told(const model::Instance& instance) {
+  Variables properties;
+  for (const auto& [name, value] : instance.magnolia.system_properties)
+    properties.set(name, value, "[magnolia.system_properties] of " + instance.file);
+  model::Instance cleaned = instance;
+  cleaned.home = clean_path(instance.home);
+  return gather(cleaned, surroundings_of(cleaned.home, std::move(properties), {}));
+}
+
 // Whether a system property's value may stand in an instance file.
 bool is_printable(const MagnoliaFacts& facts, const std::string& name, const std::string& value) {
   if (facts.secret_properties.contains(name) || holds_password(value) ||
@@ -252,12 +265,16 @@ model::Plan MagnoliaProfile::plan(const model::Instance& instance) const {
         "Set `home` to the directory with WEB-INF/config in it."));
     return plan;
   }
-  Variables properties;
-  for (const auto& [name, value] : instance.magnolia.system_properties)
-    properties.set(name, value, "[magnolia.system_properties] of " + instance.file);
-  model::Instance cleaned = instance;
-  cleaned.home = clean_path(instance.home);
-  return gather(cleaned, surroundings_of(cleaned.home, std::move(properties), {})).plan;
+  return gather_told(instance).plan;
+}
+
+std::shared_ptr<const model::Conversion> MagnoliaProfile::convert(
+    const model::Instance& source, const model::Instance& target) const {
+  if (target.magnolia.persistence.empty() && target.magnolia.data_store.empty()) return nullptr;
+  if (!magnolia::is_magnolia(source.home))
+    throw Error(Errc::usage, source.home + " is no web application of Magnolia");
+  const Gathered gathered = gather_told(source);
+  return magnolia::make_conversion(gathered.facts, source, gathered.plan, target);
 }
 
 std::vector<model::FoundInstance> MagnoliaProfile::discover(const model::PlaceToLook& place,
@@ -305,6 +322,43 @@ std::vector<model::FoundInstance> MagnoliaProfile::discover(const model::PlaceTo
 
 model::Adaptation MagnoliaProfile::adapt(const model::RestoredInstance& restored) const {
   return magnolia::adapt_instance(restored);
+}
+
+std::vector<model::Finding> MagnoliaProfile::check_restored(const model::RestoredInstance& restored,
+                                                            const model::Instance& target) const {
+  // Without `home` it is where it was restored to.
+  const std::string home = target.home.empty()
+                               ? restored.place_of(restored.facts.string_or("directory", ""))
+                               : clean_path(target.home);
+  if (home.empty()) return {};
+  Variables properties;
+  for (const auto& [name, value] : target.magnolia.system_properties)
+    properties.set(name, value, "[magnolia.system_properties] of " + target.file);
+  const Surroundings around = surroundings_of(home, std::move(properties), {});
+  return magnolia::check_restored_instance(restored,
+                                           magnolia::at_real_places(facts_of(home, around)));
+}
+
+std::vector<model::Workspace> MagnoliaProfile::workspaces(const Json& facts) const {
+  return magnolia::workspaces_of(facts);
+}
+
+model::WorkspaceTarget MagnoliaProfile::plan_workspace(
+    const model::Workspace& workspace, const model::Instance& target,
+    const std::function<std::optional<std::string>(const std::string& path)>& read_copy) const {
+  if (target.home.empty() || !magnolia::is_magnolia(target.home)) {
+    throw Error(Errc::usage, "a workspace is restored into an instance that is there")
+        .set_hint("Set `home` to its web application.");
+  }
+  Variables properties;
+  for (const auto& [name, value] : target.magnolia.system_properties)
+    properties.set(name, value, "[magnolia.system_properties] of " + target.file);
+  model::Instance cleaned = target;
+  cleaned.home = clean_path(target.home);
+  const Gathered gathered =
+      gather(cleaned, surroundings_of(cleaned.home, std::move(properties), {}));
+  return magnolia::place_workspace(workspace, magnolia::at_real_places(gathered.facts),
+                                   gathered.plan.databases, read_copy);
 }
 
 }  // namespace holdfast::profile

@@ -3,6 +3,7 @@
 // directory; everything else is read in its configuration each time.
 #pragma once
 
+#include "model/conversion.h"
 #include "model/profile.h"
 
 namespace holdfast::profile {
@@ -20,7 +21,17 @@ class MagnoliaProfile final : public model::Profile {
   // process: those of its Tomcat, with the system properties that decided something.
   [[nodiscard]] std::vector<model::FoundInstance> discover(const model::PlaceToLook& place,
                                                            std::stop_token stop) const override;
+  // Where the target's [magnolia] says `persistence` or `data_store`.
+  [[nodiscard]] std::shared_ptr<const model::Conversion> convert(
+      const model::Instance& source, const model::Instance& target) const override;
   [[nodiscard]] model::Adaptation adapt(const model::RestoredInstance& restored) const override;
+  [[nodiscard]] std::vector<model::Finding> check_restored(
+      const model::RestoredInstance& restored, const model::Instance& target) const override;
+  [[nodiscard]] std::vector<model::Workspace> workspaces(const Json& facts) const override;
+  [[nodiscard]] model::WorkspaceTarget plan_workspace(
+      const model::Workspace& workspace, const model::Instance& target,
+      const std::function<std::optional<std::string>(const std::string& path)>& read_copy)
+      const override;
 };
 
 }  // namespace holdfast::profile

@@ -99,6 +99,8 @@ TEST_F(MagnoliaProfileTest, TakesWhatTheInstanceFileSaysOfADatabase) {
   ASSERT_EQ(plain.databases.size(), 1U);
   EXPECT_EQ(plain.databases[0].user, "mag");
   EXPECT_EQ(plain.databases[0].password.known->reveal(), "application");
+  EXPECT_EQ(plain.databases[0].options.at("application_user"), "mag");
+  EXPECT_EQ(plain.databases[0].options.at("application_schema"), "public");
   model::DatabaseSettings given;
   given.name = "db-mag";
   given.engine = "postgresql";
@@ -112,6 +114,27 @@ TEST_F(MagnoliaProfileTest, TakesWhatTheInstanceFileSaysOfADatabase) {
   EXPECT_EQ(plan.databases[0].user, "holdfast");
   EXPECT_EQ(plan.databases[0].password.file, "/etc/pw");
   EXPECT_EQ(plan.databases[0].password.known, nullptr);
+  // Whoever copies, it is the application whose rights are looked at.
+  EXPECT_EQ(plan.databases[0].options.at("application_user"), "mag");
+}
+
+TEST_F(MagnoliaProfileTest, NamesTheSchemaOfTheApplicationsTablesOnPostgresql) {
+  tree_.write_application("source", "jdbc:postgresql://db1/mag?currentSchema=cms,public");
+  EXPECT_EQ(profile_.plan(instance()).databases.at(0).options.at("application_schema"), "cms");
+}
+
+TEST_F(MagnoliaProfileTest, ListsTheEndpointsOfItsConfigurationFiles) {
+  tree_.write_application("derby");
+  EXPECT_EQ(profile_.plan(instance()).facts.find("endpoints"), nullptr);
+  const std::string file =
+      tree_.application() + "/WEB-INF/config/magnoliaAuthor/magnolia.properties";
+  write_text(file, "magnolia.remote.baseUrl=https://ann:s3cret@www.example.org/author\n");
+  const Json facts = profile_.plan(instance()).facts;
+  EXPECT_EQ(facts.at("endpoints"),
+            Json::array().push(Json::object()
+                                   .set("where", file + ": magnolia.remote.baseUrl")
+                                   .set("value", "https://www.example.org")));
+  EXPECT_EQ(facts.dump().find("s3cret"), std::string::npos);
 }
 
 TEST_F(MagnoliaProfileTest, NoticesWhenASmallFileOrAWorkspaceMoves) {
@@ -123,7 +146,7 @@ TEST_F(MagnoliaProfileTest, NoticesWhenASmallFileOrAWorkspaceMoves) {
   EXPECT_NE(after, before);
   write_text(tree_.home() + "/workspaces/dam/workspace.xml",
              magnolia::TestTree::workspace_xml("derby", "dam"));
-  EXPECT_NE(profile_.plan(instance()).state.find("workspace magnolia/dam\n"), std::string::npos);
+  EXPECT_NE(profile_.plan(instance()).state.find("workspace magnolia/dam\t"), std::string::npos);
 }
 
 TEST_F(MagnoliaProfileTest, CopiesTheRealPlaceOfALinkedDataStoreOnceThatIsAccepted) {

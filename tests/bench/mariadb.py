@@ -37,8 +37,9 @@ AT_RANDOM = "UPDATE {table} SET k = k + 1, c = reverse(c) WHERE crc32(id) % 2000
 
 
 class Server:
-    def __init__(self, bench, home):
+    def __init__(self, bench, home, address=""):
         self.bench, self.home, self.socket = bench, home, os.path.join(home, "s")
+        self.network = [f"--bind-address={address}", "--port=3306"] if address else ["--skip-networking"]
 
     def client(self, program, *arguments):
         return [program, "--no-defaults", "--user=root", f"--socket={self.socket}", *arguments]
@@ -60,7 +61,7 @@ class Server:
                                "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"],
                               directory="/", **as_user)
         argv = [program_of_server(), "--no-defaults", f"--datadir={data}", f"--socket={self.socket}",
-                f"--tmpdir={self.home}", f"--pid-file={self.home}/pid", "--skip-networking", "--skip-log-bin",
+                f"--tmpdir={self.home}", f"--pid-file={self.home}/pid", *self.network, "--skip-log-bin",
                 "--local-infile=1", "--skip-name-resolve", "--max-allowed-packet=1G", "--innodb-buffer-pool-size=512M",
                 "--innodb-log-file-size=512M", "--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync"]
         return servers.running(self.bench, argv, as_user, self.is_ready)

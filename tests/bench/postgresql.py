@@ -70,8 +70,8 @@ def directory_of_binaries():
 
 
 class Server:
-    def __init__(self, bench, home):
-        self.bench, self.home = bench, home
+    def __init__(self, bench, home, address=""):
+        self.bench, self.home, self.address = bench, home, address
         self.binaries = directory_of_binaries()
         self.environment = {"PGHOST": home, "PGUSER": "postgres", "PGDATABASE": "postgres"}
 
@@ -93,7 +93,7 @@ class Server:
         data = os.path.join(self.home, "data")
         self.bench.runner.run(self.program("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                                            "--locale=C.UTF-8", "--no-sync"), directory="/", **as_user)
-        settings = {"listen_addresses": "", "unix_socket_directories": self.home, "fsync": "off", "autovacuum": "off",
+        settings = {"listen_addresses": self.address, "unix_socket_directories": self.home, "fsync": "off", "autovacuum": "off",
                     "shared_buffers": "256MB", "maintenance_work_mem": "128MB", "max_wal_size": "2GB",
                     "checkpoint_timeout": "1h", "wal_level": "minimal", "max_wal_senders": "0"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <fstream>
 
 #include "base/error.h"
 #include "profile/magnolia/bundle_fixture.h"
@@ -248,6 +252,48 @@ TEST(Bundle, AbsurdLengthsAndCountsAreCorruptAndCostNothing) {
   EXPECT_NE(error_of(head(0x10) + std::string("\x80p\x03\x00", 4) + std::string(20, '\xff'))
                 .find("more than 64 bits"),
             std::string::npos);
+}
+
+// How long the values were.
+class Measurer final : public BundleVisitor {
+ public:
+  std::size_t size_bytes = 0;
+  void value(const PropertyValue& value) override { size_bytes += value.text.size(); }
+};
+
+std::size_t resident_pages() {
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  std::ifstream("/proc/self/statm") >> all >> resident;
+  return resident;
+}
+
+// As large as a bundle can be: its bytes are pages that nobody has touched, and nobody does.
+TEST(Bundle, OfTwoGibibytesIsReadWithoutACopyAndOneByteLessIsOneError) {
+  constexpr std::size_t value_bytes = 0x7fffffff;
+  const std::string begin = head(0x10) + std::string("\x80p\x02\x00\x7f\xff\xff\xff", 8);
+  const std::size_t size_bytes = begin.size() + value_bytes;
+  void* const pages = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(pages, MAP_FAILED);
+  std::copy(begin.begin(), begin.end(), static_cast<char*>(pages));
+  const ByteView bytes = as_bytes({static_cast<const char*>(pages), size_bytes});
+  const std::size_t before = resident_pages();
+  Measurer whole;
+  read_bundle(here, bytes, whole);
+  EXPECT_EQ(whole.size_bytes, value_bytes);
+  Measurer cut;
+  try {
+    read_bundle(here, bytes.first(size_bytes - 1), cut);
+    ADD_FAILURE() << "a bundle that is cut was read";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::corrupt);
+    EXPECT_NE(error.message().find("a binary of 2147483647 bytes"), std::string::npos)
+        << error.message();
+  }
+  EXPECT_EQ(cut.size_bytes, 0U);
+  EXPECT_LT(resident_pages(), before + 4096);
+  ::munmap(pages, size_bytes);
 }
 
 TEST(Bundle, ValuesOutsideTheFormatAreCorrupt) {

@@ -219,4 +219,8 @@ std::vector<model::Finding> MagnoliaCheck::findings() {
   return findings;
 }
 
+Json MagnoliaCheck::facts(Json of_plan) const {
+  return with_endpoints(std::move(of_plan), result_.endpoints);
+}
+
 }  // namespace holdfast::profile::magnolia

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "model/copy_check.h"
+#include "model/copy_facts.h"
 #include "profile/magnolia/content_proof.h"
 
 namespace holdfast::profile::magnolia {
@@ -49,7 +50,7 @@ struct CheckPlan {
   std::set<std::string> unread_components;
 };
 
-class MagnoliaCheck final : public model::CopyCheck {
+class MagnoliaCheck final : public model::CopyCheck, public model::CopyFacts {
  public:
   explicit MagnoliaCheck(CheckPlan plan);
 
@@ -60,6 +61,9 @@ class MagnoliaCheck final : public model::CopyCheck {
   void stored(const std::string& path, ByteView content) override;
   // The findings; what was counted is then in result().
   [[nodiscard]] std::vector<model::Finding> findings() override;
+
+  // With the endpoints that stand in workspace `config`.
+  [[nodiscard]] Json facts(Json of_plan) const override;
 
   // Of the last findings().
   [[nodiscard]] const ProofResult& result() const noexcept { return result_; }

@@ -401,6 +401,61 @@ TEST(ContentProof, IsTheSameInWhateverOrderAndFromHoweverManyThreads) {
   EXPECT_EQ(summary(repository.judge(3, true)), once);
 }
 
+// A workspace `config`: /modules/<n> each with a receiver, as Magnolia has them.
+std::string endpoints_of(const std::string& workspace, std::uint64_t modules, bool backwards) {
+  Node root;
+  root.type = {"internal", "root"};
+  root.children = {{{"", "modules"}, id_of(1)}};
+  Node all;
+  all.parent = root_id;
+  std::vector<std::pair<NodeId, Node>> nodes;
+  for (std::uint64_t n = 0; n < modules; ++n) {
+    Node module;
+    module.parent = id_of(1);
+    PropertyValue url;
+    url.text = "https://ann:s3cret@public.example.org/magnoliaPublic";
+    PropertyValue password;
+    password.text = "s3cret.example.org";
+    PropertyValue number;
+    number.number = 25;
+    module.properties = {{{"", "url"}, PropertyType::string, false, {url}},
+                         {{"", "smtpPassword"}, PropertyType::string, false, {password}},
+                         {{"", "smtpPort"}, PropertyType::long_number, false, {number}}};
+    all.children.push_back({{"", fmt::format("m{:04}", n)}, id_of(10 + n)});
+    nodes.emplace_back(id_of(10 + n), module);
+  }
+  nodes.emplace_back(root_id, root);
+  nodes.emplace_back(id_of(1), all);
+  if (backwards) std::reverse(nodes.begin(), nodes.end());
+  ContentProof proof;
+  proof.add_workspace({workspace, "db", "", "pm_", false});
+  {
+    const auto sink = proof.rows("db", {"public", "pm_bundle"});
+    sink->columns({{"NODE_ID", ""}, {"BUNDLE_DATA", ""}});
+    for (const auto& [id, node] : nodes)
+      sink->row({key(id), Value::of_bytes(as_bytes(node.bytes()))});
+  }
+  const ProofResult result = proof.judge(std::nullopt, std::nullopt);
+  std::string text;
+  for (const EndpointFact& one : result.endpoints.told())
+    text += one.where + "=" + one.value + "\n";
+  return fmt::format("{}{} more", text, result.endpoints.untold());
+}
+
+TEST(ContentProof, ListsTheEndpointsOfWorkspaceConfigWithoutTheirSecrets) {
+  EXPECT_EQ(endpoints_of("config", 2, false),
+            "config:/modules/m0000/url=https://public.example.org\n"
+            "config:/modules/m0001/url=https://public.example.org\n0 more");
+  EXPECT_EQ(endpoints_of("website", 2, false), "0 more");
+}
+
+TEST(ContentProof, ListsTheSameEndpointsOfManyInWhateverOrder) {
+  const std::string once = endpoints_of("config", 1'500, false);
+  EXPECT_TRUE(once.ends_with("1400 more")) << once;
+  EXPECT_EQ(std::count(once.begin(), once.end(), '\n'), 100);
+  EXPECT_EQ(endpoints_of("config", 1'500, true), once);
+}
+
 TEST(ContentProof, TellsTheFirstProblemsAndCountsAll) {
   Repository repository;
   for (std::uint64_t n = 10; n < 110; ++n) {

@@ -40,6 +40,8 @@ struct PersistenceFact {
   std::string class_name, where;
   std::string connection;    // the component's name; empty: in no database
   std::string table_prefix;  // as in the engine's catalog
+  // The same as it stands in the file, and with its variables in place.
+  std::string written_prefix, plain_prefix;
 };
 
 enum class StoreKind : std::uint8_t { files, tables, bucket, memory, unknown };
@@ -48,7 +50,8 @@ struct StoreFact {
   StoreKind kind = StoreKind::unknown;
   std::string class_name, where;
   std::string path;                      // kind files
-  std::string connection, table_prefix;  // kind tables
+  std::string connection, table_prefix;  // kind tables; as PersistenceFact
+  std::string written_prefix, plain_prefix;
   std::uint64_t record_bytes_min = 100;  // of a data store: smaller values are in the bundles
 };
 
@@ -87,7 +90,7 @@ struct MagnoliaFacts {
   std::vector<PathFact> led_out;   // real places of links that lead out of the instance
   std::vector<RepositoryFact> repositories;
   std::vector<Connection> connections;
-  std::vector<std::string> drivers;       // jars of the engines in WEB-INF/lib
+  std::vector<std::string> drivers;       // jars of JDBC drivers in WEB-INF/lib
   std::set<std::string> used_properties;  // system properties and variables that decided something
   std::set<std::string> secret_properties;  // those of them that are passwords
   std::vector<model::Finding> findings;
@@ -110,5 +113,9 @@ struct WebApplicationPlace {
 // Reads all configuration of a web application. Reads files only, follows no link that leads out of
 // the instance, runs nothing. What cannot be read, parsed or told is a finding.
 [[nodiscard]] MagnoliaFacts gather_facts(const WebApplicationPlace& place);
+
+// The same with every path where it really lies, if an accepted link on the way leads out of the
+// instance: as the paths of a copy are.
+[[nodiscard]] MagnoliaFacts at_real_places(MagnoliaFacts facts);
 
 }  // namespace holdfast::profile::magnolia

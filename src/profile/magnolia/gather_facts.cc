@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One web application: its chain of property files, and what they lead to.
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "base/error.h"
@@ -186,9 +187,12 @@ class Application {
     std::error_code failure;
     for (const auto& item : fs::directory_iterator(place_.directory + "/WEB-INF/lib", failure)) {
       const std::string name = item.path().filename().string();
+      constexpr std::array<std::string_view, 6> beginnings{
+          "derby", "h2-", "h2.jar", "postgresql", "mariadb-java-client", "mysql-connector"};
       const bool is_driver =
           name.ends_with(".jar") &&
-          (name.starts_with("derby") || name.starts_with("h2-") || name == "h2.jar");
+          std::any_of(beginnings.begin(), beginnings.end(),
+                      [&](std::string_view beginning) { return name.starts_with(beginning); });
       if (is_driver) facts_.drivers.push_back(item.path().string());
     }
     std::sort(facts_.drivers.begin(), facts_.drivers.end());
@@ -219,6 +223,33 @@ bool is_magnolia(const std::string& directory) {
 MagnoliaFacts gather_facts(const WebApplicationPlace& place) {
   MagnoliaFacts facts;
   Application(place, facts).read();
+  return facts;
+}
+
+MagnoliaFacts at_real_places(MagnoliaFacts facts) {
+  const auto change = [&](std::string& path) {
+    for (const PathFact& out : facts.led_out) {
+      if (path.empty() || !is_below(path, out.where)) continue;
+      path = out.path + path.substr(out.where.size());
+      return;
+    }
+  };
+  const auto change_workspace = [&](WorkspaceFact& workspace) {
+    for (std::string* path : {&workspace.directory, &workspace.configuration,
+                              &workspace.file_system.path, &workspace.index_directory})
+      change(*path);
+  };
+  change(facts.directory);
+  for (std::string& file : facts.configuration_files) change(file);
+  for (RepositoryFact& repository : facts.repositories) {
+    for (std::string* path :
+         {&repository.home, &repository.configuration, &repository.workspaces_root,
+          &repository.file_system.path, &repository.journal.path, &repository.index_directory})
+      change(*path);
+    for (StoreFact& store : repository.data_stores) change(store.path);
+    for (WorkspaceFact& workspace : repository.workspaces) change_workspace(workspace);
+    change_workspace(repository.version);
+  }
   return facts;
 }
 

@@ -87,13 +87,18 @@ class Repository {
                                      .what = what});
   }
 
-  [[nodiscard]] std::string prefix(const Bean& bean, const Scope& scope, std::string_view parameter,
-                                   const std::string& connection) {
-    const auto written = gathering_.resolve(
-        bean.get(parameter), scope.lookup, place_in(scope.file, bean.line), std::string(parameter));
-    const Connection* found = gathering_.facts().connection(connection);
-    if (!written || found == nullptr) return {};
-    return catalog_name(found->engine, table_prefix(found->engine, *written));
+  // Adds what one parameter says of the prefix of tables whose connection is known.
+  template <typename Fact>
+  void add_prefix(const Bean& bean, const Scope& scope, std::string_view parameter, Fact& fact) {
+    const Connection* found = gathering_.facts().connection(fact.connection);
+    if (found == nullptr) return;
+    const std::string written = bean.get(parameter);
+    const auto plain = gathering_.resolve(written, scope.lookup, place_in(scope.file, bean.line),
+                                          std::string(parameter));
+    if (!plain) return;
+    fact.written_prefix += written;
+    fact.plain_prefix += *plain;
+    fact.table_prefix += catalog_name(found->engine, table_prefix(found->engine, *plain));
   }
 
   [[nodiscard]] PersistenceFact persistence(const std::optional<Bean>& bean, const Scope& scope,
@@ -119,8 +124,7 @@ class Repository {
                                   : engine == "h2" ? "jdbc:h2:file:" + scope.home + "/db/itemState"
                                                    : "";
         fact.connection = database(*bean, scope, scope.name, what, usual);
-        if (!fact.connection.empty())
-          fact.table_prefix = prefix(*bean, scope, "schemaObjectPrefix", fact.connection);
+        add_prefix(*bean, scope, "schemaObjectPrefix", fact);
         if (fact.keeping == Keeping::other_tables) {
           gathering_.add("magnolia-persistence-other", Severity::warning, seen,
                          "its tables are not bundles: they are copied, but nothing in them is "
@@ -159,8 +163,7 @@ class Repository {
     } else if (name.find(".fs.db.") != std::string_view::npos) {
       fact.kind = StoreKind::tables;
       fact.connection = database(*bean, scope, "filesystem", "the file system of " + what, "");
-      if (!fact.connection.empty())
-        fact.table_prefix = prefix(*bean, scope, "schemaObjectPrefix", fact.connection);
+      add_prefix(*bean, scope, "schemaObjectPrefix", fact);
     } else if (name.find(".fs.mem.") != std::string_view::npos) {
       fact.kind = StoreKind::memory;
     } else {
@@ -209,10 +212,8 @@ class Repository {
     } else if (name.ends_with(".DbDataStore")) {
       fact.kind = StoreKind::tables;
       fact.connection = database(bean, scope, "records", "the data store", "");
-      if (!fact.connection.empty()) {
-        fact.table_prefix = prefix(bean, scope, "tablePrefix", fact.connection) +
-                            prefix(bean, scope, "schemaObjectPrefix", fact.connection);
-      }
+      add_prefix(bean, scope, "tablePrefix", fact);
+      add_prefix(bean, scope, "schemaObjectPrefix", fact);
     } else {
       gathering_.add("magnolia-datastore-unknown", Severity::blocker,
                      fact.where + ": the data store of " + fact_.name + " is a " + fact.class_name,
@@ -270,8 +271,7 @@ class Repository {
     if (bean.class_name.ends_with("DatabaseJournal")) {
       fact.kind = StoreKind::tables;
       fact.connection = database(bean, scope, "journal", "the cluster's journal", "");
-      if (!fact.connection.empty())
-        fact.table_prefix = prefix(bean, scope, "schemaObjectPrefix", fact.connection);
+      add_prefix(bean, scope, "schemaObjectPrefix", fact);
     } else {
       fact.kind = StoreKind::files;
       fact.path = gathering_.path_of(bean.get("directory"), scope.lookup, "", fact.where,

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/magnolia/gathering.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/path.h"
 #include "base/uri.h"
 #include "profile/magnolia/jdbc_url.h"
@@ -72,6 +75,14 @@ std::string clean_directory(const std::string& path) {
 bool is_below(std::string_view path, std::string_view directory) noexcept {
   return path.starts_with(directory) &&
          (path.size() == directory.size() || directory == "/" || path[directory.size()] == '/');
+}
+
+// An open-file-description lock is asked for, so that nobody's is dropped when we close it.
+bool is_locked(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct ::flock asked {};
+  asked.l_type = F_WRLCK;
+  return file && ::fcntl(file.get(), F_OFD_GETLK, &asked) == 0 && asked.l_type != F_UNLCK;
 }
 
 const Connection* MagnoliaFacts::connection(std::string_view component) const noexcept {

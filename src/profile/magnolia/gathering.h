@@ -21,6 +21,8 @@ namespace holdfast::profile::magnolia {
 [[nodiscard]] std::string clean_directory(const std::string& path);
 // Whether `path` is `directory` or lies below it; both clean.
 [[nodiscard]] bool is_below(std::string_view path, std::string_view directory) noexcept;
+// Whether a process has a lock on the file; false if there is no such file.
+[[nodiscard]] bool is_locked(const std::string& path);
 
 class Gathering {
  public:

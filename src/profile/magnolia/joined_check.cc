@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "model/copy_facts.h"
+
 namespace holdfast::profile::magnolia {
 namespace {
 
@@ -41,7 +43,7 @@ std::unique_ptr<Sink> join(std::vector<std::unique_ptr<Sink>> sinks) {
   return std::make_unique<Joined>(std::move(sinks));
 }
 
-class JoinedCheck final : public model::CopyCheck {
+class JoinedCheck final : public model::CopyCheck, public model::CopyFacts {
  public:
   explicit JoinedCheck(std::vector<std::unique_ptr<model::CopyCheck>> checks)
       : checks_(std::move(checks)) {}
@@ -79,6 +81,14 @@ class JoinedCheck final : public model::CopyCheck {
       for (model::Finding& finding : check->findings()) all.push_back(std::move(finding));
     }
     return all;
+  }
+
+  [[nodiscard]] Json facts(Json of_plan) const override {
+    for (const auto& check : checks_) {
+      const auto* const facts = dynamic_cast<const model::CopyFacts*>(check.get());
+      if (facts != nullptr) of_plan = facts->facts(std::move(of_plan));
+    }
+    return of_plan;
   }
 
  private:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/magnolia/judging.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <set>
@@ -8,10 +10,12 @@
 #include <utility>
 
 #include "profile/magnolia/fact_checks.h"
+#include "profile/magnolia/gathering.h"
 #include "profile/magnolia/joined_check.h"
 
 namespace holdfast::profile::magnolia {
-namespace {
+
+namespace fs = std::filesystem;
 
 std::string schema_of(const MagnoliaFacts& facts, const std::string& component) {
   const Connection* const connection = facts.connection(component);
@@ -20,6 +24,8 @@ std::string schema_of(const MagnoliaFacts& facts, const std::string& component) 
   if (connection->schema.empty() && connection->engine == "postgresql") return "public";
   return connection->schema;
 }
+
+namespace {
 
 // Without a component: what is kept in no tables of bundles, of which nothing is read.
 WorkspaceTables tables_of(const MagnoliaFacts& facts, const WorkspaceFact& workspace,
@@ -123,6 +129,115 @@ class TableCheck final : public model::CopyCheck {
   std::map<std::string, std::set<std::string>> tables_;  // by component
 };
 
+// An index of another moment than the content's is seen by nobody afterwards: whoever has the
+// repository open while its index is copied goes on writing both.
+class IndexCheck final : public model::CopyCheck {
+ public:
+  explicit IndexCheck(const MagnoliaFacts& facts) {
+    for (const RepositoryFact& repository : facts.repositories) {
+      const std::string lock = repository.home + "/.lock";
+      if (!repository.index_directory.empty()) locks_[repository.index_directory] = lock;
+      for (const WorkspaceFact& workspace : repository.workspaces) {
+        if (!workspace.index_directory.empty()) locks_[workspace.index_directory] = lock;
+      }
+    }
+  }
+
+  [[nodiscard]] std::unique_ptr<model::RowSink> rows(std::string_view /*component*/,
+                                                     const model::TableName& /*table*/) override {
+    return nullptr;
+  }
+  [[nodiscard]] std::unique_ptr<ByteSink> passing(const std::string& /*path*/) override {
+    return nullptr;
+  }
+  [[nodiscard]] bool has_file(const std::string& path, std::uint64_t /*size*/) override {
+    for (const auto& [index, lock] : locks_) {
+      if (is_below(path, index) && !open_.contains(index) && is_locked(lock))
+        open_.emplace(index, lock);
+    }
+    return false;
+  }
+  void stored(const std::string& /*path*/, ByteView /*content*/) override {}
+  [[nodiscard]] std::vector<model::Finding> findings() override {
+    std::vector<model::Finding> all;
+    for (const auto& [index, lock] : open_) {
+      all.push_back(make_finding(
+          "magnolia-index-needs-stop", model::Severity::blocker, "files",
+          index + " was copied while the application had the repository open: " + lock +
+              " is locked",
+          "an index of another moment than the content's gives wrong results without an error",
+          "Let `stop` of [quiesce] end the application, or leave the index out."));
+    }
+    return all;
+  }
+
+ private:
+  std::map<std::string, std::string> locks_, open_;  // of an index's directory its `.lock`
+};
+
+Json workspace_facts(const MagnoliaFacts& facts, const WorkspaceFact& workspace,
+                     bool is_version_store) {
+  const WorkspaceTables tables = tables_of(facts, workspace, is_version_store);
+  const Connection* const connection = facts.connection(tables.component);
+  Json one = Json::object();
+  one.set("component", tables.component);
+  one.set("configuration", workspace.configuration);
+  one.set("directory", workspace.directory);
+  one.set("engine", connection == nullptr ? "" : connection->engine);
+  one.set("index", workspace.index_directory);
+  one.set("is_embedded", connection != nullptr && !connection->path.empty());
+  one.set("is_version_store", is_version_store);
+  one.set("name", workspace.name);
+  one.set("prefix", tables.prefix);
+  one.set("schema", tables.schema);
+  return one;
+}
+
+Json repository_facts(const MagnoliaFacts& facts, const RepositoryFact& repository) {
+  Json workspaces = Json::array();
+  for (const WorkspaceFact& workspace : repository.workspaces)
+    workspaces.push(workspace_facts(facts, workspace, false));
+  workspaces.push(workspace_facts(facts, repository.version, true));
+  Json stores = Json::array();
+  for (const StoreFact& store : repository.data_stores) {
+    if (store.kind == StoreKind::files) stores.push(store.path);
+  }
+  const bool is_files = repository.file_system.kind == StoreKind::files;
+  Json one = Json::object();
+  one.set("data_stores", std::move(stores));
+  one.set("file_system", is_files ? repository.file_system.path : "");
+  one.set("home", repository.home);
+  one.set("name", repository.name);
+  one.set("workspaces", std::move(workspaces));
+  return one;
+}
+
+// Configuration that lies beside what is in force: of other engines, of other servers.
+Json other_files(const MagnoliaFacts& facts) {
+  constexpr std::size_t files_max = 1000;
+  constexpr std::uintmax_t file_bytes_max = std::uintmax_t{1} << 20U;
+  std::set<std::string> files;
+  std::error_code failure;
+  for (auto item =
+           fs::recursive_directory_iterator(facts.directory + "/WEB-INF/config",
+                                            fs::directory_options::skip_permission_denied, failure);
+       !failure && item != fs::recursive_directory_iterator(); item.increment(failure)) {
+    std::error_code gone;
+    const std::string path = item->path().string();
+    const bool is_configuration = path.ends_with(".xml") || path.ends_with(".properties");
+    if (!is_configuration || item->is_symlink(gone) || !item->is_regular_file(gone) ||
+        item->file_size(gone) > file_bytes_max)
+      continue;
+    const auto& in_force = facts.configuration_files;
+    if (std::find(in_force.begin(), in_force.end(), path) != in_force.end()) continue;
+    files.insert(path);
+    if (files.size() == files_max) break;
+  }
+  Json list = Json::array();
+  for (const std::string& file : files) list.push(file);
+  return list;
+}
+
 }  // namespace
 
 std::vector<CheckPlan> check_plans(const MagnoliaFacts& facts,
@@ -136,9 +251,10 @@ std::vector<CheckPlan> check_plans(const MagnoliaFacts& facts,
 }
 
 std::unique_ptr<model::CopyCheck> make_check(const std::vector<CheckPlan>& plans,
-                                             const MagnoliaFacts& facts) {
+                                             const MagnoliaFacts& facts, bool has_indexes) {
   std::vector<std::unique_ptr<model::CopyCheck>> checks;
   checks.push_back(std::make_unique<TableCheck>(facts));
+  if (has_indexes) checks.push_back(std::make_unique<IndexCheck>(facts));
   for (const CheckPlan& plan : plans) checks.push_back(std::make_unique<MagnoliaCheck>(plan));
   return join_checks(std::move(checks));
 }
@@ -148,7 +264,12 @@ Json restore_facts(const MagnoliaFacts& facts) {
   for (const std::string& file : facts.configuration_files) files.push(file);
   Json remove = Json::array();
   Json clusters = Json::array();
+  Json locks = Json::array();
+  Json repositories = Json::array();
   for (const RepositoryFact& repository : facts.repositories) {
+    // Jackrabbit keeps it locked while it has the repository open, and removes it in the end.
+    // Source: Jackrabbit 2.18, core.util.RepositoryLock.
+    locks.push(repository.home + "/.lock");
     remove.push(repository.home + "/.lock");
     remove.push(repository.home + "/revision.log");
     if (!repository.index_directory.empty()) remove.push(repository.index_directory);
@@ -159,11 +280,27 @@ Json restore_facts(const MagnoliaFacts& facts) {
       clusters.push(
           Json::object().set("file", repository.configuration).set("id", repository.cluster_id));
     }
+    repositories.push(repository_facts(facts, repository));
   }
+  Json links = Json::array();
+  for (const PathFact& out : facts.led_out)
+    links.push(Json::object().set("link", out.where).set("target", out.path));
+  // Tomcat takes each directory beside it for one more application.
+  // Source: Tomcat 9, "Automatic Application Deployment" of the Host element, deployOnStartup.
+  Json deployed = Json::array();
+  const std::string base = facts.directory.substr(0, facts.directory.rfind('/'));
+  if (!facts.tomcat.empty() && (facts.context_file.empty() || base == facts.tomcat + "/webapps"))
+    deployed.push(facts.directory);
   Json restore = Json::object();
   restore.set("clusters", std::move(clusters));
   restore.set("configuration_files", std::move(files));
+  restore.set("deployed", std::move(deployed));
+  restore.set("directory", facts.directory);
+  restore.set("links", std::move(links));
+  restore.set("locks", std::move(locks));
+  restore.set("other_files", other_files(facts));
   restore.set("remove", std::move(remove));
+  restore.set("repositories", std::move(repositories));
   return restore;
 }
 

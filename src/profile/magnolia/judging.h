@@ -13,13 +13,18 @@
 
 namespace holdfast::profile::magnolia {
 
+// The schema that the application's tables of a component are in; empty: whichever there is.
+[[nodiscard]] std::string schema_of(const MagnoliaFacts& facts, const std::string& component);
 // One for each repository. `neighbours` may have tables in the same databases.
 [[nodiscard]] std::vector<CheckPlan> check_plans(const MagnoliaFacts& facts,
                                                  std::span<const MagnoliaFacts* const> neighbours);
-// The check of a copy by these plans, that misses tables too.
+// The check of a copy by these plans, that misses tables too. With `has_indexes` it sees whether
+// the application has the repository open while its search indexes pass.
 [[nodiscard]] std::unique_ptr<model::CopyCheck> make_check(const std::vector<CheckPlan>& plans,
-                                                           const MagnoliaFacts& facts);
-// What adapt_instance() reads.
+                                                           const MagnoliaFacts& facts,
+                                                           bool has_indexes);
+// What adapt_instance(), check_restored_instance() and a restore of single workspaces read; paths
+// as they are in `facts`. Looks which configuration lies beside what is in force.
 [[nodiscard]] Json restore_facts(const MagnoliaFacts& facts);
 
 }  // namespace holdfast::profile::magnolia

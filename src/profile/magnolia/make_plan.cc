@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/magnolia/make_plan.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/hash.h"
+#include "profile/magnolia/by_hand.h"
 #include "profile/magnolia/configuration_file.h"
+#include "profile/magnolia/endpoints.h"
 #include "profile/magnolia/fact_checks.h"
 #include "profile/magnolia/gathering.h"
 #include "profile/magnolia/judging.h"
@@ -47,15 +46,6 @@ void add_once(std::vector<std::string>& to, const std::string& text) {
   if (!text.empty() && std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);
 }
 
-// Whether a process has a lock on the file. An open-file-description lock is asked for, so that
-// nobody's is dropped when we close it.
-bool is_locked(const std::string& path) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  struct ::flock asked {};
-  asked.l_type = F_WRLCK;
-  return file && ::fcntl(file.get(), F_OFD_GETLK, &asked) == 0 && asked.l_type != F_UNLCK;
-}
-
 class Planner {
  public:
   Planner(const MagnoliaFacts& facts, const model::Instance& instance)
@@ -75,9 +65,12 @@ class Planner {
     add_named();
     describe();
     plan_.state = state();
-    plan_.facts = restore_facts(facts_);
-    plan_.make_check = [facts = facts_, plans = check_plans(facts_, neighbours)] {
-      return magnolia::make_check(plans, facts);
+    const MagnoliaFacts real = at_real_places(facts_);
+    plan_.facts = with_endpoints(restore_facts(real), file_endpoints());
+    plan_.facts.set("by_hand", by_hand(facts_));
+    plan_.make_check = [real, plans = check_plans(real, neighbours),
+                        has_indexes = instance_.magnolia.includes_search_index] {
+      return magnolia::make_check(plans, real, has_indexes);
     };
     return std::move(plan_);
   }
@@ -86,8 +79,7 @@ class Planner {
   // An embedded database that a running application has not opened yet is not seen to be in use:
   // copying it would keep the application out when it does.
   void look_whether_running() {
-    if (!instance_.quiesce.stop.empty() && instance_.quiesce.when == model::QuiesceWhen::always)
-      return;
+    if (!instance_.quiesce.stop.empty()) return;
     bool has_embedded = false;
     for (const Connection& connection : facts_.connections) {
       if (connection.path.empty()) continue;
@@ -104,7 +96,7 @@ class Planner {
                        "its embedded databases are copied while nobody has them open, and it may "
                        "open one at any "
                        "time",
-                       "Add [quiesce] with `stop`, `start` and when = \"always\", or stop it."));
+                       "Add [quiesce] with `stop` and `start`, or stop it."));
       return;
     }
   }
@@ -118,6 +110,7 @@ class Planner {
       database.user = connection.user;
       database.password.known = connection.password;
       database.options = connection.options;
+      if (connection.path.empty()) add_application(connection, database);
       if (const std::string driver = driver_of(connection); !driver.empty())
         database.options["driver"] = driver;
       const auto given = std::find_if(
@@ -132,11 +125,28 @@ class Planner {
         if (!given->user.empty() && given->user != database.user) database.password = {};
         if (!given->user.empty()) database.user = given->user;
         if (!given->password.empty()) database.password = given->password;
+        if (database.engine != connection.engine) forget_application(database);
         for (const auto& [key, value] : given->options) database.options[key] = value;
       }
       all_databases_.push_back(database.name);
       plan_.databases.push_back(std::move(database));
     }
+  }
+
+  // Whom the application is there, so that its rights can be looked at by whoever copies.
+  static void add_application(const Connection& connection, model::DatabaseSettings& database) {
+    const bool is_postgresql = connection.engine == "postgresql";
+    if (connection.user.empty() || (!is_postgresql && connection.engine != "mariadb")) return;
+    database.options["application_user"] = connection.user;
+    if (is_postgresql)
+      database.options["application_schema"] =
+          connection.schema.empty() ? "public"
+                                    : connection.schema.substr(0, connection.schema.find(','));
+  }
+
+  static void forget_application(model::DatabaseSettings& database) {
+    database.options.erase("application_user");
+    database.options.erase("application_schema");
   }
 
   // The application's own driver of an embedded database.
@@ -308,13 +318,26 @@ class Planner {
   [[nodiscard]] std::string describe_store(const StoreFact& store) const;
   [[nodiscard]] std::string describe_repository(const RepositoryFact& repository) const;
 
+  [[nodiscard]] Endpoints file_endpoints() const {
+    Endpoints endpoints;
+    for (const std::string& file : facts_.configuration_files) {
+      try {
+        if (const auto content = read_configuration_file(file))
+          add_endpoints_of_file(*content, file, endpoints);
+      } catch (const Error&) {
+        continue;  // a finding says so
+      }
+    }
+    return endpoints;
+  }
+
   // A copy during which this changes is made again.
   [[nodiscard]] std::string state() const {
     std::string text;
     std::vector<std::string> files = facts_.configuration_files;
     for (const RepositoryFact& repository : facts_.repositories) {
       for (const WorkspaceFact& workspace : repository.workspaces)
-        text += "workspace " + repository.name + "/" + workspace.name + "\n";
+        text += "workspace " + repository.name + "/" + workspace.name + "\tis there\n";
       const std::string& base = repository.file_system.path;
       if (base.empty()) continue;
       for (const char* name : {"/namespaces/ns_reg.properties", "/namespaces/ns_idx.properties",
@@ -329,7 +352,7 @@ class Planner {
       } catch (const Error& error) {
         hash = error.message();
       }
-      text += hash + " " + file + "\n";
+      text += file + "\t" + hash + "\n";
     }
     return text;
   }

@@ -37,6 +37,12 @@ Namespaces Namespaces::parse(std::string_view text, std::string_view file) {
   return namespaces;
 }
 
+std::set<std::string> Namespaces::uris() const {
+  std::set<std::string> uris;
+  for (const auto& [uri, prefix] : prefixes_) uris.insert(uri);
+  return uris;
+}
+
 bool Namespaces::has_uri(std::string_view uri) const noexcept {
   return prefixes_.find(uri) != prefixes_.end();
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,7 @@ class Namespaces {
   [[nodiscard]] static Namespaces parse(std::string_view text, std::string_view file);
 
   [[nodiscard]] bool has_uri(std::string_view uri) const noexcept;
+  [[nodiscard]] std::set<std::string> uris() const;
   // nullptr: no such prefix.
   [[nodiscard]] const std::string* uri_of(std::string_view prefix) const noexcept;
 

@@ -49,6 +49,12 @@ bool NodeTypes::has(const Name& type) const {
   return names_.contains({std::string(type.uri), std::string(type.local)});
 }
 
+std::set<std::string> NodeTypes::names() const {
+  std::set<std::string> names;
+  for (const auto& [uri, local] : names_) names.insert(Name{uri, local}.display());
+  return names;
+}
+
 std::set<std::pair<std::string, std::string>> NodeTypes::missing_supertypes() const {
   std::set<std::pair<std::string, std::string>> missing;
   for (const auto& [type, supertype] : supertypes_) {

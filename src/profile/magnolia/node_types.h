@@ -25,6 +25,9 @@ class NodeTypes {
   // in and allows nobody else to make.
   [[nodiscard]] bool has(const Name& type) const;
 
+  // "{uri}local" of each that is registered here.
+  [[nodiscard]] std::set<std::string> names() const;
+
   // A supertype that a type here names and that is not registered, "{uri}local" of both: (type,
   // supertype). In the order of their names.
   [[nodiscard]] std::set<std::pair<std::string, std::string>> missing_supertypes() const;

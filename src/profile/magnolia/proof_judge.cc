@@ -274,6 +274,16 @@ void add_paths(const ContentProof::State& state, Problems& problems) {
   problems = std::move(with_paths);
 }
 
+void add_endpoints(const WorkspaceState& workspace, Endpoints& endpoints) {
+  for (const EndpointRecord& one : workspace.endpoints) {
+    const std::string path = path_of(workspace, one.node);
+    endpoints.add(
+        {fmt::format("{}:{}/{}", workspace.tables.name, path == "/" ? "" : path, one.property),
+         one.value});
+  }
+  endpoints.add_untold(workspace.endpoints_dropped);
+}
+
 }  // namespace
 
 std::string path_of(const WorkspaceState& workspace, const NodeId& id) {
@@ -317,6 +327,7 @@ ProofResult ContentProof::judge(const std::optional<Namespaces>& namespaces,
     judge_entries(workspace, result.missing_nodes);
     judge_nodes(workspace, result.unlisted_nodes);
     if (workspace.kinds_seen == 0) continue;
+    add_endpoints(workspace, result.endpoints);
     result.workspaces.push_back(
         {workspace.tables.name, workspace.bundles, workspace.references, workspace.digest.hex()});
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/finding.h"
+#include "profile/magnolia/endpoints.h"
 #include "profile/magnolia/node_id.h"
 
 namespace holdfast::profile::magnolia {
@@ -57,6 +58,8 @@ struct ProofResult {
   std::uint64_t binaries = 0;                // values in a data store
   std::uint64_t records = 0;                 // different ones
   std::uint64_t orphans = 0;                 // records that no bundle names: harmless
+
+  Endpoints endpoints;  // in the properties of workspace `config`
 
   Problems missing_records;      // that a bundle names
   Problems damaged_records;      // whose bytes do not hash to their name

@@ -21,6 +21,9 @@ constexpr std::size_t gathered_records_max = 4096;
 constexpr std::size_t gathered_names_bytes_max = std::size_t{256} << 10U;
 // So many different types and namespaces a sink counts by itself.
 constexpr std::size_t own_uses_max = 500;
+// Where Magnolia keeps what it is configured to do, its modules' mail servers and receivers too.
+constexpr std::string_view configuration_workspace = "config";
+constexpr std::size_t property_bytes_max = 255;
 
 NameAt add_name(std::string& names, const Name& name) {
   const NameAt at = names.size();
@@ -103,6 +106,7 @@ class BundleSink final : public TableSink, private BundleVisitor {
   BundleSink(ContentProof::State& state, std::uint32_t workspace) : TableSink(state, workspace) {
     const std::lock_guard lock(state.mutex);
     is_version_store_ = state.workspaces[workspace].tables.is_version_store;
+    is_configuration_ = state.workspaces[workspace].tables.name == configuration_workspace;
     table_ = table_name(state.workspaces[workspace].tables.prefix, TableKind::bundle);
   }
   ~BundleSink() override {
@@ -166,6 +170,7 @@ class BundleSink final : public TableSink, private BundleVisitor {
   }
   void value(const PropertyValue& value) override {
     if (is_history_) gathered_.histories.push_back({value.id, id_, workspace_});
+    if (is_configuration_) note_endpoint(value);
     if (value.type != PropertyType::binary || value.place == BinaryPlace::here) return;
     std::optional<RecordId> record;
     if (value.place == BinaryPlace::data_store) {
@@ -180,6 +185,18 @@ class BundleSink final : public TableSink, private BundleVisitor {
     }
     if (!property_name_) property_name_ = add_name(gathered_.names, property_);
     gathered_.binaries.push_back({*record, id_, *property_name_, workspace_});
+  }
+  void note_endpoint(const PropertyValue& value) {
+    if (value.type != PropertyType::string && value.type != PropertyType::uri) return;
+    auto endpoint = endpoint_of(property_.local, value.text);
+    if (!endpoint) return;
+    const std::lock_guard lock(state_.mutex);
+    WorkspaceState& workspace = state_.workspaces[workspace_];
+    std::string property(property_.local.substr(0, property_bytes_max));
+    workspace.endpoints.insert({id_, std::move(property), std::move(*endpoint)});
+    if (workspace.endpoints.size() <= endpoints_kept_max) return;
+    workspace.endpoints.erase(std::prev(workspace.endpoints.end()));
+    ++workspace.endpoints_dropped;
   }
   void child(const Name& name, const NodeId& id) override {
     gathered_.entries.push_back({id, hash_of(id_), add_name(gathered_.names, name)});
@@ -213,6 +230,7 @@ class BundleSink final : public TableSink, private BundleVisitor {
   }
 
   bool is_version_store_ = false;
+  bool is_configuration_ = false;
   std::optional<NodeKey> key_;
   std::size_t data_ = 0;
   NodeId id_;

@@ -39,6 +39,15 @@ struct BinaryRecord {
   std::uint32_t workspace;
 };
 
+// A property that says where another system is.
+struct EndpointRecord {
+  NodeId node;
+  std::string property, value;
+  friend auto operator<=>(const EndpointRecord&, const EndpointRecord&) = default;
+};
+// So many are kept, the smallest.
+inline constexpr std::size_t endpoints_kept_max = 1'000;
+
 struct HistoryRecord {
   NodeId history;
   NodeId node;
@@ -79,6 +88,8 @@ struct WorkspaceState {
   std::deque<EntryRecord> entries;
   std::vector<std::string> names;
   std::vector<NodeId> unreadable;
+  std::set<EndpointRecord> endpoints;
+  std::uint64_t endpoints_dropped = 0;
 
   [[nodiscard]] std::string_view name(NameAt at) const noexcept;
 };

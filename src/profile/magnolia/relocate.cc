@@ -62,7 +62,7 @@ class XmlMapper {
       if (text_[at_] != '<') {
         map_text();
       } else if (!skip("<!--", "-->") && !skip("<![CDATA[", "]]>") && !skip("<?", "?>") &&
-                 !skip("<!", ">") && !skip("</", ">")) {
+                 !skip("<!", ">") && !skip_end()) {
         map_tag();
       }
     }
@@ -76,13 +76,21 @@ class XmlMapper {
     take(found == std::string_view::npos ? text_.size() : found + end.size());
     return true;
   }
+  bool skip_end() {
+    if (!skip("</", ">")) return false;
+    if (!open_.empty()) open_.pop_back();
+    return true;
+  }
   void take(std::size_t end) {
     result_ += text_.substr(at_, end - at_);
     at_ = end;
   }
   void put(std::size_t end, std::string_view attribute) {
     const std::string_view raw = text_.substr(at_, end - at_);
-    const auto mapped = map_({element_, attribute}, xml_decoded(raw));
+    const std::size_t depth = open_.size();
+    const auto mapped = map_(
+        {element_, attribute, depth > 0 ? open_[depth - 1] : 0, depth > 1 ? open_[depth - 2] : 0},
+        xml_decoded(raw));
     result_ += mapped ? xml_encoded(*mapped) : std::string(raw);
     at_ = end;
   }
@@ -99,6 +107,7 @@ class XmlMapper {
     while (end < text_.size() && !is_space(text_[end]) && text_[end] != '>' && text_[end] != '/')
       ++end;
     element_ = text_.substr(at_, end - at_);
+    open_.push_back(++elements_);
     take(end);
     while (at_ < text_.size() && text_[at_] != '>') {
       if (is_space(text_[at_]) || text_[at_] == '/') {
@@ -115,11 +124,15 @@ class XmlMapper {
       put(std::min(text_.find(text_[quote], at_), text_.size()), name);
       take(std::min(at_ + 1, text_.size()));
     }
+    const bool is_empty = at_ > 0 && text_[at_ - 1] == '/';
     take(std::min(at_ + 1, text_.size()));
+    if (is_empty) open_.pop_back();
   }
 
   const std::string_view text_;
   const MapValue& map_;
+  std::vector<std::size_t> open_;  // elements, by their numbers
+  std::size_t elements_ = 0;
   std::string_view element_;
   std::size_t at_ = 0;
   std::string result_;
@@ -187,15 +200,21 @@ class Relocation {
     for (const auto& database : restored.databases) moved_[database.old_uri] = &database;
   }
 
-  [[nodiscard]] std::optional<std::string> operator()(const std::string& value,
+  // Of files that are not in force nothing is missed.
+  [[nodiscard]] std::optional<std::string> operator()(const std::string& value, bool is_in_force,
                                                       std::vector<std::string>& made) {
-    if (value.starts_with("jdbc:")) return map_url(value, made);
+    if (value.starts_with("jdbc:")) return map_url(value, is_in_force, made);
     if (!value.starts_with('/')) return std::nullopt;
     const std::string place = restored_.place_of(value);
     if (place.empty() || place == value) return std::nullopt;
     made.push_back("path " + place);
     return place;
   }
+
+  // What is another in a file than it was, by the number of the value: accounts of databases that
+  // are elsewhere.
+  [[nodiscard]] std::map<std::size_t, std::string> accounts(std::string_view text, bool is_in_force,
+                                                            std::vector<std::string>& made);
 
   // What could not be rewritten and leads somewhere else than it must.
   [[nodiscard]] std::vector<std::string> left() const {
@@ -226,7 +245,21 @@ class Relocation {
            database.uri.ends_with(":" + restored_.place_of(path));
   }
 
-  std::optional<std::string> map_url(const std::string& value, std::vector<std::string>& made) {
+  // The database that a URL leads to, if it is elsewhere now.
+  [[nodiscard]] const model::RestoredInstance::Database* moved_database(
+      const std::string& value) const {
+    try {
+      const auto found = moved_.find(parse_jdbc_url(value).uri);
+      if (found == moved_.end()) return nullptr;
+      const auto* database = found->second;
+      return database->uri == database->old_uri || database->uri.empty() ? nullptr : database;
+    } catch (const Error&) {
+      return nullptr;  // no URL that Java could use either
+    }
+  }
+
+  std::optional<std::string> map_url(const std::string& value, bool is_in_force,
+                                     std::vector<std::string>& made) {
     JdbcUrl old;
     try {
       old = parse_jdbc_url(value);
@@ -235,20 +268,20 @@ class Relocation {
     }
     const bool is_embedded = old.engine == "derby" || old.engine == "h2";
     if (restored_.is_clone && !is_embedded && value.find("${") != std::string::npos) {
+      if (!is_in_force) return std::nullopt;
       untold_.push_back("a connection holds variables and was not changed: " + redacted_uri(value));
       return std::nullopt;
     }
-    const auto found = moved_.find(old.uri);
-    if (found == moved_.end()) return std::nullopt;
-    const model::RestoredInstance::Database& database = *found->second;
-    if (database.uri == database.old_uri || database.uri.empty()) return std::nullopt;
+    const auto* const found = moved_database(value);
+    if (found == nullptr) return std::nullopt;
+    const model::RestoredInstance::Database& database = *found;
     auto url = redirected_url(value, database.uri);
     if (!url) {
       untold_.push_back(fmt::format("{}: {} could not be changed to {}", database.component,
                                     redacted_uri(value), redacted_uri(database.uri)));
       return std::nullopt;
     }
-    done_.insert(database.component);
+    if (is_in_force) done_.insert(database.component);
     made.push_back("connection of " + database.component + " to " + redacted_uri(database.uri));
     return url;
   }
@@ -258,6 +291,108 @@ class Relocation {
   std::set<std::string> done_;  // components
   std::vector<std::string> untold_;
 };
+
+// A value of a file, with where it stands.
+struct Value {
+  std::string element, attribute, text;
+  std::size_t number = 0, parent = 0;
+};
+
+std::vector<Value> all_values(std::string_view text) {
+  std::vector<Value> values;
+  static_cast<void>(map_values(text, [&](const ValuePlace& place, const std::string& value) {
+    values.push_back({std::string(place.element), std::string(place.attribute), value, place.number,
+                      place.parent});
+    return std::optional<std::string>();
+  }));
+  return values;
+}
+
+// Of a file, what stands beside each other: `of` a value by a name, or nothing. In XML the
+// parameters of one bean and the attributes of one element; in property files the keys that begin
+// alike: db.url, db.user.
+class Neighbours {
+ public:
+  explicit Neighbours(const std::vector<Value>& values) : values_(values) {
+    for (const Value& value : values) {
+      if (value.element == "param" && value.attribute == "name") names_[value.number] = value.text;
+    }
+  }
+
+  [[nodiscard]] std::optional<std::size_t> of(const Value& value,
+                                              std::initializer_list<std::string_view> names) const {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      if (scope_of(values_[i]) != scope_of(value)) continue;
+      const std::string name = name_of(values_[i]);
+      if (std::find(names.begin(), names.end(), name) != names.end()) return i;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] bool is_parameter(const Value& value) const {
+    return value.element == "param" && value.attribute == "value";
+  }
+  [[nodiscard]] std::string name_of(const Value& value) const {
+    if (is_parameter(value)) {
+      const auto found = names_.find(value.number);
+      return found == names_.end() ? "" : found->second;
+    }
+    if (value.number != 0) return value.attribute;
+    return value.attribute.substr(value.attribute.find_last_of("._-") + 1);
+  }
+  [[nodiscard]] std::string scope_of(const Value& value) const {
+    if (value.number != 0)
+      return std::to_string(is_parameter(value) ? value.parent : value.number) +
+             (is_parameter(value) ? " parameters" : " attributes");
+    return value.attribute.substr(0, value.attribute.find_last_of("._-") + 1);
+  }
+
+  const std::vector<Value>& values_;
+  std::map<std::size_t, std::string> names_;  // of parameters, by their numbers
+};
+
+bool holds_variable(std::string_view text) {
+  return text.find("${") != std::string_view::npos;
+}
+
+std::map<std::size_t, std::string> Relocation::accounts(std::string_view text, bool is_in_force,
+                                                        std::vector<std::string>& made) {
+  std::map<std::size_t, std::string> changes;
+  const std::vector<Value> values = all_values(text);
+  const Neighbours neighbours(values);
+  for (const Value& value : values) {
+    if (!value.text.starts_with("jdbc:") || holds_variable(value.text)) continue;
+    const auto* const database = moved_database(value.text);
+    if (database == nullptr || database->user.empty()) continue;
+    const auto tell = [&](const std::string& what) {
+      if (is_in_force) untold_.push_back(database->component + ": " + what);
+    };
+    const auto user = neighbours.of(value, {"user", "username"});
+    const auto password = neighbours.of(value, {"password"});
+    const JdbcUrl url = parse_jdbc_url(value.text);
+    const std::string log_in = "let the application log in as " + database->user;
+    if (!user || holds_variable(values[*user].text) || !url.user.empty()) {
+      const std::string named = !url.user.empty() ? url.user : user ? values[*user].text : "";
+      if (named != database->user || database->password)
+        tell(log_in + ", whose name stands in no plain value beside the URL");
+      continue;
+    }
+    const bool is_other = values[*user].text != database->user;
+    if (is_other) {
+      changes[*user] = database->user;
+      made.push_back("user of " + database->component + ": " + database->user);
+    }
+    const bool is_plain = password && !holds_variable(values[*password].text);
+    if (database->password && is_plain && !holds_variable(database->password->reveal())) {
+      changes[*password] = std::string(database->password->reveal());
+      made.push_back("password of " + database->component);
+    } else if (is_other || database->password) {
+      tell(log_in + ": its password could not be written beside the URL");
+    }
+  }
+  return changes;
+}
 
 std::vector<std::string> texts(const Json& facts, std::string_view key) {
   std::vector<std::string> found;
@@ -271,6 +406,25 @@ std::vector<std::string> texts(const Json& facts, std::string_view key) {
 std::string new_node_id(const std::string& old_id, const std::string& place) {
   const Sha256Digest hash = sha256(as_bytes(place));
   return old_id + "-" + to_hex(ByteView(hash)).substr(0, 8);
+}
+
+// What lay outside of the instance, and came along, is elsewhere too.
+void redirect_links(const model::RestoredInstance& restored, model::Adaptation& adaptation) {
+  const Json* const list = restored.facts.find("links");
+  if (list == nullptr) return;
+  for (const Json& one : list->as_array()) {
+    const std::string link = one.string_or("link", "");
+    const std::string target = one.string_or("target", "");
+    const std::string place = restored.place_of(target);
+    const std::string now = restored.place_of(link);
+    if (now.empty() || place == target) continue;
+    if (!place.empty()) {
+      adaptation.changes.push_back({link, place, now + ": a link to " + place, true});
+    } else if (restored.is_clone) {
+      adaptation.by_hand.push_back(now + " is a link to " + target +
+                                   ", which was not restored: let it lead elsewhere");
+    }
+  }
 }
 
 }  // namespace
@@ -331,29 +485,39 @@ model::Adaptation adapt_instance(const model::RestoredInstance& restored) {
     for (const Json& one : list->as_array())
       clusters.emplace_back(one.string_or("file", ""), one.string_or("id", ""));
   }
-  for (const std::string& path : texts(restored.facts, "configuration_files")) {
+  const auto adapt_file = [&](const std::string& path, bool is_in_force) {
     const auto text = restored.read(path);
-    if (!text) continue;
+    if (!text) return;
     std::vector<std::string> made;
+    const std::map<std::size_t, std::string> accounts =
+        relocation.accounts(*text, is_in_force, made);
+    std::size_t number = 0;
     const auto map = [&](const ValuePlace& place,
                          const std::string& value) -> std::optional<std::string> {
+      if (const auto account = accounts.find(number++); account != accounts.end())
+        return account->second;
       const bool is_id = place.element == "Cluster" && place.attribute == "id";
       if (!is_id ||
           std::find(clusters.begin(), clusters.end(), std::pair(path, value)) == clusters.end())
-        return relocation(value, made);
+        return relocation(value, is_in_force, made);
       std::string id = new_node_id(value, restored.place_of(path));
       made.push_back("cluster node id " + id);
       new_ids[path + "\n" + value] = id;
       return id;
     };
     const std::string changed = map_values(*text, map);
-    if (made.empty()) continue;
+    if (made.empty()) return;
     std::sort(made.begin(), made.end());
     made.erase(std::unique(made.begin(), made.end()), made.end());
     adaptation.changes.push_back(
         {path, changed, fmt::format("{}: {}", restored.place_of(path), fmt::join(made, ", "))});
-  }
-  adaptation.by_hand = relocation.left();
+  };
+  for (const std::string& path : texts(restored.facts, "configuration_files"))
+    adapt_file(path, true);
+  for (const std::string& path : texts(restored.facts, "other_files")) adapt_file(path, false);
+  redirect_links(restored, adaptation);
+  const std::vector<std::string> left = relocation.left();
+  adaptation.by_hand.insert(adaptation.by_hand.end(), left.begin(), left.end());
   for (const auto& [file, id] : clusters) {
     if (new_ids.contains(file + "\n" + id)) continue;
     adaptation.by_hand.push_back("the cluster node id " + id +

@@ -16,6 +16,8 @@ namespace holdfast::profile::magnolia {
 struct ValuePlace {
   std::string_view element;    // XML: of the value; empty in property files
   std::string_view attribute;  // XML: empty for an element's own text; else the property's key
+  // XML: which element it is, counted by start tags from 1, and in which; 0: none.
+  std::size_t number = 0, parent = 0;
 };
 
 // Gives every value of a configuration file to `map`, and writes what it returns in its place;
@@ -31,9 +33,12 @@ using MapValue =
 [[nodiscard]] std::optional<std::string> redirected_url(std::string_view jdbc_url,
                                                         std::string_view uri);
 
-// Profile::adapt(). `facts`: `configuration_files` (paths), `remove` (paths that must not be there
-// when the application starts: search indexes, locks), `clusters` (`file` and `id` of this node in
-// each).
+// Profile::adapt(). `facts`: `configuration_files` (paths), `other_files` (those not in force, of
+// which nothing is missed), `remove` (paths that must not be there when the application starts:
+// search indexes, locks), `clusters` (`file` and `id` of this node in each), `links` (`link` and
+// its `target`, out of the instance). Where a database is elsewhere, the user and the password of
+// its
+// [[database]] take the place of those that stand beside its URL.
 [[nodiscard]] model::Adaptation adapt_instance(const model::RestoredInstance& restored);
 
 }  // namespace holdfast::profile::magnolia

@@ -142,6 +142,84 @@ TEST_F(AdaptTest, GivesACloneAnotherNodeIdAndAReplacementNot) {
   EXPECT_TRUE(adapt().changes.empty());
 }
 
+TEST_F(AdaptTest, WritesTheAccountOfTheNewDatabaseWhereTheOldOneStood) {
+  databases_[0].user = "clone<1>";
+  databases_[0].password = std::make_shared<const Secret>(std::string("s&cret"));
+  add_file("/srv/old/conf.xml",
+           "<a><DataSource><param name='user' value='mag'/><param value='old' name='password'/>"
+           "<param name='url' value='jdbc:postgresql://old/mag'/></DataSource><DataSource>"
+           "<param name='user' value='mag'/></DataSource></a>");
+  add_file("/srv/old/context.xml",
+           "<Resource username='mag' password='old' url='jdbc:postgresql://old/mag'/>");
+  add_file("/srv/old/a.properties",
+           "db.user=mag\ndb.url=jdbc:postgresql://old/mag\ndb.password=old\nuser=mag\n");
+  const model::Adaptation made = adapt();
+  EXPECT_TRUE(made.by_hand.empty()) << made.by_hand.front();
+  ASSERT_EQ(made.changes.size(), 3U);
+  EXPECT_EQ(made.changes[0].content,
+            "<a><DataSource><param name='user' value='clone&lt;1&gt;'/><param value='s&amp;cret' "
+            "name='password'/><param name='url' value='jdbc:postgresql://new:5433/copy'/>"
+            "</DataSource><DataSource><param name='user' value='mag'/></DataSource></a>");
+  EXPECT_EQ(made.changes[1].content,
+            "<Resource username='clone&lt;1&gt;' password='s&amp;cret' "
+            "url='jdbc:postgresql://new:5433/copy'/>");
+  EXPECT_EQ(made.changes[2].content,
+            "db.user=clone<1>\ndb.url=jdbc:postgresql://new:5433/copy\ndb.password=s&cret\n"
+            "user=mag\n");
+  for (const model::FileChange& change : made.changes)
+    EXPECT_EQ(change.what.find("s&cret"), std::string::npos) << change.what;
+}
+
+TEST_F(AdaptTest, LeavesTheAccountOfADatabaseThatStaysWhereItWas) {
+  databases_[0].uri = databases_[0].old_uri;
+  databases_[0].user = "administrator";
+  add_file("/srv/old/conf.xml",
+           "<Resource username='mag' password='old' url='jdbc:postgresql://old/mag'/>");
+  EXPECT_TRUE(adapt().changes.empty());
+}
+
+TEST_F(AdaptTest, SaysWhichAccountItCouldNotWrite) {
+  databases_[0].user = "clone";
+  add_file("/srv/old/conf.xml",
+           "<Resource username='mag' password='old' url='jdbc:postgresql://old/mag'/>");
+  const model::Adaptation without_password = adapt();
+  ASSERT_EQ(without_password.by_hand.size(), 1U);
+  EXPECT_NE(without_password.by_hand[0].find("clone: its password"), std::string::npos);
+  databases_[0].password = std::make_shared<const Secret>(std::string("${x}"));
+  EXPECT_EQ(adapt().by_hand.size(), 1U);
+  files_["/srv/old/conf.xml"] = "<Resource username='${u}' url='jdbc:postgresql://old/mag'/>";
+  ASSERT_EQ(adapt().by_hand.size(), 1U);
+  EXPECT_NE(adapt().by_hand[0].find("log in as clone"), std::string::npos);
+}
+
+TEST_F(AdaptTest, RewritesFilesThatAreNotInForceAndMissesNothingInThem) {
+  databases_[0].user = "clone";
+  add_file("/srv/old/conf.xml",
+           "<Resource username='clone' password='p' url='jdbc:postgresql://old/mag'/>");
+  files_["/srv/old/other.xml"] = "<p u='jdbc:postgresql://old/mag' v='jdbc:mysql://${h}/m'/>";
+  facts_.set("other_files", Json::array().push("/srv/old/other.xml"));
+  const model::Adaptation made = adapt();
+  EXPECT_TRUE(made.by_hand.empty()) << made.by_hand.front();
+  ASSERT_EQ(made.changes.size(), 2U);
+  EXPECT_EQ(made.changes[1].content,
+            "<p u='jdbc:postgresql://new:5433/copy' v='jdbc:mysql://${h}/m'/>");
+}
+
+TEST_F(AdaptTest, LetsLinksOutLeadToWhereTheirTargetsAreNow) {
+  databases_.clear();
+  facts_.set("links",
+             Json::array()
+                 .push(Json::object().set("link", "/srv/old/a").set("target", "/srv/old/b"))
+                 .push(Json::object().set("link", "/srv/old/c").set("target", "/data")));
+  const model::Adaptation made = adapt();
+  ASSERT_EQ(made.changes.size(), 1U);
+  EXPECT_EQ(made.changes[0].path, "/srv/old/a");
+  EXPECT_EQ(made.changes[0].content, "/srv/new/b");
+  EXPECT_TRUE(made.changes[0].is_link);
+  ASSERT_EQ(made.by_hand.size(), 1U);
+  EXPECT_NE(made.by_hand[0].find("/data"), std::string::npos);
+}
+
 TEST_F(AdaptTest, RemovesWhatMustNotBeThere) {
   databases_.clear();
   facts_.set("remove", Json::array().push("/srv/old/index"));

@@ -60,8 +60,10 @@ class RowMap final : public model::RowSink {
       if (name.ends_with("DATA") && value.kind != ValueKind::null) {
         made_.push_back(Value::of_bytes(as_bytes(value.text)));
       } else if (name == "BINVAL_ID") {
-        // Derby's column is char(64): padded.
-        made_.push_back(Value::of_text(value.text.substr(0, value.text.find_last_not_of(' ') + 1)));
+        std::string id = value.text.substr(0, value.text.find_last_not_of(' ') + 1);
+        // Derby's column is char(64): what is read back has blanks at its end.
+        if (to_ == Dialect::derby && id.size() < 64) id.resize(64, ' ');
+        made_.push_back(Value::of_text(id));
       } else {
         made_.push_back(value);
       }

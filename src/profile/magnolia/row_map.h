@@ -13,8 +13,9 @@ namespace holdfast::profile::magnolia {
 
 // Takes rows as any engine gives them and hands them to `target` (which outlives it) as those of
 // table_definition(to, kind, …); column names are in lower case for PostgreSQL, which folds them
-// so, else in upper case. Errc::unsupported where `to` has no such table; Errc::corrupt from
-// columns() if a column is missing, and from row() for a key that is none.
+// so, else in upper case. Values are those that the target gives back. Errc::unsupported where `to`
+// has no such table; Errc::corrupt from columns() if a column is missing, and from row() for a key
+// that is none.
 [[nodiscard]] std::unique_ptr<model::RowSink> map_rows(TableKind kind, Dialect to,
                                                        model::RowSink& target);
 

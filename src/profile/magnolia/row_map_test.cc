@@ -100,6 +100,13 @@ TEST(RowMap, PaddedIdsOfDerbyLoseTheirBlanks) {
   EXPECT_EQ(mapped.rows[0], (Row{Value::of_text("id.1.2.0"), Value::of_bytes(as_bytes("a"))}));
 }
 
+TEST(RowMap, IdsInDerbyArePaddedAsTheyAreReadBack) {
+  const Table mapped =
+      map(TableKind::binval, Dialect::derby, {{"BINVAL_ID", ""}, {"BINVAL_DATA", ""}},
+          {Value::of_text("id.1.2.0"), Value::of_bytes(as_bytes("a"))});
+  EXPECT_EQ(mapped.rows[0][0], Value::of_text("id.1.2.0" + std::string(56, ' ')));
+}
+
 TEST(RowMap, WhatDoesNotFitIsRefused) {
   Collector collector;
   EXPECT_THROW(static_cast<void>(map_rows(TableKind::fsentry, Dialect::h2, collector)), Error);

@@ -54,9 +54,13 @@ struct TableDefinition {
   std::vector<std::string> statements;
 };
 
+// Where Derby begins to count in a NAMES table that has taken rows from elsewhere: it can only be
+// told a number that is known beforehand, and must not give one that a row has already.
+inline constexpr std::int64_t derby_numbers_begin = 1'073'741'824;
+
 // Nothing where Jackrabbit has no such tables on that engine (FSENTRY of H2). `keeps_numbers`: for
 // tables into which NAMES rows are copied with their numbers, which Derby's own definition of that
-// table forbids ("generated always").
+// table forbids ("generated always"); they have to be below derby_numbers_begin.
 [[nodiscard]] std::optional<TableDefinition> table_definition(Dialect dialect, TableKind kind,
                                                               std::string_view prefix,
                                                               bool keeps_numbers);

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// An application whose files and databases were restored and compared: changing what it must find
+// otherwise where it is now, and looking whether it will find all of it, both by its profile.
+#pragma once
+
+#include "job/environment.h"
+#include "job/instance_restore.h"
+#include "job/instance_source.h"
+#include "job/restore_plan.h"
+#include "model/instance.h"
+#include "model/progress.h"
+
+namespace holdfast::job {
+
+// All is as it was copied; this is changed last.
+void adapt_application(const InstanceSource& source, const model::Instance& target,
+                       const RestorePlan& plan, InstanceRestoreReport& report);
+
+// Before it may start. Errc::not_consistent for what nobody accepted. Of a part of an instance that
+// is no workspace nothing can be said.
+void check_application(const Environment& environment, const InstanceSource& source,
+                       const model::Instance& target, const RestorePlan& plan,
+                       const InstanceRestoreOptions& options, model::Observer& observer);
+
+}  // namespace holdfast::job
