@@ -232,7 +232,7 @@ TEST_F(PostgresqlWhole, EverythingComesBackOnAnEmptyServer) {
   const std::string printed = "/tmp/restore/whole";
   ASSERT_EQ(commands.find("cd " + printed), 0U) << commands;
   commands.replace(3, printed.size(), target.string());
-  ASSERT_EQ(std::count(commands.begin(), commands.end(), '\n'), 4) << commands;
+  ASSERT_EQ(std::count(commands.begin(), commands.end(), '\n'), 5) << commands;
   const Outcome done = place_.run(
       {"sh", "-ec", commands},
       {.environment = {{"PGHOST", other.server().socket_directory().native()},
