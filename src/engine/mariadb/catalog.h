@@ -37,7 +37,7 @@ struct TableDef {
   std::string engine;
   std::string create;    // as it makes the table
   std::string shown;     // as the server shows it, which is not always the same
-  std::string created;   // when its definition was made or renamed, in the server's words
+  std::string created;   // when its definition was made or renamed, in the server's words; or empty
   std::string identity;  // the server's numbers of it; empty where the above tells enough
   bool transactional = true;
   bool versioned = false;  // keeps former rows by itself
