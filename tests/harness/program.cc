@@ -7,12 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -200,6 +203,19 @@ std::string read_text(const fs::path& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+Measured measured(Started run) {
+  std::uint64_t most_kib = 0;
+  while (!run.has_ended()) {
+    const std::string status =
+        read_text(std::filesystem::path("/proc") / std::to_string(run.pid()) / "status");
+    const std::size_t at = status.find("RssAnon:");
+    if (at != std::string::npos)
+      most_kib = std::max<std::uint64_t>(most_kib, std::stoull(status.substr(at + 8)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return {run.wait(), most_kib / 1024};
 }
 
 bool is_soak() {

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -106,6 +107,13 @@ class Place {
   std::filesystem::path program_;
   Variables environment_;
 };
+
+// Waits for its end; the most anonymous memory that it was seen to have by then, MiB.
+struct Measured {
+  Outcome outcome;
+  std::uint64_t most_mib = 0;
+};
+[[nodiscard]] Measured measured(Started run);
 
 inline constexpr std::string_view place_password = "correct horse battery";
 

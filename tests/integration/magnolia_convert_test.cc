@@ -287,20 +287,12 @@ TEST_F(MagnoliaConvert, TakesManyNodesInBoundedMemory) {
   const MagnoliaLab source = lab(Variant::pg, "source");
   source.create({.pages = pages});
   const MagnoliaLab target = lab(Variant::mariadb, "target");
-  Started run = place_.start({"migrate", "-I", source_file(source), "--to", target_file(target)});
-  std::uint64_t most_kib = 0;
-  while (!run.has_ended()) {
-    const std::string status = read_text(fmt::format("/proc/{}/status", run.pid()));
-    const std::size_t at = status.find("RssAnon:");
-    if (at != std::string::npos)
-      most_kib = std::max<std::uint64_t>(most_kib, std::stoull(status.substr(at + 8)));
-    std::this_thread::sleep_for(2ms);
-  }
-  const Outcome moved = run.wait();
+  const auto [moved, most_mib] =
+      measured(place_.start({"migrate", "-I", source_file(source), "--to", target_file(target)}));
   ASSERT_EQ(moved.exit_code, 0) << moved.text();
-  EXPECT_LT(most_kib / 1024, most_wanted_mib);
-  EXPECT_GT(most_kib, 0U) << "not measured";
-  RecordProperty("most_mib", std::to_string(most_kib / 1024));
+  EXPECT_LT(most_mib, most_wanted_mib);
+  EXPECT_GT(most_mib, 0U) << "not measured";
+  RecordProperty("most_mib", std::to_string(most_mib));
   const MagnoliaVerdict verdict = target.verify();
   EXPECT_TRUE(verdict.is_whole()) << verdict.text;
   EXPECT_EQ(verdict.digest, source.verify().digest) << verdict.text;

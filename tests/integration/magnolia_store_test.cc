@@ -124,20 +124,6 @@ TEST_F(MagnoliaStore, OfTwentyThousandRecordsTheSecondBackupOpensNone) {
   EXPECT_EQ(snapshots(), 3U);
 }
 
-// How much memory a run needed at most, in bytes.
-std::uint64_t peak_of(Started& job, Outcome& outcome) {
-  std::uint64_t peak_kib = 0;
-  while (!job.has_ended()) {
-    const std::string status = read_text(fs::path("/proc") / std::to_string(job.pid()) / "status");
-    const std::size_t at = status.find("VmHWM:");
-    if (at != std::string::npos)
-      peak_kib = std::max<std::uint64_t>(peak_kib, std::stoull(status.substr(at + 6)));
-    ::usleep(5'000);
-  }
-  outcome = job.wait();
-  return peak_kib << 10U;
-}
-
 constexpr std::uint64_t mib = 1U << 20U;
 
 class MagnoliaLargeNodes : public MagnoliaRun, public testing::WithParamInterface<MagnoliaVariant> {
@@ -179,9 +165,8 @@ TEST_P(MagnoliaLargeNodes, PassTheProofInBoundedMemory) {
   std::uint64_t before = 0;
   for (const unsigned nodes : {0U, 1U, 3U}) {
     if (nodes > 0) inflate(source, nodes, size_bytes);
-    Started job = place_.start({"backup", "-I", instance});
-    Outcome outcome;
-    const std::uint64_t peak = peak_of(job, outcome);
+    const auto [outcome, most_mib] = measured(place_.start({"backup", "-I", instance}));
+    const std::uint64_t peak = most_mib * mib;
     ASSERT_EQ(outcome.exit_code, 0) << outcome.text();
     if (nodes == 0) before = peak;
     EXPECT_LT(peak, before + 10 * size_bytes) << nodes << " large nodes";

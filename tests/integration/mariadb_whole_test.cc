@@ -83,21 +83,6 @@ class MariadbWhole : public testing::Test {
     return place_.run({"sh", "-ec", commands}, {.environment = {{"HOME", home.string()}}});
   }
 
-  // Runs to its end; the most memory that it had by then, MiB.
-  Outcome measured(const std::vector<std::string>& words, std::uint64_t& most_mib) {
-    Started run = place_.start(words);
-    std::uint64_t most_kib = 0;
-    while (!run.has_ended()) {
-      const std::string status = read_text(fmt::format("/proc/{}/status", run.pid()));
-      const std::size_t at = status.find("RssAnon:");
-      if (at != std::string::npos)
-        most_kib = std::max<std::uint64_t>(most_kib, std::stoull(status.substr(at + 8)));
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    most_mib = most_kib / 1024;
-    return run.wait();
-  }
-
   static std::unique_ptr<MariadbServer> server_;
   Place place_;
 };
@@ -254,8 +239,7 @@ TEST_F(MariadbWhole, WideValuesComeBackInBoundedMemory) {
   const std::string parallel = "[limits]\nparallel = 3\n\n";
   const auto expect_bounded = [&](const std::string& what, const std::vector<std::string>& words,
                                   std::uint64_t least_mib) {
-    std::uint64_t mib = 0;
-    const Outcome outcome = measured(words, mib);
+    const auto [outcome, mib] = measured(place_.start(words));
     EXPECT_EQ(outcome.exit_code, 0) << what << "\n" << outcome.text();
     EXPECT_LT(mib, most_mib) << what;
     EXPECT_GT(mib, least_mib) << what << ": not measured";

@@ -353,20 +353,11 @@ TEST_F(PostgresqlWhole, WideValuesComeBackInBoundedMemory) {
       " FROM wide_1 UNION ALL SELECT * FROM wide_2 UNION ALL SELECT * FROM wide_3) t";
   const std::string before = server_.psql("wide", sums);
   const std::string instance = write_instance("wide", "postgres", "[limits]\nparallel = 3\n");
-  Started run = place_.start({"backup", "-I", instance});
-  std::uint64_t most_kib = 0;
-  while (!run.has_ended()) {
-    const std::string status = read_text(fmt::format("/proc/{}/status", run.pid()));
-    const std::size_t at = status.find("RssAnon:");
-    if (at != std::string::npos)
-      most_kib = std::max<std::uint64_t>(most_kib, std::stoull(status.substr(at + 8)));
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  const Outcome saved = run.wait();
+  const auto [saved, most_mib] = measured(place_.start({"backup", "-I", instance}));
   ASSERT_EQ(saved.exit_code, 0) << saved.text();
-  EXPECT_LT(most_kib / 1024, 200 + wide_mib * 9 / 2);
-  EXPECT_GT(most_kib / 1024, wide_mib) << "not measured";
-  RecordProperty("most_mib", std::to_string(most_kib / 1024));
+  EXPECT_LT(most_mib, 200 + wide_mib * 9 / 2);
+  EXPECT_GT(most_mib, wide_mib) << "not measured";
+  RecordProperty("most_mib", std::to_string(most_mib));
   const Outcome restored = place_.holdfast({"restore", "latest", "-I", write_instance("again")});
   ASSERT_EQ(restored.exit_code, 0) << restored.text();
   EXPECT_EQ(server_.psql("again", sums), before);

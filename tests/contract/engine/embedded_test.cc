@@ -105,6 +105,16 @@ class Embedded : public testing::TestWithParam<std::string> {
     const model::Endpoint one = endpoint(name);
     return engine().hold({&one, 1}, {});
   }
+  // Copies it to there; what its hold says of it.
+  [[nodiscard]] model::DatabaseFacts copied(const std::string& name, const fs::path& to) const {
+    model::DatabaseFacts facts;
+    const auto held = hold(name);
+    held->capture();
+    copy_tree(*held, to);
+    held->describe(0, facts);
+    held->release();
+    return facts;
+  }
   void load(const fs::path& copy, const model::DatabaseFacts& facts,
             const std::string& name) const {
     engine::LoadOptions options;
@@ -177,14 +187,7 @@ TEST_P(Embedded, AnApplicationIsKeptOutUntilTheCopyIsDone) {
 TEST_P(Embedded, ACopyOpensElsewhereAndHoldsTheSameRows) {
   make("db");
   const fs::path copy = home_.path() / "copy";
-  model::DatabaseFacts facts;
-  {
-    const auto held = hold("db");
-    held->capture();
-    copy_tree(*held, copy);
-    held->describe(0, facts);
-    held->release();
-  }
+  const model::DatabaseFacts facts = copied("db", copy);
   EXPECT_EQ(facts.version, is_derby() ? "10.14" : "format 2");
   EXPECT_TRUE(facts.engine_facts.bool_or("closed", false));
   load(copy, facts, "again");
@@ -237,14 +240,7 @@ TEST_P(Embedded, ADrillOpensWhatItLoadsAndReadsItsRows) {
   make("db");
   const fs::path copy = home_.path() / "copy", directory = home_.path() / "drill";
   fs::create_directory(directory);
-  model::DatabaseFacts facts;
-  {
-    const auto held = hold("db");
-    held->capture();
-    copy_tree(*held, copy);
-    held->describe(0, facts);
-    held->release();
-  }
+  const model::DatabaseFacts facts = copied("db", copy);
   model::DatabaseFacts there;
   engine().describe(endpoint("db"), there, {});
   ASSERT_EQ(there.tables.size(), 1U);
