@@ -28,6 +28,19 @@ bool is_served(const fs::path& place, const fs::path& source) {
          fs::exists(directory.parent_path() / "conf/server.xml", unknown);
 }
 
+// Whether it lies in another: what is there when it is switched came with that one, and nothing of
+// it is kept.
+bool is_inner(const RestorePlan& plan, const fs::path& place) {
+  return std::any_of(plan.files.begin(), plan.files.end(), [&](const FilesTarget& set) {
+    return std::any_of(set.paths.begin(), set.paths.end(), [&](const PathTarget& other) {
+      const fs::path& outer = other.path;
+      const auto [end, rest] =
+          std::mismatch(outer.begin(), outer.end(), place.begin(), place.end());
+      return end == outer.end() && rest != place.end();
+    });
+  });
+}
+
 void keep_higher(PathTarget& target, const std::string& component,
                  std::vector<model::Finding>& findings) {
   std::error_code failure;
@@ -55,7 +68,7 @@ void keep_aside(const model::Manifest& manifest, RestorePlan& plan,
   const RestoredFiles files(plan);
   for (const Json& one : list->as_array()) {
     const fs::path place = files.place_of(one.as_string());
-    if (!is_served(place, one.as_string())) continue;
+    if (!is_served(place, one.as_string()) || is_inner(plan, place)) continue;
     for (FilesTarget& set : plan.files) {
       for (PathTarget& target : set.paths)
         if (target.path == place) keep_higher(target, set.facts.name, findings);

@@ -49,6 +49,14 @@ TEST_F(KeptAside, NotWhereNoServerLooks) {
   EXPECT_TRUE(findings_.empty());
 }
 
+TEST_F(KeptAside, NotOfWhatLiesInAnotherTarget) {
+  plan_.files[0].facts.paths.push_back({"/old", "files/tomcat"});
+  plan_.files[0].paths.push_back({"files/tomcat", root_.path() / "tomcat", {}});
+  keep_aside(manifest_, plan_, findings_);
+  EXPECT_EQ(path(0).aside, "") << "it would be a file too many in the other";
+  EXPECT_TRUE(findings_.empty());
+}
+
 TEST_F(KeptAside, NotAcrossFileSystemsWhichIsTold) {
   fs::remove_all(place().parent_path());
   // A mount point wherever there is Linux; nothing is written.

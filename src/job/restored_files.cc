@@ -107,7 +107,7 @@ std::vector<std::string> RestoredFiles::apply(const std::vector<model::FileChang
         throw Error(Errc::not_found, "the copy has no file " + change.path + ": " + change.what);
       }
       const bool is_closed = (status.st_mode & S_IWUSR) == 0;
-      if (is_closed) static_cast<void>(::fchmodat(parent->get(), name.c_str(), 0600, 0));
+      if (is_closed) static_cast<void>(::fchmodat(parent->get(), name.c_str(), 0600, 0) == 0);
       const Fd file = open_at(parent->get(), name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
       if (is_closed && ::fchmod(file.get(), status.st_mode & 07777U) != 0)
         throw system_error(errno, change.path);
