@@ -20,12 +20,12 @@
 #include <vector>
 
 #include "base/json.h"
-#include "model/conversion.h"
 #include "model/copy_check.h"
 #include "model/endpoint.h"
 #include "model/finding.h"
 #include "model/manifest.h"
 #include "model/moment.h"
+#include "model/new_table.h"
 #include "model/part.h"
 #include "model/value.h"
 

@@ -38,6 +38,22 @@ model::RestoredInstance restored_instance(const model::Manifest& manifest,
   return restored;
 }
 
+// The same where its databases have become others.
+model::RestoredInstance converted_instance(const Json& facts, const model::Instance& target,
+                                           const RestorePlan& plan, const RestoredFiles& files) {
+  model::RestoredInstance converted{
+      facts,
+      plan.role == "clone",
+      {},
+      target.restore_names,
+      [&files](const std::string& path) { return files.place_of(path).string(); },
+      [&files](const std::string& path) { return files.read(path); }};
+  for (const NewDatabaseTarget& database : plan.new_databases)
+    converted.databases.push_back(
+        {database.settings.name, database.settings.engine, "", database.settings.uri});
+  return converted;
+}
+
 // The instance leads to the database and to the directory that were restored.
 void check_workspace(const model::Profile& profile, const InstanceSource& source,
                      const model::Instance& target, const RestorePlan& plan) {
@@ -63,10 +79,10 @@ void check_workspace(const model::Profile& profile, const InstanceSource& source
 
 }  // namespace
 
-void adapt_application(const InstanceSource& source, const model::Instance& target,
-                       const RestorePlan& plan, InstanceRestoreReport& report) {
+std::set<std::string> adapt_application(const InstanceSource& source, const model::Instance& target,
+                                        const RestorePlan& plan, InstanceRestoreReport& report) {
   const model::Profile* const profile = profile::find_profile(source.manifest().profile);
-  if (profile == nullptr) return;
+  if (profile == nullptr) return {};
   const RestoredFiles files(plan);
   const model::RestoredInstance restored =
       restored_instance(source.manifest(), target, plan, files);
@@ -79,23 +95,31 @@ void adapt_application(const InstanceSource& source, const model::Instance& targ
   });
   report.changed = files.apply(adaptation.changes);
   // The instance around a workspace is as it was, and is looked at next.
-  if (plan.workspace) return;
+  if (plan.workspace) return {};
   for (const std::string& line : adaptation.by_hand) report.missing.push_back(line);
+  return std::move(adaptation.left_databases);
 }
 
 void check_application(const Environment& environment, const InstanceSource& source,
                        const model::Instance& target, const RestorePlan& plan,
+                       const std::set<std::string>& left_databases,
                        const InstanceRestoreOptions& options, model::Observer& observer) {
   const model::Manifest& manifest = source.manifest();
   const model::Profile* const profile = profile::find_profile(manifest.profile);
   if (profile == nullptr) return;
   if (plan.workspace) return check_workspace(*profile, source, target, plan);
-  const bool is_whole = plan.databases.size() == manifest.databases.size() &&
-                        plan.files.size() == manifest.files.size() && options.tables.empty();
+  const bool is_whole =
+      plan.conversion || (plan.databases.size() == manifest.databases.size() &&
+                          plan.files.size() == manifest.files.size() && options.tables.empty());
   if (!is_whole) return;
   const RestoredFiles files(plan);
-  std::vector<model::Finding> findings =
-      profile->check_restored(restored_instance(manifest, target, plan, files), target);
+  const Json facts = plan.conversion ? plan.conversion->converted_facts(manifest.profile_facts)
+                                     : manifest.profile_facts;
+  model::RestoredInstance restored = plan.conversion
+                                         ? converted_instance(facts, target, plan, files)
+                                         : restored_instance(manifest, target, plan, files);
+  restored.left_databases = left_databases;
+  std::vector<model::Finding> findings = profile->check_restored(restored, target);
   apply_acceptances(target, options.acceptances, *environment.clock, findings);
   for (const model::Finding& finding : findings) observer.finding(finding);
   for (const model::Finding& finding : findings) {

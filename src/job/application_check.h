@@ -3,6 +3,9 @@
 // otherwise where it is now, and looking whether it will find all of it, both by its profile.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "job/environment.h"
 #include "job/instance_restore.h"
 #include "job/instance_source.h"
@@ -12,14 +15,16 @@
 
 namespace holdfast::job {
 
-// All is as it was copied; this is changed last.
-void adapt_application(const InstanceSource& source, const model::Instance& target,
-                       const RestorePlan& plan, InstanceRestoreReport& report);
+// All is as it was copied; this is changed last. Returns Adaptation::left_databases, for
+// check_application().
+std::set<std::string> adapt_application(const InstanceSource& source, const model::Instance& target,
+                                        const RestorePlan& plan, InstanceRestoreReport& report);
 
 // Before it may start. Errc::not_consistent for what nobody accepted. Of a part of an instance that
 // is no workspace nothing can be said.
 void check_application(const Environment& environment, const InstanceSource& source,
                        const model::Instance& target, const RestorePlan& plan,
+                       const std::set<std::string>& left_databases,
                        const InstanceRestoreOptions& options, model::Observer& observer);
 
 }  // namespace holdfast::job

@@ -268,6 +268,7 @@ class PretendedConversion final : public model::Conversion {
     if (table.table != "log" || !knows_log) return nullptr;
     return std::make_unique<Lines>(fs::path(place_of(files_.string())) / "log.txt");
   }
+  [[nodiscard]] Json converted_facts(const Json& facts) const override { return facts; }
   [[nodiscard]] model::Adaptation adapt(const model::RestoredInstance& restored) const override {
     EXPECT_EQ(restored.databases.size(), 1U);
     const std::string path = (files_ / "sub/b.txt").string();
@@ -399,6 +400,15 @@ TEST_F(ConversionRunTest, RefusesAPlaceThatIsTaken) {
   EXPECT_TRUE(observer_.found("target-not-empty", "ledger"));
   EXPECT_FALSE(fs::exists(root() / "new"));
   EXPECT_EQ(ask(ledger(), "SELECT count(*) FROM mine"), "0");
+}
+
+TEST_F(ConversionRunTest, RefusesAPlaceThatTheFilesBring) {
+  write_file_durably(source() / "files/ledger.db", as_bytes("of before"), 0644);
+  conversion_ =
+      std::make_shared<PretendedConversion>(root() / "new/files/ledger.db", source() / "files");
+  EXPECT_EQ(error_of([&] { static_cast<void>(convert()); }), Errc::blocked);
+  EXPECT_TRUE(observer_.found("target-not-empty", "ledger"));
+  EXPECT_FALSE(fs::exists(root() / "new"));
 }
 
 TEST_F(ConversionRunTest, RefusesWhatTheProfileFinds) {

@@ -121,10 +121,10 @@ class RestoreRun {
     convert(report);
     if (source_ != nullptr) {
       observer_.phase("adapting the application's files");
-      adapt_application(*source_, target_, plan_, report);
+      const auto left = adapt_application(*source_, target_, plan_, report);
       tell_endpoints(report);
       observer_.phase("checking what the application will find");
-      check_application(environment_, *source_, target_, plan_, options_, observer_);
+      check_application(environment_, *source_, target_, plan_, left, options_, observer_);
     }
     if (source_ != nullptr) source_->release();
     if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "archive/exclude.h"
 #include "base/error.h"
 #include "engine/registry.h"
 #include "job/target_place.h"
@@ -64,9 +65,9 @@ bool has_table(const NewDatabaseTarget& target, const model::TableName& table,
 
 class Look {
  public:
-  Look(const std::vector<FilesTarget>& files, std::vector<Finding>& findings,
+  Look(const Survey& source, const std::vector<FilesTarget>& files, std::vector<Finding>& findings,
        const std::stop_token& stop)
-      : files_(files), findings_(findings), stop_(stop) {}
+      : source_(source), files_(files), findings_(findings), stop_(stop) {}
 
   NewDatabaseTarget at(const model::NewDatabase& wanted) {
     const model::DatabaseSettings& settings = wanted.settings;
@@ -104,16 +105,41 @@ class Look {
                                    std::move(seen), std::move(why), std::move(mend)));
   }
 
-  // What lies in a directory that is put in its place is nobody's before that.
+  // What lies in a directory that is put in its place is nobody's before that, but for what comes
+  // with it.
   void look_at_file(const NewDatabaseTarget& target, const fs::path& path) {
     for (const FilesTarget& files : files_) {
-      for (const PathTarget& one : files.paths)
-        if (is_in(path, one.path)) return;
+      for (const PathTarget& one : files.paths) {
+        if (!is_in(path, one.path)) continue;
+        look_at_copied(target, files, one, path.lexically_relative(one.path));
+        return;
+      }
     }
     check_writable(path, target.settings.name, findings_);
     if (!target.probe.exists || target.probe.empty) return;
     find("target-not-empty", target.settings, target.settings.uri + " exists and is not empty",
          "rows of another engine go into a new database", "Choose another place, or remove it.");
+  }
+
+  // As of an engine that the application used before.
+  void look_at_copied(const NewDatabaseTarget& target, const FilesTarget& files,
+                      const PathTarget& directory, const fs::path& below) {
+    const auto& paths = files.facts.paths;
+    const auto from = std::find_if(paths.begin(), paths.end(),
+                                   [&](const auto& one) { return one.place == directory.place; });
+    if (from == paths.end()) return;
+    const fs::path old = fs::path(from->source) / below;
+    if (!fs::exists(fs::symlink_status(old))) return;
+    for (const model::FilesSettings& settings : source_.files) {
+      if (settings.name != files.facts.name) continue;
+      archive::PatternList excludes;
+      for (const std::string& pattern : settings.exclude) excludes.add(pattern, false);
+      if (excludes.matches(old.string())) return;
+    }
+    find("target-not-empty", target.settings,
+         old.string() + " would be copied to where " + target.settings.uri + " is made",
+         "rows of another engine go into a new database",
+         "Remove it from the source if the application does not use it, or exclude it.");
   }
 
   void look_at_server(const NewDatabaseTarget& target, const model::NewDatabase& wanted) {
@@ -136,6 +162,7 @@ class Look {
          "Name another database, or drop these tables.");
   }
 
+  const Survey& source_;
   const std::vector<FilesTarget>& files_;
   std::vector<Finding>& findings_;
   const std::stop_token& stop_;
@@ -153,7 +180,7 @@ std::vector<NewDatabaseTarget> look_at_new_databases(const model::Conversion& co
     of_source.emplace(place_of(database.endpoint, database.probe), &database.settings);
   std::map<std::string, std::string> taken;
   std::vector<NewDatabaseTarget> targets;
-  Look look(files, findings, stop);
+  Look look(source, files, findings, stop);
   for (const model::NewDatabase& wanted : conversion.databases()) {
     NewDatabaseTarget target = look.at(wanted);
     const std::string place = place_of(target.endpoint, target.probe);

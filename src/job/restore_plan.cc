@@ -297,8 +297,10 @@ class Planner {
     }
   }
 
-  void check_space() {
+  // `more`: what else is written where.
+  void check_space(const std::vector<std::pair<fs::path, std::uint64_t>>& more = {}) {
     Space space;
+    for (const auto& [path, bytes] : more) space.need(path, bytes);
     for (const DatabaseTarget& database : plan.databases) {
       const fs::path path = local_path(database.endpoint);
       if (!path.empty()) space.need(path, bytes_of(database.facts));
@@ -525,6 +527,22 @@ RestorePlan plan_restore(const Environment& environment, const InstanceSource& s
   return planner.finish();
 }
 
+namespace {
+
+// New databases that are files take about what the old ones do, together.
+std::vector<std::pair<fs::path, std::uint64_t>> space_of_rows(
+    const Survey& survey, const std::vector<NewDatabaseTarget>& targets) {
+  std::uint64_t bytes = 0;
+  for (const ProbedDatabase& database : survey.databases) bytes += database.probe.size_bytes;
+  for (const NewDatabaseTarget& target : targets) {
+    if (fs::path path = local_path(target.endpoint); !path.empty())
+      return {{std::move(path), bytes}};
+  }
+  return {};
+}
+
+}  // namespace
+
 RestorePlan plan_conversion(const Environment& environment, const InstanceSource& source,
                             const Survey& survey,
                             std::shared_ptr<const model::Conversion> conversion,
@@ -545,7 +563,7 @@ RestorePlan plan_conversion(const Environment& environment, const InstanceSource
       look_at_new_databases(*conversion, survey, planner.plan.files, planner.plan.findings, stop);
   planner.plan.conversion = std::move(conversion);
   planner.check_overlaps();
-  planner.check_space();
+  planner.check_space(space_of_rows(survey, planner.plan.new_databases));
   planner.look_whether_running(source.manifest());
   return planner.finish();
 }

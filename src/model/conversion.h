@@ -12,20 +12,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "model/finding.h"
 #include "model/instance.h"
+#include "model/new_table.h"
 #include "model/profile.h"
 #include "model/value.h"
 
 namespace holdfast::model {
-
-// A table to be made, as statements of its engine; none ends with a semicolon.
-struct NewTable {
-  TableName name;                     // as its engine's catalog has it; schema empty: the usual one
-  std::vector<std::string> columns;   // those that rows are given for, in their order
-  std::vector<std::string> make;      // before the first row
-  std::vector<std::string> complete;  // after the last: indexes, sequences
-};
 
 struct NewDatabase {
   DatabaseSettings settings;  // name, engine, uri, user, password
@@ -73,6 +67,10 @@ class Conversion {
   [[nodiscard]] virtual std::unique_ptr<RowSink> rows_to_files(
       std::string_view component, const TableName& table,
       const std::function<std::string(const std::string&)>& place_of) const = 0;
+
+  // RestoredInstance::facts as they are once all is converted, with the names of databases() for
+  // components: what Profile::check_restored() then compares with.
+  [[nodiscard]] virtual Json converted_facts(const Json& facts) const = 0;
 
   // In place of Profile::adapt(): the files of the application, in their places, for the new
   // databases.

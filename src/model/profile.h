@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -73,6 +74,8 @@ struct RestoredInstance {
   std::function<std::string(const std::string& path)> place_of;
   // Its content now; nothing if it was not restored or is no file there. Up to 16 MiB.
   std::function<std::optional<std::string>(const std::string& path)> read;
+  // For check_restored(): Adaptation::left_databases of this restore.
+  std::set<std::string> left_databases = {};
 };
 
 // What has to be other than it was, because the application is elsewhere.
@@ -86,6 +89,8 @@ struct FileChange {
 struct Adaptation {
   std::vector<FileChange> changes;
   std::vector<std::string> by_hand;  // what somebody has to do before the application starts
+  // Components to which `by_hand` says that the application must be led: it uses the old ones yet.
+  std::set<std::string> left_databases = {};
 };
 
 // A part of an instance's content that can be brought back alone.

@@ -274,7 +274,8 @@ std::shared_ptr<const model::Conversion> MagnoliaProfile::convert(
   if (!magnolia::is_magnolia(source.home))
     throw Error(Errc::usage, source.home + " is no web application of Magnolia");
   const Gathered gathered = gather_told(source);
-  return magnolia::make_conversion(gathered.facts, source, gathered.plan, target);
+  return magnolia::make_conversion(magnolia::at_real_places(gathered.facts), source, gathered.plan,
+                                   target);
 }
 
 std::vector<model::FoundInstance> MagnoliaProfile::discover(const model::PlaceToLook& place,

@@ -154,6 +154,32 @@ class MagnoliaConversion final : public model::Conversion {
                                         : write_entries(std::move(files));
   }
 
+  [[nodiscard]] Json converted_facts(const Json& facts) const override {
+    Json repositories = Json::array();
+    for (const Json& old : facts.at("repositories").as_array()) {
+      Json workspaces = Json::array();
+      for (const Json& one : old.at("workspaces").as_array()) workspaces.push(converted(one));
+      Json stores = Json::array();
+      for (const Json& store : old.at("data_stores").as_array()) {
+        const bool becomes_rows = std::any_of(
+            plan_.files.begin(), plan_.files.end(),
+            [&](const ConvertedFiles& files) { return files.directory == store.as_string(); });
+        if (!becomes_rows) stores.push(store);
+      }
+      for (const ConvertedTables& tables : plan_.tables) {
+        if (tables.files_kind == TableKind::datastore && !tables.files.directory.empty() &&
+            tables.files.directory == old.string_or("home", ""))
+          stores.push(tables.files.directory + "/" + tables.files.below);
+      }
+      Json repository = old;
+      repository.set("workspaces", std::move(workspaces)).set("data_stores", std::move(stores));
+      repositories.push(std::move(repository));
+    }
+    Json all = facts;
+    all.set("repositories", std::move(repositories));
+    return all;
+  }
+
   [[nodiscard]] model::Adaptation adapt(const model::RestoredInstance& restored) const override {
     const NewConnection& connection = plan_.connection;
     const auto password = resolve_password(connection.password, "database " + connection.component);
@@ -177,6 +203,23 @@ class MagnoliaConversion final : public model::Conversion {
   }
 
  private:
+  // Of a workspace that was never opened nothing was made: its tables are nowhere.
+  [[nodiscard]] Json converted(const Json& old) const {
+    const auto found =
+        std::find_if(plan_.tables.begin(), plan_.tables.end(), [&](const ConvertedTables& tables) {
+          return tables.places.contains(TableKind::bundle) &&
+                 tables.component == old.string_or("component", "") &&
+                 upper(tables.prefix) == upper(old.string_or("prefix", ""));
+        });
+    Json workspace = old;
+    if (found == plan_.tables.end()) return workspace.set("component", "");
+    const model::NewTablePlace& place = found->places.at(TableKind::bundle);
+    const model::NewDatabase& database = plan_.databases.at(place.database);
+    std::string prefix = database.tables.at(place.table).name.table;
+    prefix.resize(prefix.size() - table_suffix(TableKind::bundle).size());
+    return workspace.set("component", database.settings.name).set("prefix", prefix);
+  }
+
   // The tables that it is one of, and which; nullptr: none of the application's.
   [[nodiscard]] std::pair<const ConvertedTables*, TableKind> find(
       std::string_view component, const model::TableName& table) const {

@@ -14,6 +14,7 @@
 #include "profile/magnolia.h"
 #include "profile/magnolia/conversion_config.h"
 #include "profile/magnolia/facts.h"
+#include "profile/magnolia/restored_check.h"
 #include "profile/magnolia/table_definitions.h"
 #include "profile/magnolia/test_tree.h"
 
@@ -133,17 +134,7 @@ class ConversionTest : public testing::Test {
     std::filesystem::copy(from_.root(), to_.root(), std::filesystem::copy_options::recursive);
     const Json facts = profile_.plan(source_).facts;
     const model::NameMappings names;
-    const model::Adaptation made =
-        conversion.adapt({facts,
-                          true,
-                          {},
-                          names,
-                          [this](const std::string& path) { return place_of(path); },
-                          [this](const std::string& path) -> std::optional<std::string> {
-                            if (!std::filesystem::is_regular_file(place_of(path)))
-                              return std::nullopt;
-                            return read_text_file(place_of(path));
-                          }});
+    const model::Adaptation made = conversion.adapt(at_target(facts, names));
     for (const model::FileChange& change : made.changes) {
       if (change.content) {
         write_text(place_of(change.path), *change.content);
@@ -152,6 +143,29 @@ class ConversionTest : public testing::Test {
       }
     }
     return made.by_hand;
+  }
+  // What the application would not find there, as it is configured now.
+  [[nodiscard]] std::vector<model::Finding> lost(const model::Conversion& conversion) const {
+    const Json facts = conversion.converted_facts(profile_.plan(source_).facts);
+    const model::NameMappings names;
+    model::RestoredInstance converted = at_target(facts, names);
+    for (const model::NewDatabase& database : conversion.databases()) {
+      const model::DatabaseSettings& settings = database.settings;
+      converted.databases.push_back({settings.name, settings.engine, "", settings.uri});
+    }
+    return check_restored_instance(converted, gather(to_));
+  }
+  [[nodiscard]] model::RestoredInstance at_target(const Json& facts,
+                                                  const model::NameMappings& names) const {
+    return {facts,
+            true,
+            {},
+            names,
+            [this](const std::string& path) { return place_of(path); },
+            [this](const std::string& path) -> std::optional<std::string> {
+              if (!std::filesystem::is_regular_file(place_of(path))) return std::nullopt;
+              return read_text_file(place_of(path));
+            }};
   }
   [[nodiscard]] MagnoliaFacts gather(const TestTree& tree) const {
     Variables properties;

@@ -26,6 +26,7 @@ TEST_P(EveryDirection, TheNewConfigurationIsFoundAgain) {
   ASSERT_EQ(codes(conversion->findings()), "");
   const MagnoliaFacts old = gather(from_);
   adapt(*conversion);
+  EXPECT_EQ(codes(lost(*conversion)), "");
   const MagnoliaFacts now = gather(to_);
   EXPECT_EQ(codes(now.findings), "magnolia-workspace-unused note");
   ASSERT_EQ(now.repositories.size(), 1U);
@@ -63,6 +64,16 @@ std::vector<Direction> all_directions() {
   }
   return all;
 }
+
+TEST_F(ConversionTest, IsMissedWhereTheApplicationIsLedElsewhere) {
+  write_source("derby");
+  want("postgresql");
+  const auto conversion = convert();
+  adapt(*conversion);
+  replace_in(to_.application() + "/WEB-INF/config/repo-conf/jr.xml", "db2:999/copy", "db1/mag");
+  EXPECT_NE(find_code(lost(*conversion), "magnolia-restored-database"), nullptr);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, EveryDirection, testing::ValuesIn(all_directions()),
                          [](const auto& direction) {
                            return direction.param.first + "To" + direction.param.second;
@@ -78,6 +89,7 @@ TEST_P(EveryEngine, ADataStoreOfFilesGoesToATable) {
   const auto conversion = convert();
   ASSERT_EQ(codes(conversion->findings()), "");
   adapt(*conversion);
+  EXPECT_EQ(codes(lost(*conversion)), "");
   const MagnoliaFacts now = gather(to_);
   const StoreFact& store = now.repositories.at(0).data_stores.at(0);
   EXPECT_EQ(store.kind, StoreKind::tables);
@@ -116,6 +128,7 @@ TEST_P(EveryEngine, ADataStoreOfATableGoesToFiles) {
   ASSERT_NE(sink, nullptr);
   EXPECT_EQ(conversion->rows_to_files(was.connection, {"", "OTHER"}, places), nullptr);
   adapt(*conversion);
+  EXPECT_EQ(codes(lost(*conversion)), "");
   const MagnoliaFacts now = gather(to_);
   const StoreFact& store = now.repositories.at(0).data_stores.at(0);
   EXPECT_EQ(store.path, to_.home() + "/repository/datastore");
@@ -137,6 +150,7 @@ TEST_P(EveryEngine, ADataStoreOfATableStaysInOne) {
   const auto conversion = convert();
   ASSERT_EQ(codes(conversion->findings()), "");
   adapt(*conversion);
+  EXPECT_EQ(codes(lost(*conversion)), "");
   const MagnoliaFacts now = gather(to_);
   const StoreFact& store = now.repositories.at(0).data_stores.at(0);
   expect_tables(*conversion, "db-mag", "ds_", *now.connection(store.connection), store.table_prefix,
@@ -162,6 +176,7 @@ TEST_P(EveryEngine, AFileSystemOfATableGoesToWhereItIsKept) {
   const auto conversion = convert();
   ASSERT_EQ(codes(conversion->findings()), "");
   adapt(*conversion);
+  EXPECT_EQ(codes(lost(*conversion)), "");
   const MagnoliaFacts now = gather(to_);
   const StoreFact& store = now.repositories.at(0).file_system;
   const auto sink =

@@ -217,7 +217,7 @@ class Relocation {
                                                             std::vector<std::string>& made);
 
   // What could not be rewritten and leads somewhere else than it must.
-  [[nodiscard]] std::vector<std::string> left() const {
+  [[nodiscard]] std::vector<std::string> left(std::set<std::string>& components) const {
     std::vector<std::string> lines = untold_;
     for (const auto& database : restored_.databases) {
       const std::string old_place = redacted_uri(database.old_uri);
@@ -228,6 +228,7 @@ class Relocation {
         continue;
       }
       if (done_.contains(database.component) || is_where_it_moved(database)) continue;
+      components.insert(database.component);
       lines.push_back(fmt::format(
           "{}: the connection to {} stands in no file that was restored, or cannot be written as "
           "Java's: let the application use {}",
@@ -516,7 +517,7 @@ model::Adaptation adapt_instance(const model::RestoredInstance& restored) {
     adapt_file(path, true);
   for (const std::string& path : texts(restored.facts, "other_files")) adapt_file(path, false);
   redirect_links(restored, adaptation);
-  const std::vector<std::string> left = relocation.left();
+  const std::vector<std::string> left = relocation.left(adaptation.left_databases);
   adaptation.by_hand.insert(adaptation.by_hand.end(), left.begin(), left.end());
   for (const auto& [file, id] : clusters) {
     if (new_ids.contains(file + "\n" + id)) continue;

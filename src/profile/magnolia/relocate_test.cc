@@ -95,6 +95,7 @@ TEST_F(AdaptTest, RewritesEveryConnectionAndPath) {
             "/srv/new/conf.xml: connection of db-mag to postgresql://new:5433/copy");
   EXPECT_EQ(made.changes[1].content, "home=/srv/new/repositories\nother=/srv/older\n");
   EXPECT_TRUE(made.by_hand.empty());
+  EXPECT_TRUE(made.left_databases.empty());
 }
 
 TEST_F(AdaptTest, SaysWhichConnectionItCouldNotFind) {
@@ -104,6 +105,7 @@ TEST_F(AdaptTest, SaysWhichConnectionItCouldNotFind) {
   ASSERT_EQ(made.by_hand.size(), 2U);
   EXPECT_NE(made.by_hand[0].find("${host}"), std::string::npos) << made.by_hand[0];
   EXPECT_NE(made.by_hand[1].find("db-mag"), std::string::npos);
+  EXPECT_EQ(made.left_databases, std::set<std::string>{"db-mag"});
 }
 
 TEST_F(AdaptTest, SaysThatACloneStillLeadsToWhatWasNotRestored) {

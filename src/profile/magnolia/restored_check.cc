@@ -156,8 +156,10 @@ class RestoredCheck {
     const Connection* const used = found_.connection(now.persistence.connection);
     const std::string expected = usual_uri(database->uri);
     const std::string uri = used == nullptr ? "" : used->uri;
-    // What could not be rewritten somebody was told to do: see adapt().
-    const bool is_told = expected.empty() || (!uri.empty() && uri == usual_uri(database->old_uri));
+    // What could not be rewritten somebody was told to do. Nobody was, where a file was rewritten
+    // and something around the application has the last word.
+    const bool is_told = expected.empty() || (!uri.empty() && uri == usual_uri(database->old_uri) &&
+                                              restored_.left_databases.contains(component));
     if (uri != expected && !is_told) {
       add("magnolia-restored-database", component,
           fmt::format("{} was restored to {}, and the application would use {}", what,

@@ -54,7 +54,8 @@ class TestTree {
       write_text(home(name) + "/workspaces/" + workspace + "/workspace.xml",
                  workspace_xml(engine, workspace));
     write_text(home(name) + "/repository/datastore/aa/bb/cc/aabbcc", "x");
-    write_text(home(name) + "/repository/namespaces/ns_reg.properties", "a=b\n");
+    write_text(home(name) + "/repository/namespaces/ns_reg.properties",
+               "jcr=http\\://www.jcp.org/jcr/1.0\n");
     std::filesystem::create_directories(home(name) + "/workspaces/website/index");
     std::filesystem::create_directories(application(name) + "/modules");
   }
