@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/error.h"
 #include "profile/instance_file.h"
 #include "profile/magnolia/test_tree.h"
@@ -89,6 +92,27 @@ TEST_F(MagnoliaProfileTest, LeavesNothingOutThatHoldsMore) {
   EXPECT_NE(find_code(plan.findings, "magnolia-left-out-holds-more"), nullptr);
   for (const std::string& pattern : plan.files[1].exclude)
     EXPECT_NE(pattern, tree_.application() + "/repositories");
+}
+
+TEST_F(MagnoliaProfileTest, NeitherLeavesOutNorRemovesAnIndexThatHoldsMore) {
+  tree_.write_application("derby");
+  const std::string website = tree_.home() + "/workspaces/website";
+  std::string text = magnolia::TestTree::workspace_xml("derby", "website");
+  text.replace(text.find("${wsp.home}/index"), 17, "${wsp.home}");
+  magnolia::write_text(website + "/workspace.xml", text);
+  const model::Plan plan = profile_.plan(instance());
+  const auto removed = [](const model::Plan& of) {
+    std::set<std::string> paths;
+    for (const Json& one : of.facts.at("remove").as_array()) paths.insert(one.as_string());
+    return paths;
+  };
+  EXPECT_FALSE(removed(plan).contains(website));
+  EXPECT_TRUE(removed(plan).contains(tree_.home() + "/workspaces/config/index"));
+  for (const model::FilesSettings& files : plan.files)
+    EXPECT_EQ(std::count(files.exclude.begin(), files.exclude.end(), website), 0);
+  const model::Finding* const found = find_code(plan.findings, "magnolia-left-out-holds-more");
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->severity, model::Severity::warning);
 }
 
 TEST_F(MagnoliaProfileTest, TakesWhatTheInstanceFileSaysOfADatabase) {

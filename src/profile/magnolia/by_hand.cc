@@ -17,6 +17,7 @@
 #include "profile/magnolia/configuration_file.h"
 #include "profile/magnolia/gathering.h"
 #include "profile/magnolia/jdbc_url.h"
+#include "profile/magnolia/judging.h"
 #include "profile/magnolia/relocate.h"
 
 namespace holdfast::profile::magnolia {
@@ -38,7 +39,14 @@ struct FoundValue {
   std::string file;
   std::size_t line = 0;
   std::string value;
+  std::string raw;  // the line
 };
+
+std::string line_of(std::string_view text, std::size_t line) {
+  for (; line > 1 && !text.empty(); --line)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  return std::string(text.substr(0, text.find('\n')));
+}
 
 std::vector<FoundValue> find_values(const MagnoliaFacts& facts,
                                     const std::function<bool(const std::string&)>& is_wanted) {
@@ -52,9 +60,10 @@ std::vector<FoundValue> find_values(const MagnoliaFacts& facts,
       if (is_wanted(value)) marked = std::string(mark) + values.emplace_back(value);
       return marked;
     };
+    std::optional<std::string> text;
     std::string marked;
     try {
-      const auto text = read_configuration_file(file);
+      text = read_configuration_file(file);
       if (text && text->find(mark) == std::string::npos) marked = map_values(*text, add_mark);
     } catch (const Error&) {
       continue;  // a finding has said so
@@ -67,7 +76,7 @@ std::vector<FoundValue> find_values(const MagnoliaFacts& facts,
           std::count(marked.begin() + static_cast<std::ptrdiff_t>(at),
                      marked.begin() + static_cast<std::ptrdiff_t>(next), '\n'));
       at = std::min(next + mark.size(), marked.size());
-      found.push_back({file, line, std::move(value)});
+      found.push_back({file, line, std::move(value), line_of(*text, line)});
     }
   }
   return found;
@@ -129,6 +138,14 @@ void add_rights(const Connection& connection, std::string& text) {
   }
 }
 
+// Whether a command that looks for `begin` in a line finds the address there, as it is written and
+// nowhere else: files have characters in other forms too, and a value may go on in the next line.
+bool stands_once(const std::string& line, const std::string& address, const std::string& begin) {
+  const std::size_t at = line.find(begin);
+  return at != std::string::npos && line.compare(at, address.size(), address) == 0 &&
+         line.find(begin, at + 1) == std::string::npos;
+}
+
 void add_connection(const MagnoliaFacts& facts, const Connection& connection, std::string& text) {
   const std::vector<FoundValue> found = find_values(facts, [&](const std::string& value) {
     if (!value.starts_with("jdbc:")) return false;
@@ -149,25 +166,29 @@ void add_connection(const MagnoliaFacts& facts, const Connection& connection, st
   text += fmt::format("Was {}, read in {}. ", shown(redacted_uri(connection.uri)),
                       shown(connection.where));
   std::string commands;
+  std::string others;
   for (const FoundValue& one : found) {
     const std::size_t begin = one.value.find("//");
     const std::string address = one.value.substr(0, one.value.find('?'));
     constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyz0123456789:/";
     if (begin == std::string::npos || address.find('@') != std::string::npos ||
-        one.value.find_first_not_of(plain) < begin)
+        one.value.find_first_not_of(plain) < begin ||
+        !stands_once(one.raw, address, one.value.substr(0, begin + 2))) {
+      others += fmt::format("Line {} of {}: by hand.\n", one.line, shown(one.file));
       continue;
+    }
     // What the driver is told besides stands behind a question mark, and stays.
     commands += fmt::format("    sed -i \"{}s|\\({}\\)[^?\\\"'<]*|\\1HOST:PORT/NAME|\" -- {}\n",
                             one.line, one.value.substr(0, begin + 2), shell_quote(one.file));
   }
-  if (commands.empty()) {
+  if (commands.empty() && others.empty()) {
     text +=
         "The URL stands there as a variable, or elsewhere: write the new database's place there "
         "by hand.\n";
   } else {
     text +=
         "Lead it to the database that you made; `user` and `password` stand beside the URL:\n\n" +
-        commands;
+        commands + (commands.empty() || others.empty() ? "" : "\n") + others;
   }
   add_rights(connection, text);
 }
@@ -202,9 +223,16 @@ void add_stale(const MagnoliaFacts& facts, std::string& text) {
   for (const RepositoryFact& repository : facts.repositories) {
     add(repository.home + "/.lock");
     add(repository.home + "/revision.log");
-    add(repository.index_directory);
-    for (const WorkspaceFact& workspace : repository.workspaces) add(workspace.index_directory);
   }
+  const std::vector<std::string> spare = spare_indexes(facts);
+  for (const std::string& index : spare) add(index);
+  std::string others;
+  for (const std::string& index : all_indexes(facts)) {
+    if (std::find(spare.begin(), spare.end(), index) == spare.end())
+      others += fmt::format("\nOf {} only the files of the index: other parts are in it too.\n",
+                            shown(index));
+  }
+  text += others;
 }
 
 void add_clusters(const MagnoliaFacts& facts, std::string& text) {
@@ -221,7 +249,8 @@ void add_clusters(const MagnoliaFacts& facts, std::string& text) {
 }
 
 void add_paths(const MagnoliaFacts& facts, std::string& text) {
-  const std::vector<std::string> own = own_directories(facts);
+  std::vector<std::string> own = own_directories(facts);
+  for (const PathFact& out : facts.led_out) own.push_back(out.where);  // as values may name it
   const std::vector<FoundValue> found = find_values(facts, [&](const std::string& value) {
     return std::any_of(own.begin(), own.end(),
                        [&](const std::string& one) { return is_below(value, one); });

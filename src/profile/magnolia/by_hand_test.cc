@@ -65,6 +65,22 @@ TEST_F(ByHandTest, SaysWhereAConnectionIsToBeChangedThatNoCommandFinds) {
   EXPECT_FALSE(has(account, "s3cret")) << account;
 }
 
+TEST_F(ByHandTest, PrintsNoCommandThatWouldFindNothing) {
+  const std::string uri = "postgresql://h:5432/mag";
+  const std::string escaped = text_of("# c\nurl=jdbc\\:postgresql\\://h/mag\n", uri);
+  EXPECT_FALSE(has(escaped, "sed -i")) << escaped;
+  EXPECT_TRUE(has(escaped, "Line 2 of ")) << escaped;
+  EXPECT_TRUE(has(escaped, "by hand")) << escaped;
+  const std::string entity = text_of(
+      "<p value='jdbc:postgresql://h/ma&#x67;'/>\n<p value='jdbc:postgresql&#58;//h/mag'/>"
+      "<q value=\"jdbc:postgresql://h/mag\"/><q value=\"jdbc:postgresql://h/mag\"/>\n"
+      "<p value='jdbc:postgresql://h/mag?a&amp;b'/>\n",
+      uri);
+  EXPECT_FALSE(has(entity, "sed -i \"2s|")) << "it would change the first of both";
+  EXPECT_TRUE(has(entity, "Line 2 of ")) << entity;
+  EXPECT_TRUE(has(entity, "sed -i \"3s|")) << entity;
+}
+
 TEST_F(ByHandTest, ANameIsNoCommand) {
   const std::string text =
       text_of("<p/>\n", "postgresql://h:5432/mag", "ma\"g; DROP TABLE x; --'\n    rm -rf /");
@@ -80,6 +96,23 @@ TEST_F(ByHandTest, ListsLinesWithAbsolutePaths) {
                                    "postgresql://h:5432/mag");
   EXPECT_TRUE(has(text, ":2: " + own + "/data")) << text;
   EXPECT_FALSE(has(text, "/elsewhere")) << text;
+}
+
+TEST_F(ByHandTest, RemovesNoIndexThatHoldsOtherParts) {
+  tree_.write_application("source", "jdbc:postgresql://h/mag");
+  MagnoliaFacts facts = gather_facts({.directory = tree_.application(),
+                                      .system_properties = {},
+                                      .environ = {},
+                                      .server_name = "host",
+                                      .tomcat = nullptr});
+  const std::string usual = by_hand(facts);
+  EXPECT_TRUE(has(usual, "rm -rf -- '" + tree_.home() + "/workspaces/website/index'\n")) << usual;
+  ASSERT_EQ(facts.repositories.at(0).workspaces.at(1).name, "website");
+  const std::string directory = tree_.home() + "/workspaces/website";
+  facts.repositories[0].workspaces[1].index_directory = directory;
+  const std::string text = by_hand(facts);
+  EXPECT_FALSE(has(text, "rm -rf -- '" + directory + "'")) << text;
+  EXPECT_TRUE(has(text, "Of " + directory + " only the files of the index")) << text;
 }
 
 }  // namespace

@@ -27,6 +27,57 @@ std::string schema_of(const MagnoliaFacts& facts, const std::string& component) 
 
 namespace {
 
+void add_once(std::vector<std::string>& to, const std::string& text) {
+  if (!text.empty() && std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);
+}
+
+}  // namespace
+
+std::vector<std::string> needed_paths(const MagnoliaFacts& facts) {
+  std::vector<std::string> paths = facts.configuration_files;
+  for (const RepositoryFact& repository : facts.repositories) {
+    for (const StoreFact& store : repository.data_stores) {
+      if (store.kind == StoreKind::files) add_once(paths, store.path);
+    }
+    add_once(paths, repository.home);
+    add_once(paths, repository.workspaces_root);
+    add_once(paths, repository.file_system.path);
+    add_once(paths, repository.version.file_system.path);
+    add_once(paths, repository.journal.path);
+    for (const WorkspaceFact& workspace : repository.workspaces) {
+      add_once(paths, workspace.configuration);
+      add_once(paths, workspace.file_system.path);
+    }
+  }
+  for (const Connection& connection : facts.connections) add_once(paths, connection.path);
+  add_once(paths, facts.directory);
+  add_once(paths, facts.resources.path);
+  add_once(paths, facts.key_pair.path);
+  return paths;
+}
+
+std::vector<std::string> all_indexes(const MagnoliaFacts& facts) {
+  std::vector<std::string> indexes;
+  for (const RepositoryFact& repository : facts.repositories) {
+    add_once(indexes, repository.index_directory);
+    for (const WorkspaceFact& workspace : repository.workspaces)
+      add_once(indexes, workspace.index_directory);
+  }
+  return indexes;
+}
+
+std::vector<std::string> spare_indexes(const MagnoliaFacts& facts) {
+  std::vector<std::string> indexes = all_indexes(facts);
+  const std::vector<std::string> needed = needed_paths(facts);
+  std::erase_if(indexes, [&](const std::string& index) {
+    return std::any_of(needed.begin(), needed.end(),
+                       [&](const std::string& path) { return is_below(path, index); });
+  });
+  return indexes;
+}
+
+namespace {
+
 // Without a component: what is kept in no tables of bundles, of which nothing is read.
 WorkspaceTables tables_of(const MagnoliaFacts& facts, const WorkspaceFact& workspace,
                           bool is_version_store) {
@@ -184,7 +235,11 @@ Json workspace_facts(const MagnoliaFacts& facts, const WorkspaceFact& workspace,
   one.set("configuration", workspace.configuration);
   one.set("directory", workspace.directory);
   one.set("engine", connection == nullptr ? "" : connection->engine);
+  const std::vector<std::string> spare = spare_indexes(facts);
   one.set("index", workspace.index_directory);
+  one.set("index_holds_more",
+          !workspace.index_directory.empty() &&
+              std::find(spare.begin(), spare.end(), workspace.index_directory) == spare.end());
   one.set("is_embedded", connection != nullptr && !connection->path.empty());
   one.set("is_version_store", is_version_store);
   one.set("name", workspace.name);
@@ -272,16 +327,13 @@ Json restore_facts(const MagnoliaFacts& facts) {
     locks.push(repository.home + "/.lock");
     remove.push(repository.home + "/.lock");
     remove.push(repository.home + "/revision.log");
-    if (!repository.index_directory.empty()) remove.push(repository.index_directory);
-    for (const WorkspaceFact& workspace : repository.workspaces) {
-      if (!workspace.index_directory.empty()) remove.push(workspace.index_directory);
-    }
     if (repository.is_cluster && !repository.cluster_id.empty()) {
       clusters.push(
           Json::object().set("file", repository.configuration).set("id", repository.cluster_id));
     }
     repositories.push(repository_facts(facts, repository));
   }
+  for (const std::string& index : spare_indexes(facts)) remove.push(index);
   Json links = Json::array();
   for (const PathFact& out : facts.led_out)
     links.push(Json::object().set("link", out.where).set("target", out.path));

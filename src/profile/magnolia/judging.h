@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/json.h"
@@ -15,6 +16,12 @@ namespace holdfast::profile::magnolia {
 
 // The schema that the application's tables of a component are in; empty: whichever there is.
 [[nodiscard]] std::string schema_of(const MagnoliaFacts& facts, const std::string& component);
+// What must be in some component of a copy; nothing that is left out or removed may hold any of it.
+[[nodiscard]] std::vector<std::string> needed_paths(const MagnoliaFacts& facts);
+// The directories of the search indexes, each once; and those of them that neither are nor hold
+// anything that is needed: only they may be left out of a copy and removed where it is restored.
+[[nodiscard]] std::vector<std::string> all_indexes(const MagnoliaFacts& facts);
+[[nodiscard]] std::vector<std::string> spare_indexes(const MagnoliaFacts& facts);
 // One for each repository. `neighbours` may have tables in the same databases.
 [[nodiscard]] std::vector<CheckPlan> check_plans(const MagnoliaFacts& facts,
                                                  std::span<const MagnoliaFacts* const> neighbours);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <set>
 
 #include "base/error.h"
@@ -67,7 +68,7 @@ class Planner {
     plan_.state = state();
     const MagnoliaFacts real = at_real_places(facts_);
     plan_.facts = with_endpoints(restore_facts(real), file_endpoints());
-    plan_.facts.set("by_hand", by_hand(facts_));
+    plan_.facts.set("by_hand", by_hand(real));
     plan_.make_check = [real, plans = check_plans(real, neighbours),
                         has_indexes = instance_.magnolia.includes_search_index] {
       return magnolia::make_check(plans, real, has_indexes);
@@ -176,36 +177,6 @@ class Planner {
     if (!files.paths.empty()) plan_.files.push_back(std::move(files));
   }
 
-  // Everything that must be in some component: what is left out must not hold any of it.
-  [[nodiscard]] std::vector<std::string> needed() const {
-    std::vector<std::string> paths = facts_.configuration_files;
-    paths.insert(paths.end(), data_stores_.begin(), data_stores_.end());
-    for (const RepositoryFact& repository : facts_.repositories) {
-      add_once(paths, repository.home);
-      add_once(paths, repository.workspaces_root);
-      add_once(paths, repository.file_system.path);
-      add_once(paths, repository.version.file_system.path);
-      add_once(paths, repository.journal.path);
-      for (const WorkspaceFact& workspace : repository.workspaces) {
-        add_once(paths, workspace.configuration);
-        add_once(paths, workspace.file_system.path);
-      }
-    }
-    for (const Connection& connection : facts_.connections) add_once(paths, connection.path);
-    add_once(paths, facts_.directory);
-    add_once(paths, facts_.resources.path);
-    add_once(paths, facts_.key_pair.path);
-    return paths;
-  }
-
-  void collect_indexes() {
-    for (const RepositoryFact& repository : facts_.repositories) {
-      add_once(indexes_, repository.index_directory);
-      for (const WorkspaceFact& workspace : repository.workspaces)
-        add_once(indexes_, workspace.index_directory);
-    }
-  }
-
   [[nodiscard]] std::vector<std::string> wanted_paths() const {
     std::vector<std::string> paths = {facts_.directory};
     for (const RepositoryFact& repository : facts_.repositories) {
@@ -222,13 +193,12 @@ class Planner {
     add_once(paths, facts_.key_pair.path);
     for (const PathFact& out : facts_.led_out) add_once(paths, out.path);
     if (instance_.magnolia.includes_search_index) {
-      for (const std::string& index : indexes_) add_once(paths, index);
+      for (const std::string& index : all_indexes(facts_)) add_once(paths, index);
     }
     return paths;
   }
 
   void add_files() {
-    collect_indexes();
     model::FilesSettings files;
     files.name = "files";
     files.after = all_databases_;
@@ -274,23 +244,38 @@ class Planner {
     }
     for (const RepositoryFact& repository : facts_.repositories)
       exclude(repository.home + "/.lock");
-    const std::vector<std::string> kept = needed();
-    const auto leave_out = [&](const std::string& path) {
-      const bool holds_more = std::any_of(
-          kept.begin(), kept.end(), [&](const std::string& one) { return is_below(one, path); });
-      if (!holds_more) exclude(path);
-      return !holds_more;
-    };
+    const std::vector<std::string> kept = needed_paths(facts_);
     for (const PathFact& one : facts_.left_out) {
-      if (!leave_out(one.path)) {
-        plan_.findings.push_back(make_finding(
-            "magnolia-left-out-holds-more", model::Severity::note, "files",
-            one.path + " (" + one.where + ") holds other parts of the instance",
-            "it is copied whole, caches and logs too", "Give it a directory of its own."));
+      const bool holds_more = std::any_of(kept.begin(), kept.end(), [&](const std::string& path) {
+        return is_below(path, one.path);
+      });
+      if (!holds_more) {
+        exclude(one.path);
+        continue;
       }
+      plan_.findings.push_back(make_finding(
+          "magnolia-left-out-holds-more", model::Severity::note, "files",
+          one.path + " (" + one.where + ") holds other parts of the instance",
+          "it is copied whole, caches and logs too", "Give it a directory of its own."));
     }
-    if (instance_.magnolia.includes_search_index) return;
-    for (const std::string& index : indexes_) static_cast<void>(leave_out(index));
+    if (!instance_.magnolia.includes_search_index) leave_out_indexes(exclude);
+  }
+
+  void leave_out_indexes(const std::function<void(const std::string&)>& exclude) {
+    const MagnoliaFacts real = at_real_places(facts_);
+    const std::vector<std::string> spare = spare_indexes(real);
+    for (const std::string& index : all_indexes(real)) {
+      if (std::find(spare.begin(), spare.end(), index) != spare.end()) {
+        exclude(index);
+        continue;
+      }
+      plan_.findings.push_back(make_finding(
+          "magnolia-left-out-holds-more", model::Severity::warning, "files",
+          index + " (a search index) holds other parts of the instance",
+          "it is copied with them, and not removed where they are restored; an index of another "
+          "moment gives wrong results without an error",
+          "Give it a directory of its own."));
+    }
   }
 
   // What the instance file names beside.
@@ -360,7 +345,7 @@ class Planner {
   const MagnoliaFacts& facts_;
   const model::Instance& instance_;
   model::Plan plan_;
-  std::vector<std::string> all_databases_, data_stores_, indexes_;
+  std::vector<std::string> all_databases_, data_stores_;
 };
 
 std::string Planner::describe_workspace(const WorkspaceFact& workspace) const {

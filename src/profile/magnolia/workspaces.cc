@@ -10,6 +10,7 @@
 #include "base/xml.h"
 #include "profile/magnolia/configuration_file.h"
 #include "profile/magnolia/gathering.h"
+#include "profile/magnolia/judging.h"
 #include "profile/magnolia/namespaces.h"
 #include "profile/magnolia/node_types.h"
 #include "profile/magnolia/repository_files.h"
@@ -42,6 +43,10 @@ std::map<std::string, unsigned> users_of_databases(const Json& facts) {
   return users;
 }
 
+bool is_inside(const std::string& path, const std::string& directory) {
+  return path != directory && is_below(path, directory);
+}
+
 model::Workspace workspace_of(const Json& repository, const Json& one, bool is_alone) {
   model::Workspace workspace;
   workspace.name = one.at("name").as_string();
@@ -57,10 +62,14 @@ model::Workspace workspace_of(const Json& repository, const Json& one, bool is_a
     workspace.stores.push_back(store.as_string());
   Json files = Json::array();
   files.push(one.at("configuration").as_string());
+  const std::string index = one.string_or("index", "");
+  const bool goes_with_it =
+      is_inside(index, workspace.directory) && !one.bool_or("index_holds_more", false);
   Json remove = Json::array();
-  if (const std::string index = one.string_or("index", ""); !index.empty()) remove.push(index);
+  if (goes_with_it) remove.push(index);
   workspace.facts.set("configuration_files", std::move(files));
   workspace.facts.set("file_system", repository.string_or("file_system", ""));
+  workspace.facts.set("index_that_stays", goes_with_it ? "" : index);
   workspace.facts.set("is_embedded", one.bool_or("is_embedded", false));
   workspace.facts.set("prefix", one.string_or("prefix", ""));
   workspace.facts.set("remove", std::move(remove));
@@ -132,6 +141,8 @@ class Placing {
             "Restore the whole instance.");
     }
     find_database(databases, there);
+    refuse_index(workspace_.facts.string_or("index_that_stays", ""));
+    if (there != nullptr && !goes_with(*there)) refuse_index(there->index_directory);
     compare_registries(repository->file_system.path);
     target_.findings.push_back(make_finding(
         "magnolia-workspace-versions", Severity::warning, workspace_.component,
@@ -147,6 +158,26 @@ class Placing {
     target_.findings.push_back(make_finding(std::move(code), Severity::blocker,
                                             workspace_.component, std::move(seen), std::move(why),
                                             std::move(mend)));
+  }
+
+  [[nodiscard]] bool goes_with(const WorkspaceFact& there) const {
+    const std::vector<std::string> spare = spare_indexes(found_);
+    return is_inside(there.index_directory, there.directory) &&
+           std::find(spare.begin(), spare.end(), there.index_directory) != spare.end();
+  }
+
+  // Only what is below the workspace's own directory goes when that is replaced.
+  void refuse_index(const std::string& index) {
+    const bool is_told =
+        std::any_of(target_.findings.begin(), target_.findings.end(),
+                    [&](const auto& one) { return one.seen.ends_with(" " + index); });
+    if (index.empty() || is_told) return;
+    block("magnolia-workspace-place",
+          "workspace " + workspace_.name +
+              " has its search index elsewhere or among other things: " + index,
+          "an index of another moment gives wrong results without an error",
+          "Give it a directory of its own below the workspace's; or stop the application, restore "
+          "with this accepted, and remove the index.");
   }
 
   // Where it is there, its tables are where it has them; else where the copy has them.

@@ -99,5 +99,25 @@ TEST_F(WorkspacesTest, AreRefusedWhereTheApplicationLooksForThemInOtherTables) {
   EXPECT_NE(find_code(place().findings, "magnolia-workspace-place"), nullptr);
 }
 
+TEST_F(WorkspacesTest, RemoveTheirIndexOrAreRefused) {
+  make("source");
+  const auto move_index = [](const TestTree& tree, const std::string& to) {
+    std::string text = TestTree::workspace_xml("source", "website");
+    text.replace(text.find("${wsp.home}/index"), 17, to);
+    write_text(tree.home() + "/workspaces/website/workspace.xml", text);
+  };
+  EXPECT_EQ(website().facts.at("remove").as_array().size(), 1U);
+  for (const char* const elsewhere : {"${rep.home}/indexes/website", "${wsp.home}"}) {
+    move_index(copied_, elsewhere);
+    EXPECT_TRUE(website().facts.at("remove").as_array().empty()) << elsewhere;
+    EXPECT_NE(find_code(place().findings, "magnolia-workspace-place"), nullptr) << elsewhere;
+    move_index(copied_, "${wsp.home}/index");
+    EXPECT_EQ(find_code(place().findings, "magnolia-workspace-place"), nullptr);
+    move_index(now_, elsewhere);
+    EXPECT_NE(find_code(place().findings, "magnolia-workspace-place"), nullptr) << elsewhere;
+    move_index(now_, "${wsp.home}/index");
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::profile::magnolia
