@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <thread>
 
 #include "base/error.h"
 #include "job/restore_plan.h"
@@ -21,6 +22,9 @@ using engine::embedded::LockHolder;
 
 // What is in a lock file that we make; who reads it learns whose it is.
 constexpr std::string_view content = "holdfast\n";
+
+// An application takes seconds to end; to ask who has a lock takes microseconds while nobody has.
+constexpr std::chrono::milliseconds between_looks{100};
 
 std::vector<std::string> lock_files(const Json& facts) {
   std::vector<std::string> files;
@@ -44,7 +48,42 @@ std::vector<std::string> locks_at(const model::Instance& target) {
   }
 }
 
+void add_lock(const engine::Probe& probe, std::vector<fs::path>& places) {
+  if (std::string place = probe.facts.string_or("lock", ""); !place.empty())
+    places.emplace_back(std::move(place));
+}
+
 }  // namespace
+
+std::vector<fs::path> locks_of(const Survey& survey) {
+  std::vector<fs::path> places;
+  for (std::string& file : lock_files(survey.profile_facts)) places.emplace_back(std::move(file));
+  for (const ProbedDatabase& database : survey.databases) add_lock(database.probe, places);
+  return places;
+}
+
+std::vector<fs::path> locks_of(const RestorePlan& plan) {
+  std::vector<fs::path> places = plan.locks;
+  for (const DatabaseTarget& database : plan.databases) add_lock(database.probe, places);
+  return places;
+}
+
+std::optional<std::string> wait_until_free(const std::vector<fs::path>& places,
+                                           std::chrono::steady_clock::time_point deadline,
+                                           const std::stop_token& stop) {
+  for (auto place = places.begin(); place != places.end();) {
+    if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+    const std::optional<LockHolder> holder = engine::embedded::who_locks(*place);
+    if (!holder) {
+      ++place;
+      continue;
+    }
+    if (std::chrono::steady_clock::now() >= deadline)
+      return fmt::format("{} has {}", display(*holder), place->string());
+    std::this_thread::sleep_for(between_looks);
+  }
+  return std::nullopt;
+}
 
 bool is_really_below(const fs::path& place, const fs::path& root) {
   const fs::path real = fs::weakly_canonical(place.parent_path());

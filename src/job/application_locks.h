@@ -3,7 +3,10 @@
 // them where an instance is restored, and having them until the restored one may start.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -15,6 +18,18 @@
 namespace holdfast::job {
 
 struct RestorePlan;
+struct Survey;
+
+// What somebody has locked as long as the application runs that is copied, or replaced: the files
+// that its profile names, and those of its embedded databases.
+[[nodiscard]] std::vector<std::filesystem::path> locks_of(const Survey& survey);
+[[nodiscard]] std::vector<std::filesystem::path> locks_of(const RestorePlan& plan);
+
+// Waits until nobody has any of them, until `deadline` at most; it looks once at least. Then who
+// still has one and which, "pid 123 (java app.jar) has /srv/app/.lock". Errc::denied, cancelled.
+[[nodiscard]] std::optional<std::string> wait_until_free(
+    const std::vector<std::filesystem::path>& places,
+    std::chrono::steady_clock::time_point deadline, const std::stop_token& stop);
 
 // Where the lock files are, each once: of the copy, by where its files go; and of the application
 // that is at the target's home now.

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "job/application_locks.h"
 
 namespace holdfast::job {
 namespace {
@@ -121,8 +122,8 @@ void run_start_command(const std::vector<std::string>& argv, std::string_view in
       .set_hint("Start the application by hand, then run `holdfast resume`.");
 }
 
-Quiesced::Quiesced(const model::Instance& instance, Journal& journal, model::Observer& observer,
-                   std::stop_token stop)
+Quiesced::Quiesced(const model::Instance& instance, const std::vector<std::filesystem::path>& locks,
+                   Journal& journal, model::Observer& observer, std::stop_token stop)
     : instance_(instance), journal_(journal), observer_(observer) {
   Json argv = Json::array();
   for (const std::string& word : instance.quiesce.start) argv.push(word);
@@ -133,20 +134,31 @@ Quiesced::Quiesced(const model::Instance& instance, Journal& journal, model::Obs
                              undo);
   running_ = false;
   stopped_at_ = std::chrono::steady_clock::now();
-  Command command;
-  command.argv = instance.quiesce.stop;
-  command.timeout = instance.quiesce.timeout;
-  command.environment = {{"HOLDFAST_INSTANCE", instance.name},
-                         {"HOLDFAST_HOOK", "stop"},
-                         {"HOLDFAST_RUN", journal.run_id()}};
   try {
-    observer_.phase("stopping the application");
-    run_checked(command, "quiesce stop", stop);
-    observer_.note("application stopped: " + display(instance.quiesce.stop));
+    stop_application(locks, std::move(stop));
   } catch (const std::exception&) {
     start();
     throw;
   }
+}
+
+void Quiesced::stop_application(const std::vector<std::filesystem::path>& locks,
+                                std::stop_token stop) {
+  Command command;
+  command.argv = instance_.quiesce.stop;
+  command.timeout = instance_.quiesce.timeout;
+  command.environment = {{"HOLDFAST_INSTANCE", instance_.name},
+                         {"HOLDFAST_HOOK", "stop"},
+                         {"HOLDFAST_RUN", journal_.run_id()}};
+  observer_.phase("stopping the application");
+  run_checked(command, "quiesce stop", stop);
+  const auto deadline = stopped_at_ + instance_.quiesce.timeout;
+  if (const std::optional<std::string> who = wait_until_free(locks, deadline, stop)) {
+    throw Error(Errc::failed_child, "quiesce stop failed: " + display(command.argv) +
+                                        ": the application runs on: " + *who)
+        .set_hint("Let `stop` of [quiesce] end it, or raise `timeout`.");
+  }
+  observer_.note("application stopped: " + display(command.argv));
 }
 
 Quiesced::~Quiesced() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -35,9 +36,12 @@ void run_start_command(const std::vector<std::string>& argv, std::string_view in
 // the guardian.
 class Quiesced {
  public:
-  // A stop command that fails or times out: the application is started again, Errc::failed_child.
-  Quiesced(const model::Instance& instance, Journal& journal, model::Observer& observer,
-           std::stop_token stop);
+  // Stopped is it when the command has returned and nobody has any of the `locks`, as
+  // application_locks.h says which: some commands only ask it to end. Within quiesce.timeout, both;
+  // if not, or if the command fails, the application is started again: Errc::failed_child, naming
+  // who runs on.
+  Quiesced(const model::Instance& instance, const std::vector<std::filesystem::path>& locks,
+           Journal& journal, model::Observer& observer, std::stop_token stop);
   ~Quiesced();
   Quiesced(const Quiesced&) = delete;
   Quiesced& operator=(const Quiesced&) = delete;
@@ -45,6 +49,8 @@ class Quiesced {
   [[nodiscard]] std::uint64_t stopped_ms() const noexcept { return stopped_ms_; }
 
  private:
+  void stop_application(const std::vector<std::filesystem::path>& locks, std::stop_token stop);
+
   const model::Instance& instance_;
   Journal& journal_;
   model::Observer& observer_;

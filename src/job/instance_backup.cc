@@ -11,6 +11,7 @@
 #include "base/crew.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "job/application_locks.h"
 #include "job/export_target.h"
 #include "job/holds.h"
 #include "job/hooks.h"
@@ -89,7 +90,7 @@ class InstanceCopy {
       run_hooks(instance_.hooks.before_backup, "before_backup", instance_, observer_, stop_);
     if (stops) {
       may_close_ = false;
-      quiesced_.emplace(instance_, *journal_, observer_, stop_);
+      quiesced_.emplace(instance_, locks_of(survey_), *journal_, observer_, stop_);
       manifest_.quiesced = true;
     }
     copy();

@@ -109,7 +109,7 @@ class RestoreRun {
 
  private:
   void all_or_nothing(InstanceRestoreReport& report) {
-    if (must_stop()) quiesced_.emplace(target_, *journal_, observer_, stop_);
+    if (must_stop()) quiesced_.emplace(target_, locks_of(plan_), *journal_, observer_, stop_);
     for (const fs::path& place : plan_.locks) locks_.take(place);
     // What a server makes public may be written to at once: that comes last, when all is proven.
     restore_files_beside();

@@ -401,7 +401,7 @@ TEST_F(JournalTest, QuiesceStopsAndStarts) {
   auto journal = Journal::begin(state_, "shop", "backup", {});
   model::SilentObserver observer;
   {
-    Quiesced quiesced(instance, *journal, observer, {});
+    Quiesced quiesced(instance, {}, *journal, observer, {});
     EXPECT_EQ(marks(), "stopped\n");
     quiesced.start();
     EXPECT_EQ(marks(), "stopped\nstarted\n");
@@ -429,7 +429,7 @@ TEST_F(JournalTest, StartsTheApplicationWhateverIsThrown) {
     auto journal = Journal::begin(state_, "shop", "backup", {});
     ThrowingObserver observer;
     observer.at = at;
-    EXPECT_THROW(Quiesced(instance, *journal, observer, {}), std::runtime_error);
+    EXPECT_THROW(Quiesced(instance, {}, *journal, observer, {}), std::runtime_error);
     journal->close();
   }
   EXPECT_EQ(marks(), "started\nstopped\nstarted\n");
@@ -440,7 +440,7 @@ TEST_F(JournalTest, LettingAStoppedApplicationGoThrowsNothing) {
   auto journal = Journal::begin(state_, "shop", "backup", {});
   ThrowingObserver observer;
   observer.at = "application started";
-  { const Quiesced quiesced(instance, *journal, observer, {}); }
+  { const Quiesced quiesced(instance, {}, *journal, observer, {}); }
   EXPECT_EQ(marks(), "stopped\nstarted\n");
   journal->close();
 }
@@ -450,7 +450,7 @@ TEST_F(JournalTest, AFailingStopStartsTheApplicationAgain) {
   auto journal = Journal::begin(state_, "shop", "backup", {});
   model::SilentObserver observer;
   try {
-    const Quiesced quiesced(instance, *journal, observer, {});
+    const Quiesced quiesced(instance, {}, *journal, observer, {});
     FAIL() << "the stop command failed";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::failed_child);

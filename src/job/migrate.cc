@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "job/application_locks.h"
 #include "job/hooks.h"
 #include "job/instance_steps.h"
 #include "job/journal.h"
@@ -124,11 +125,11 @@ RestorePlan plan_held(const Environment& environment, const LiveSource& live,
 class StoppedApplication {
  public:
   StoppedApplication(const Environment& environment, const model::Instance& instance,
-                     model::Observer& observer, const std::stop_token& stop)
+                     const Survey& survey, model::Observer& observer, const std::stop_token& stop)
       : observer_(observer),
         journal_(Journal::begin(environment.state_directory, instance.name, "migration",
                                 environment.program)),
-        quiesced_(std::in_place, instance, *journal_, observer, stop) {}
+        quiesced_(std::in_place, instance, locks_of(survey), *journal_, observer, stop) {}
   ~StoppedApplication() {
     try {
       start();
@@ -190,7 +191,7 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
   run_hooks(source.hooks.before_backup, "before_backup", source, observer, stop.get_token());
   std::optional<StoppedApplication> stopped;
   if (must_stop(source, survey)) {
-    stopped.emplace(environment, source, observer, stop.get_token());
+    stopped.emplace(environment, source, survey, observer, stop.get_token());
     hold.stopped = true;
   }
   InstanceRestoreReport report;

@@ -103,13 +103,15 @@ constexpr InstanceKey keys[] = {
     {"files", "after", KeyType::texts, false, "all databases",
      "Components that are copied before this one."},
 
-    {"quiesce", "stop", KeyType::argv, true, "", "Stops the application; returns when it is down."},
+    {"quiesce", "stop", KeyType::argv, true, "",
+     "Stops the application: it is down when this has returned and nobody has its lock files, its "
+     "repository's and its databases'."},
     {"quiesce", "start", KeyType::argv, true, "",
      "Starts it; must do no harm when it runs already."},
     {"quiesce", "when", KeyType::text, false, "always for custom, else needed",
      "\"always\", or \"needed\": only if a component cannot be copied while it runs."},
     {"quiesce", "timeout", KeyType::duration, false, "2m",
-     "How long stop and start may take each."},
+     "How long start may take, and stop until the application is down."},
 
     {"hooks", "before_backup", KeyType::argv_list, false, "",
      "After preflight, before anything is stopped."},

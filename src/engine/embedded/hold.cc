@@ -216,9 +216,7 @@ FileLock take_lock(const Kind& kind, const std::filesystem::path& place) {
   throw Error(Errc::unavailable,
               fmt::format("{} is in use by {}", place.native(),
                           holder ? display(*holder) : "a process that has gone just now"))
-      .set_hint(
-          "Stop that application, or set [quiesce] with `stop` and `start`, which must not return "
-          "before it has ended.");
+      .set_hint("Stop that application, or set [quiesce] with `stop` and `start`.");
 }
 
 void remove_stale_locks(const Kind& kind, const std::filesystem::path& place,

@@ -106,7 +106,9 @@ class Prober {
   }
 
   bool look_at_lock() {
-    const std::optional<LockHolder> holder = who_locks(kind_.lock_of(place_).path);
+    const fs::path lock = kind_.lock_of(place_).path;
+    probe_.facts.set("lock", lock.native());
+    const std::optional<LockHolder> holder = who_locks(lock);
     probe_.needs_stop = holder.has_value();
     if (!holder) return false;
     find("in-use", Severity::note,
