@@ -108,4 +108,8 @@ bool holds_password(std::string_view uri) {
   return redacted_uri(uri) != uri;
 }
 
+std::string_view without_query(std::string_view uri) {
+  return uri.substr(0, uri.find('?'));
+}
+
 }  // namespace holdfast

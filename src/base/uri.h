@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// URIs as people write them, malformed ones too: which part of one is a password. Pure.
+// URIs as people write them, malformed ones too: which part of one is a password, which the
+// place. Pure.
 #pragma once
 
 #include <string>
@@ -15,5 +16,9 @@ namespace holdfast {
 
 // Whether there is one.
 [[nodiscard]] bool holds_password(std::string_view uri);
+
+// What stands in front of its first question mark: the place, without what else is said of the way
+// there. A view of `uri`.
+[[nodiscard]] std::string_view without_query(std::string_view uri);
 
 }  // namespace holdfast

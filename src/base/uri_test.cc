@@ -29,6 +29,14 @@ TEST(RedactedUri, MasksSecretParameters) {
             "rest:https://me:***@host/?auth_token=***");
 }
 
+TEST(WithoutQuery, IsThePlaceAlone) {
+  EXPECT_EQ(without_query("postgresql://db1:5432/mag?sslmode=require&x=?"),
+            "postgresql://db1:5432/mag");
+  EXPECT_EQ(without_query("sqlite:/srv/a.db"), "sqlite:/srv/a.db");
+  EXPECT_EQ(without_query("?"), "");
+  EXPECT_EQ(without_query(""), "");
+}
+
 TEST(RedactedUri, LeavesAloneWhatIsNoPassword) {
   EXPECT_EQ(redacted_uri("sqlite:/srv/token=1/a.db"), "sqlite:/srv/token=1/a.db");
   for (const char* uri :

@@ -7,17 +7,13 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/uri.h"
 #include "job/preflight.h"
 
 namespace holdfast::job {
 namespace {
 
 constexpr std::string_view code_end = "-application-grants";
-
-// Without its parameters.
-std::string_view address_of(std::string_view uri) {
-  return uri.substr(0, uri.find('?'));
-}
 
 // Where a restore put what the application uses: a database of this address, or, however it was
 // reached, of this name.
@@ -27,7 +23,7 @@ const DatabaseTarget* find_restored(const RestorePlan& plan, const model::Databa
     return found == plan.databases.end() ? nullptr : &*found;
   };
   const auto* const same = find([&](const DatabaseTarget& one) {
-    return address_of(one.settings.uri) == address_of(now.uri);
+    return without_query(one.settings.uri) == without_query(now.uri);
   });
   return same != nullptr
              ? same

@@ -9,6 +9,7 @@
 
 #include "archive/exclude.h"
 #include "base/error.h"
+#include "base/uri.h"
 #include "engine/registry.h"
 #include "job/target_place.h"
 
@@ -35,7 +36,7 @@ bool is_in(const fs::path& path, const fs::path& directory) {
 // The same text for the same database, however it is reached.
 std::string place_of(const model::Endpoint& endpoint, const engine::Probe& probe) {
   if (const fs::path path = local_path(endpoint); !path.empty()) return real_path(path).string();
-  const std::string address = endpoint.uri.substr(0, endpoint.uri.find('?'));
+  const std::string_view address = without_query(endpoint.uri);
   return fmt::format("database {} of {} server {}", address.substr(address.rfind('/') + 1),
                      endpoint.engine, probe.server);
 }

@@ -8,6 +8,7 @@
 
 #include "base/crew.h"
 #include "base/error.h"
+#include "base/uri.h"
 #include "engine/registry.h"
 #include "job/application_locks.h"
 #include "job/import_files.h"
@@ -245,7 +246,7 @@ class Planner {
 
   // As a path that is none: the server and the database, however it is reached.
   [[nodiscard]] static fs::path served_place(const DatabaseTarget& database) {
-    const std::string address = database.endpoint.uri.substr(0, database.endpoint.uri.find('?'));
+    const std::string address(without_query(database.endpoint.uri));
     const std::string name = address.substr(address.rfind('/') + 1);
     return "database " + name + " of " + database.endpoint.engine + " server " +
            database.probe.server;

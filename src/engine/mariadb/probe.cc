@@ -52,7 +52,8 @@ class Prober {
     const std::string name = spelled(connection_, location_.schema);
     probe_.exists = !name.empty();
     if (probe_.exists) location_.schema = name;
-    look_at_privileges();
+    const Privileges privileges(connection_, location_.schema);
+    look_at_privileges(privileges);
     if (!probe_.exists) return std::move(probe_);
     probe_.empty = schema_is_empty(connection_, location_.schema);
     probe_.size_bytes =
@@ -60,8 +61,7 @@ class Prober {
                                        "information_schema.TABLES WHERE TABLE_SCHEMA = {}",
                                        schema_text()));
     for (model::Finding& finding :
-         application_findings(connection_, location_, application_user(endpoint_),
-                              Privileges(connection_, location_.schema)))
+         application_findings(connection_, location_, application_user(endpoint_), privileges))
       probe_.findings.push_back(std::move(finding));
     look_at_room();
     look_at_tables();
@@ -177,8 +177,7 @@ class Prober {
     }
   }
 
-  void look_at_privileges() {
-    const Privileges privileges(connection_, location_.schema);
+  void look_at_privileges(const Privileges& privileges) {
     if (!privileges.can_be_told()) {
       find("mariadb-grants-unobservable", Severity::blocker, "SHOW GRANTS is refused",
            "what our account may not see would be left out of the copy",

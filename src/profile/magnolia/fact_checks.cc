@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 
+#include "base/uri.h"
 #include "profile/magnolia/gathering.h"
 
 namespace holdfast::profile::magnolia {
@@ -53,7 +54,7 @@ std::vector<TableUse> table_uses(const MagnoliaFacts& facts) {
 
 // The same database, whoever looks at it.
 std::string place_of(const Connection& connection) {
-  return connection.uri.substr(0, connection.uri.find('?')) + " " + connection.schema;
+  return std::string(without_query(connection.uri)) + " " + connection.schema;
 }
 
 void compare_tables(const MagnoliaFacts& facts, const MagnoliaFacts& other,

@@ -49,7 +49,7 @@ std::string plain_password(const std::string& written) {
 
 // "magnolia" of "postgresql://host:5432/magnolia?sslmode=require".
 std::string database_name(const std::string& uri) {
-  const std::string place = uri.substr(0, uri.find('?'));
+  const std::string_view place = without_query(uri);
   return plain_name(place.substr(place.rfind('/') + 1));
 }
 

@@ -23,7 +23,7 @@ using model::Severity;
 // As parse_jdbc_url() writes a place: equal places are equal texts. Empty for what Java cannot
 // reach.
 std::string usual_uri(const std::string& uri) {
-  const std::string plain = uri.substr(0, uri.find('?'));
+  const std::string plain(without_query(uri));
   const std::size_t colon = plain.find(':');
   if (colon == std::string::npos || !plain.substr(colon + 1).starts_with("//")) return plain;
   if (plain.substr(colon + 3).starts_with('/')) return {};

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -216,6 +217,14 @@ TEST_F(MysqlFindings, TellThatRightsAreNotShown) {
   describe(server);
   server.answer("SHOW GRANTS", Answer{.error = 1044, .message = "Access denied"});
   EXPECT_EQ(found(server), (Found{{"mariadb-grants-unobservable", Severity::blocker}}));
+}
+
+TEST_F(MysqlFindings, AskForOurRightsOnce) {
+  ScriptedMysql server("8.4.3");
+  describe(server);
+  EXPECT_EQ(found(server), Found());
+  const std::vector<std::string> statements = server.statements();
+  EXPECT_EQ(std::count(statements.begin(), statements.end(), "SELECT CURRENT_USER()"), 1);
 }
 
 TEST_F(MysqlFindings, TellThatADefinitionIsNotShown) {
