@@ -113,7 +113,7 @@ class RestoreRun {
     for (const fs::path& place : plan_.locks) locks_.take(place);
     // What a server makes public may be written to at once: that comes last, when all is proven.
     restore_files_beside();
-    if (!plan_.shared.empty()) put_shared(*source_, plan_.shared, observer_, stop_);
+    if (!plan_.shared.empty()) put_shared(*source_, plan_.shared, *changes_, observer_, stop_);
     load_databases(false, report);
     switch_files(report);
     load_databases(true, report);

@@ -298,20 +298,6 @@ class Planner {
     }
   }
 
-  // `more`: what else is written where.
-  void check_space(const std::vector<std::pair<fs::path, std::uint64_t>>& more = {}) {
-    Space space;
-    for (const auto& [path, bytes] : more) space.need(path, bytes);
-    for (const DatabaseTarget& database : plan.databases) {
-      const fs::path path = local_path(database.endpoint);
-      if (!path.empty()) space.need(path, bytes_of(database.facts));
-    }
-    for (const FilesTarget& files : plan.files) {
-      for (const PathTarget& path : files.paths) space.need(path.path, path.counts.bytes);
-    }
-    space.report(plan.findings);
-  }
-
   void choose_role(const model::Manifest& manifest) {
     if (target_.restore_role != model::RestoreRole::unset) {
       plan.role = target_.restore_role == model::RestoreRole::clone ? "clone" : "replacement";
@@ -465,12 +451,26 @@ RestorePlan plan_single(const Environment& environment, const InstanceSource& so
       planner.plan.shared.push_back(std::move(file));
   }
   planner.check_overlaps();
-  planner.check_space();
+  check_space(planner.plan);
   planner.look_whether_running(manifest);
   return planner.finish();
 }
 
 }  // namespace
+
+void check_space(RestorePlan& plan, const std::vector<std::pair<fs::path, std::uint64_t>>& more) {
+  Space space;
+  for (const auto& [path, bytes] : more) space.need(path, bytes);
+  for (const DatabaseTarget& database : plan.databases) {
+    const fs::path path = local_path(database.endpoint);
+    if (!path.empty()) space.need(path, bytes_of(database.facts));
+  }
+  for (const FilesTarget& files : plan.files) {
+    for (const PathTarget& path : files.paths) space.need(path.path, path.counts.bytes);
+  }
+  for (const SharedFile& file : plan.shared) space.need(file.path, file.size_bytes);
+  space.report(plan.findings);
+}
 
 engine::LoadOptions load_options(const model::Instance& target,
                                  const InstanceRestoreOptions& options,
@@ -523,7 +523,7 @@ RestorePlan plan_restore(const Environment& environment, const InstanceSource& s
     if (planner.wants(facts.name)) planner.add_files(facts, source, stop);
   }
   planner.check_overlaps();
-  planner.check_space();
+  check_space(planner.plan);
   planner.look_whether_running(manifest);
   return planner.finish();
 }
@@ -564,7 +564,7 @@ RestorePlan plan_conversion(const Environment& environment, const InstanceSource
       look_at_new_databases(*conversion, survey, planner.plan.files, planner.plan.findings, stop);
   planner.plan.conversion = std::move(conversion);
   planner.check_overlaps();
-  planner.check_space(space_of_rows(survey, planner.plan.new_databases));
+  check_space(planner.plan, space_of_rows(survey, planner.plan.new_databases));
   planner.look_whether_running(source.manifest());
   return planner.finish();
 }
@@ -599,7 +599,7 @@ RestorePlan plan_import(const Environment& environment, const std::vector<fs::pa
     planner.add_database(facts, file.path);
   }
   planner.check_overlaps();
-  planner.check_space();
+  check_space(planner.plan);
   planner.look_whether_running({});
   return planner.finish();
 }

@@ -3,11 +3,13 @@
 // import. Reads only.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
@@ -49,6 +51,7 @@ struct FilesTarget {
 struct SharedFile {
   std::string place;           // in the source
   std::filesystem::path path;  // absolute
+  std::uint64_t size_bytes = 0;
 };
 
 // A database that is made and filled with rows of others, as its engine sees the place.
@@ -100,6 +103,11 @@ struct RestorePlan {
                                       const model::Instance& target,
                                       const InstanceRestoreOptions& options,
                                       model::Observer& observer, std::stop_token stop);
+
+// Adds to the findings of the plan where what it writes does not fit. `more`: what else is written,
+// and where.
+void check_space(RestorePlan& plan,
+                 const std::vector<std::pair<std::filesystem::path, std::uint64_t>>& more = {});
 
 // What load() is asked for, but where it may write and whom it tells.
 [[nodiscard]] engine::LoadOptions load_options(const model::Instance& target,

@@ -41,6 +41,11 @@ void make_alike(const fs::path& directory) {
     throw system_error(errno, directory.string());
 }
 
+fs::path store_of(fs::path record) {
+  for (std::size_t i = 0; i <= record_depth; ++i) record = record.parent_path();
+  return record;
+}
+
 class MissingFiles {
  public:
   MissingFiles(fs::path store, std::vector<model::Finding>& findings, const std::stop_token& stop)
@@ -65,7 +70,7 @@ class MissingFiles {
     struct ::stat status {};
     if (::lstat(path.c_str(), &status) != 0) {
       if (errno != ENOENT && errno != ENOTDIR) throw system_error(errno, path.string());
-      missing.push_back({std::move(place), std::move(path)});
+      missing.push_back({std::move(place), std::move(path), node.size_bytes});
       return;
     }
     const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
@@ -199,24 +204,23 @@ std::vector<SharedFile> missing_files(const InstanceSource& source, const std::s
 }
 
 void put_shared(const InstanceSource& source, const std::vector<SharedFile>& files,
-                model::Observer& observer, const std::stop_token& stop) {
+                Changes& changes, model::Observer& observer, const std::stop_token& stop) {
+  fs::path store, fresh;
   for (const SharedFile& file : files) {
-    const fs::path directory = file.path.parent_path();
-    make_alike(directory);
-    std::array<std::byte, 6> noise{};
-    fill_random(noise);
-    // Nobody takes such a name for a record.
-    const fs::path fresh = directory / ("tmp-holdfast-" + to_hex(noise));
-    try {
-      if (source.restore(file.place, fresh, true, observer, stop) != 0)
-        throw Error(Errc::io, file.path.string() + " could not be restored");
-      // As a rename that replaces nothing, which not every file system has.
-      if (::link(fresh.c_str(), file.path.c_str()) != 0 || ::unlink(fresh.c_str()) != 0)
-        throw system_error(errno, "putting " + file.path.string() + " in its place");
-    } catch (const Error&) {
-      static_cast<void>(::unlink(fresh.c_str()));
-      throw;
+    make_alike(file.path.parent_path());
+    if (const fs::path its = store_of(file.path); its != store) {
+      store = its;
+      std::array<std::byte, 6> noise{};
+      fill_random(noise);
+      // Nobody takes such a name for a record.
+      fresh = store / ("tmp-holdfast-" + to_hex(noise));
+      changes.announce("remove", "write " + fresh.string(), Json().set("path", fresh.string()));
     }
+    if (source.restore(file.place, fresh, true, observer, stop) != 0)
+      throw Error(Errc::io, file.path.string() + " could not be restored");
+    // As a rename that replaces nothing, which not every file system has.
+    if (::link(fresh.c_str(), file.path.c_str()) != 0 || ::unlink(fresh.c_str()) != 0)
+      throw system_error(errno, "putting " + file.path.string() + " in its place");
   }
   if (files.empty()) return;
   const Fd directory = open_file(files.front().path.parent_path(), O_RDONLY | O_DIRECTORY);

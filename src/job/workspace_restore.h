@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "job/instance_source.h"
+#include "job/path_switch.h"
 #include "job/restore_plan.h"
 #include "model/finding.h"
 #include "model/profile.h"
@@ -50,9 +51,10 @@ namespace holdfast::job {
                                                     std::vector<model::Finding>& findings,
                                                     const std::stop_token& stop);
 
-// Puts them in their places, read back and durable. No undo is announced: named by its content, a
-// file that nobody refers to harms nobody, and one that is there is never changed.
+// Puts them in their places, read back and durable. Announced is only the name under which one at a
+// time is made in the directory that is shared: named by its content, a file that nobody refers to
+// harms nobody, and one that is there is never changed.
 void put_shared(const InstanceSource& source, const std::vector<SharedFile>& files,
-                model::Observer& observer, const std::stop_token& stop);
+                Changes& changes, model::Observer& observer, const std::stop_token& stop);
 
 }  // namespace holdfast::job
