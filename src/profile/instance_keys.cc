@@ -74,8 +74,10 @@ constexpr InstanceKey keys[] = {
     {"database", "application_user", KeyType::text, false, "magnolia: its configuration's",
      "postgresql, mariadb: whom the application connects as. Preflight checks that it may read, "
      "write and make its tables; `holdfast grants application` prints what that takes."},
-    {"database", "application_schema", KeyType::text, false, "magnolia: its URL's; else every one",
-     "postgresql: the schema with the application's tables."},
+    {"database", "application_schema", KeyType::text, false,
+     "magnolia: its URL's, else those of the user's own search_path; others: every one",
+     "postgresql: the schemas with the application's tables, as in search_path; new ones are made "
+     "in the first that is there."},
     {"database", "bin_dir", KeyType::path, false, "newest that fits",
      "postgresql: directory of pg_dump, psql and the like."},
     {"database", "driver", KeyType::path, false, "what this machine has",

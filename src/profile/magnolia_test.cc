@@ -124,7 +124,7 @@ TEST_F(MagnoliaProfileTest, TakesWhatTheInstanceFileSaysOfADatabase) {
   EXPECT_EQ(plain.databases[0].user, "mag");
   EXPECT_EQ(plain.databases[0].password.known->reveal(), "application");
   EXPECT_EQ(plain.databases[0].options.at("application_user"), "mag");
-  EXPECT_EQ(plain.databases[0].options.at("application_schema"), "public");
+  EXPECT_EQ(plain.databases[0].options.at("application_schema"), "");
   model::DatabaseSettings given;
   given.name = "db-mag";
   given.engine = "postgresql";
@@ -142,9 +142,15 @@ TEST_F(MagnoliaProfileTest, TakesWhatTheInstanceFileSaysOfADatabase) {
   EXPECT_EQ(plan.databases[0].options.at("application_user"), "mag");
 }
 
-TEST_F(MagnoliaProfileTest, NamesTheSchemaOfTheApplicationsTablesOnPostgresql) {
+TEST_F(MagnoliaProfileTest, NamesTheSchemasOfTheApplicationsTablesOnPostgresql) {
   tree_.write_application("source", "jdbc:postgresql://db1/mag?currentSchema=cms,public");
-  EXPECT_EQ(profile_.plan(instance()).databases.at(0).options.at("application_schema"), "cms");
+  const model::Plan plan = profile_.plan(instance());
+  EXPECT_EQ(plan.databases.at(0).options.at("application_schema"), "cms,public");
+  // In which of them a workspace's tables are is seen in the copy.
+  const std::vector<model::Workspace> workspaces = profile_.workspaces(plan.facts);
+  ASSERT_FALSE(workspaces.empty());
+  ASSERT_FALSE(workspaces[0].tables.empty());
+  EXPECT_EQ(workspaces[0].tables[0].schema, "");
 }
 
 TEST_F(MagnoliaProfileTest, ListsTheEndpointsOfItsConfigurationFiles) {

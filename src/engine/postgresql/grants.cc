@@ -106,11 +106,11 @@ class Statements {
         "does for");
     add("-- each new workspace.");
     if (connection == nullptr) {
-      add("{}", application_block(role_, application_.schema));
+      add("{}", application_block(role_, application_.schemas));
       return;
     }
     for (const std::string& statement :
-         application_grants(*connection, role_, application_.schema)) {
+         application_grants(*connection, {role_, application_.schemas})) {
       if (!statement.starts_with("GRANT CONNECT ")) add("{}", statement);
     }
   }

@@ -200,8 +200,7 @@ class Prober {
   void look_at_application(Connection& connection) {
     const std::string& role = application_.user;
     if (role.empty()) return;
-    const std::vector<MissingGrant> missing =
-        missing_application_grants(connection, role, application_.schema);
+    const std::vector<MissingGrant> missing = missing_application_grants(connection, application_);
     if (missing.empty()) return;
     const bool is_there =
         !connection.query("SELECT 1 FROM pg_roles WHERE rolname = $1", {role}).empty();

@@ -22,6 +22,8 @@ std::string schema_of(const MagnoliaFacts& facts, const std::string& component) 
   if (connection == nullptr) return {};
   // Tables of the same names in other schemas are not the application's.
   if (connection->schema.empty() && connection->engine == "postgresql") return "public";
+  // Among several, the server says in which.
+  if (connection->schema.find_first_of(",\"$") != std::string::npos) return {};
   return connection->schema;
 }
 

@@ -139,10 +139,8 @@ class Planner {
     const bool is_postgresql = connection.engine == "postgresql";
     if (connection.user.empty() || (!is_postgresql && connection.engine != "mariadb")) return;
     database.options["application_user"] = connection.user;
-    if (is_postgresql)
-      database.options["application_schema"] =
-          connection.schema.empty() ? "public"
-                                    : connection.schema.substr(0, connection.schema.find(','));
+    // Without one in its URL the server says where its tables are.
+    if (is_postgresql) database.options["application_schema"] = connection.schema;
   }
 
   static void forget_application(model::DatabaseSettings& database) {
