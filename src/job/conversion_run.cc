@@ -2,9 +2,12 @@
 #include "job/conversion_run.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -27,6 +30,8 @@
 
 namespace holdfast::job {
 namespace {
+
+namespace fs = std::filesystem;
 
 // A table of the source.
 struct OldTable {
@@ -226,7 +231,7 @@ class ConversionRun {
         stop_(stop),
         files_(plan),
         place_of_([this](const std::string& path) {
-          const std::filesystem::path place = files_.place_of(path);
+          const fs::path place = files_.place_of(path);
           if (!place.empty()) check_inside(place);
           return place.string();
         }) {}
@@ -244,23 +249,53 @@ class ConversionRun {
   }
 
  private:
-  // A link in what was copied may lead into the source, of which nothing may be changed.
-  void check_inside(const std::filesystem::path& place) const {
-    const auto is_below = [](const std::filesystem::path& path, const std::filesystem::path& root) {
-      return std::mismatch(root.begin(), root.end(), path.begin(), path.end()).first == root.end();
-    };
-    const std::filesystem::path real = std::filesystem::weakly_canonical(place);
-    bool was_copied = false;
+  // Whether it lies below what was restored, each path of which is taken as `as` has it.
+  template <typename As>
+  [[nodiscard]] bool is_restored(const fs::path& place, const As& as) const {
     for (const FilesTarget& files : plan_.files) {
       for (const PathTarget& path : files.paths) {
-        if (is_below(real, std::filesystem::weakly_canonical(path.path))) return;
-        was_copied = was_copied || is_below(place, path.path);
+        const fs::path root = as(path.path);
+        if (std::mismatch(root.begin(), root.end(), place.begin(), place.end()).first == root.end())
+          return true;
       }
     }
-    if (!was_copied) return;
+    return false;
+  }
+
+  // A link in what was copied may lead into the source, of which nothing may be changed.
+  void check_inside(const fs::path& place) const {
+    if (!is_restored(place, [](const fs::path& path) { return path; })) return;
+    const auto real_path = [](const fs::path& path) { return fs::weakly_canonical(path); };
+    const fs::path real = real_path(place);
+    if (is_restored(real, real_path)) return;
     throw Error(Errc::unsupported, fmt::format("{} leads out of what was copied, to {}",
                                                place.string(), real.string()))
         .set_hint("Put what the link leads to in the place of the link, in the source.");
+  }
+
+  // What was copied has no directory for a database that was somewhere else. It belongs to whoever
+  // has the one around it.
+  void make_directories_for(const fs::path& place) const {
+    fs::path around = place.parent_path();
+    std::vector<fs::path> missing;
+    while (is_restored(around, [](const fs::path& path) { return path; }) && !fs::exists(around)) {
+      missing.push_back(around);
+      around = around.parent_path();
+    }
+    if (missing.empty()) return;
+    struct ::stat status {};
+    if (::stat(around.c_str(), &status) != 0) throw system_error(errno, around.string());
+    for (auto path = missing.rbegin(); path != missing.rend(); ++path) {
+      if (::mkdir(path->c_str(), status.st_mode & 0777U) != 0) {
+        if (errno == EEXIST) continue;  // for another database
+        throw system_error(errno, path->string());
+      }
+      // Who may not give it away has made his own.
+      if (::chown(path->c_str(), status.st_uid, status.st_gid) != 0 && errno != EPERM)
+        throw system_error(errno, path->string());
+      if (::chmod(path->c_str(), status.st_mode & 0777U) != 0)
+        throw system_error(errno, path->string());
+    }
   }
 
   // Several at once, as embedded databases each have a program of their own to start.
@@ -289,7 +324,10 @@ class ConversionRun {
         throw Error(Errc::unsupported,
                     "engine \"" + target.settings.engine + "\" is not in this build");
       }
-      if (const auto place = local_path(target.endpoint); !place.empty()) check_inside(place);
+      if (const auto place = local_path(target.endpoint); !place.empty()) {
+        check_inside(place);
+        make_directories_for(place);
+      }
       engine::LoadOptions load = load_;
       load.before_change = [this, &target](std::string_view what, const Json& undo) {
         changes_.announce("engine", target.settings.name + ": " + std::string(what),

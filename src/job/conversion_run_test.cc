@@ -411,6 +411,16 @@ TEST_F(ConversionRunTest, RefusesAPlaceThatTheFilesBring) {
   EXPECT_FALSE(fs::exists(root() / "new"));
 }
 
+TEST_F(ConversionRunTest, MakesTheDirectoryOfADatabaseAmongTheFiles) {
+  const fs::path place = root() / "new/files/sub/version/db/ledger.db";
+  conversion_ = std::make_shared<PretendedConversion>(place, source() / "files");
+  fs::permissions(source() / "files/sub", fs::perms(0710));
+  static_cast<void>(convert());
+  EXPECT_EQ(ask(place, "SELECT count(*) FROM sales"), "3");
+  for (const char* made : {"new/files/sub/version", "new/files/sub/version/db"})
+    EXPECT_EQ(fs::status(root() / made).permissions(), fs::perms(0710)) << made;
+}
+
 TEST_F(ConversionRunTest, RefusesWhatTheProfileFinds) {
   model::Finding finding;
   finding.code = "shop-too-old";
