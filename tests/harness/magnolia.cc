@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -70,6 +71,19 @@ MagnoliaVerdict verdict_of(const std::string& output) {
     }
   }
   return verdict;
+}
+
+std::string jackrabbit() {
+  const char* const class_path = std::getenv("JACKRABBIT_CP");
+  return class_path == nullptr ? "" : class_path;
+}
+
+// The rest of a class path.
+std::string drivers() {
+  std::string jars;
+  for (const char* jar : {"derby", "h2", "postgresql", "mariadb-java-client"})
+    jars += fmt::format(":/usr/share/java/{}.jar", jar);
+  return jars;
 }
 
 void write_command(const fs::path& path, const std::string& body) {
@@ -238,10 +252,10 @@ void MagnoliaLab::create(const MagnoliaContent& content) const {
   run_to_success(command);
 }
 
-MagnoliaVerdict MagnoliaLab::judge(std::string_view mode) const {
+MagnoliaVerdict MagnoliaLab::judge(const std::vector<std::string>& argv) const {
   constexpr int not_whole = 3;
   Command command;
-  command.argv = java(mode);
+  command.argv = argv;
   command.timeout = patience;
   const ProcessResult result = run(command);
   MagnoliaVerdict verdict = verdict_of(result.output);
@@ -252,13 +266,35 @@ MagnoliaVerdict MagnoliaLab::judge(std::string_view mode) const {
 }
 
 MagnoliaVerdict MagnoliaLab::verify() const {
-  return judge("verify");
+  return judge(java("verify"));
+}
+
+bool has_jackrabbit() {
+  return !jackrabbit().empty();
+}
+
+MagnoliaVerdict MagnoliaLab::verify_with_jackrabbit() const {
+  constexpr std::string_view end = "</Security>";
+  const auto security = [&](const std::string& text) {
+    const std::size_t begin = text.find("<Security ");
+    return std::pair(begin, text.find(end) + end.size() - begin);
+  };
+  const std::string simple = read_text(conf().parent_path() / "lab-repository.xml");
+  std::string configuration = read_text(conf());
+  const auto [begin, size] = security(configuration);
+  const auto [simple_begin, simple_size] = security(simple);
+  configuration.replace(begin, size, simple, simple_begin, simple_size);
+  const fs::path file = directory_ / "jackrabbit.xml";
+  write_text(file, configuration);
+  return judge({"java", "-Dderby.stream.error.file=" + (directory_ / "jackrabbit.log").string(),
+                "-cp", jackrabbit() + drivers(), HOLDFAST_MAGNOLIA_FIXTURE "/JcrLab.java", "verify",
+                file.string(), home().string()});
 }
 
 std::vector<std::string> MagnoliaLab::orphans() const {
   constexpr std::string_view start = "ORPHAN ";
   std::vector<std::string> names;
-  std::istringstream stream(judge("orphans").text);
+  std::istringstream stream(judge(java("orphans")).text);
   for (std::string line; std::getline(stream, line);) {
     if (line.starts_with(start)) names.push_back(line.substr(start.size()));
   }
@@ -336,9 +372,6 @@ std::string MagnoliaLab::mariadb_uri() const {
 
 std::vector<std::string> MagnoliaLab::java(std::string_view mode,
                                            const std::vector<std::string>& words) const {
-  std::string class_path = HOLDFAST_MAGNOLIA_CLASSES;
-  for (const char* jar : {"derby", "h2", "postgresql", "mariadb-java-client"})
-    class_path += fmt::format(":/usr/share/java/{}.jar", jar);
   // These processes live for a second: what helps long ones is in their way.
   std::vector<std::string> argv{
       "java",
@@ -346,7 +379,7 @@ std::vector<std::string> MagnoliaLab::java(std::string_view mode,
       "-XX:+UseSerialGC",
       "-Dderby.stream.error.file=" + (directory_ / (instance_ + "-derby.log")).string(),
       "-cp",
-      class_path,
+      HOLDFAST_MAGNOLIA_CLASSES + drivers(),
       "MgnlFixture",
       std::string(mode),
       conf().string(),

@@ -29,6 +29,9 @@ inline constexpr std::array<MagnoliaVariant, 6> magnolia_variants{
 // Whether some of its content is in databases that only a stopped application lets be copied.
 [[nodiscard]] bool is_embedded(MagnoliaVariant variant) noexcept;
 
+// Whether JACKRABBIT_CP names one, as scripts/test soak sets it.
+[[nodiscard]] bool has_jackrabbit();
+
 // The application's account on both servers. It is no superuser, and its password is asked for.
 inline constexpr std::string_view magnolia_user = "magnolia";
 inline constexpr std::string_view magnolia_password = "wh1te-tul1p";
@@ -119,6 +122,10 @@ class MagnoliaLab {
   // be open.
   [[nodiscard]] MagnoliaVerdict verify() const;
   [[nodiscard]] std::vector<std::string> orphans() const;  // names of records
+  // The same by a real Jackrabbit, with the configuration that is in force but for its security,
+  // which is Magnolia's own: `digest`, of what it reads, is only to be compared with another such
+  // one, and only `missing` is counted. It builds the search indexes. Needs has_jackrabbit().
+  [[nodiscard]] MagnoliaVerdict verify_with_jackrabbit() const;
   // Writes until it is stopped, or for `limit`. One round is an asset, a page and sometimes a
   // deletion; the first is done when this returns.
   [[nodiscard]] MagnoliaProcess load(
@@ -156,7 +163,7 @@ class MagnoliaLab {
                                               const std::vector<std::string>& words = {}) const;
 
  private:
-  [[nodiscard]] MagnoliaVerdict judge(std::string_view mode) const;
+  [[nodiscard]] MagnoliaVerdict judge(const std::vector<std::string>& argv) const;
 
   MagnoliaVariant variant_;
   std::filesystem::path directory_;

@@ -107,6 +107,7 @@ TEST_P(MagnoliaWays, KeepsItsContentFromEngineToEngine) {
   MagnoliaLab at = lab(GetParam().from, "start");
   at.create();
   const std::string digest = at.verify().digest;
+  const std::string read = has_jackrabbit() ? at.verify_with_jackrabbit().digest : "";
   int step = 0;
   for (const Variant variant : GetParam().to) {
     const MagnoliaLab next = lab(variant, fmt::format("step{}", ++step));
@@ -116,6 +117,11 @@ TEST_P(MagnoliaWays, KeepsItsContentFromEngineToEngine) {
     const MagnoliaVerdict verdict = next.verify();
     EXPECT_TRUE(verdict.is_whole()) << verdict.text;
     EXPECT_EQ(verdict.digest, digest) << variant_name(variant) << verdict.text;
+    if (has_jackrabbit()) {
+      const MagnoliaVerdict opened = next.verify_with_jackrabbit();
+      EXPECT_EQ(opened.missing, 0) << opened.text;
+      EXPECT_EQ(opened.digest, read) << variant_name(variant) << opened.text;
+    }
     // It can go on without what it came from.
     fs::remove_all(at.directory());
     at = next;

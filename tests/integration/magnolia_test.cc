@@ -99,13 +99,16 @@ class MagnoliaTest : public testing::Test {
     return place_.holdfast({"backup", "-I", instance});
   }
 
-  // Restores the latest copy of `lab` elsewhere and has it verified there.
-  MagnoliaVerdict restored(const MagnoliaLab& lab, const std::string& name = "test") {
+  // Restores the latest copy of `lab` elsewhere, and has it verified there.
+  MagnoliaLab restore(const MagnoliaLab& lab, const std::string& name = "test") {
     const MagnoliaLab target = lab.elsewhere(place_ / name, MagnoliaServers::other());
     target.make_databases();
     const Outcome outcome = place_.holdfast({"restore", "latest", "-I", target_file(target)});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
-    return target.verify();
+    return target;
+  }
+  MagnoliaVerdict restored(const MagnoliaLab& lab, const std::string& name = "test") {
+    return restore(lab, name).verify();
   }
 
   Place place_;
@@ -126,6 +129,21 @@ TEST_P(MagnoliaVariants, ComesBackElsewhereWhole) {
   const MagnoliaVerdict verdict = restored(source);
   EXPECT_TRUE(verdict.is_whole()) << verdict.text;
   EXPECT_EQ(verdict.digest, digest) << verdict.text;
+}
+
+TEST_P(MagnoliaVariants, IsOpenedByJackrabbit) {
+  if (!has_jackrabbit()) GTEST_SKIP() << "needs JACKRABBIT_CP: see scripts/jackrabbit_class_path";
+  const MagnoliaLab source = lab(GetParam());
+  source.create();
+  look(source);
+  const Outcome copied = back_up(discovered(source));
+  ASSERT_EQ(copied.exit_code, 0) << copied.text();
+  const MagnoliaVerdict was = source.verify_with_jackrabbit();
+  EXPECT_EQ(was.missing, 0) << was.text;
+  fs::remove_all(source.directory());
+  const MagnoliaVerdict now = restore(source).verify_with_jackrabbit();
+  EXPECT_EQ(now.missing, 0) << now.text;
+  EXPECT_EQ(now.digest, was.digest) << was.text << now.text;
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, MagnoliaVariants, testing::ValuesIn(magnolia_variants),
