@@ -60,6 +60,7 @@ Holds::Holds(const Survey& survey, const engine::HoldOptions& options) {
       member.can_fence = member.can_fence && survey.databases[i].probe.abilities.fence;
     }
     member.hold = survey.databases[databases[0]].engine->hold(endpoints, hold_options);
+    member.is_shut = !member.can_fence && !member.hold->lets_writers_work();
     members_.push_back(std::move(member));
   }
 }
@@ -70,8 +71,12 @@ void Holds::capture_apart() {
 
 void Holds::capture(const model::LimitSettings& limits, Clock& clock, model::Manifest& manifest,
                     model::Observer& observer) {
-  const bool all_can = std::all_of(members_.begin(), members_.end(),
-                                   [](const Member& member) { return member.can_fence; });
+  const bool all_can = std::all_of(members_.begin(), members_.end(), [](const Member& member) {
+    return member.can_fence || member.is_shut;
+  });
+  // Nobody waits for those that are shut.
+  for (Member& member : members_)
+    if (member.is_shut) member.hold->capture();
   bool fenced = false;
   std::chrono::steady_clock::time_point begun;
   Milliseconds pause{0};
@@ -87,9 +92,11 @@ void Holds::capture(const model::LimitSettings& limits, Clock& clock, model::Man
     fenced = fence_all(begun + std::chrono::ceil<Milliseconds>(time), backwards);
     backwards = !backwards;
   }
-  capture_apart();
+  for (Member& member : members_)
+    if (!member.is_shut) member.hold->capture();
   if (fenced) {
-    for (Member& member : members_) member.hold->unfence();
+    for (Member& member : members_)
+      if (!member.is_shut) member.hold->unfence();
     manifest.fence_held_ms = static_cast<std::uint64_t>(
         std::chrono::duration_cast<Milliseconds>(clock.steady() - begun).count());
   }
@@ -108,13 +115,13 @@ bool Holds::let_writers_work() const {
 // Whoever has written on one server and waits for another would wait for ever if we have that one
 // and wait for the first: the next try goes the other way.
 bool Holds::fence_all(std::chrono::steady_clock::time_point deadline, bool backwards) {
-  const std::size_t count = members_.size();
-  const auto hold = [&](std::size_t i) -> engine::Hold& {
-    return *members_[backwards ? count - 1 - i : i].hold;
-  };
-  for (std::size_t i = 0; i < count; ++i) {
-    if (hold(i).fence(deadline)) continue;
-    for (std::size_t j = 0; j < i; ++j) hold(j).unfence();
+  std::vector<engine::Hold*> open;
+  for (const Member& member : members_)
+    if (!member.is_shut) open.push_back(member.hold.get());
+  if (backwards) std::reverse(open.begin(), open.end());
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    if (open[i]->fence(deadline)) continue;
+    for (std::size_t j = 0; j < i; ++j) open[j]->unfence();
     return false;
   }
   return true;

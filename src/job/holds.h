@@ -21,6 +21,7 @@ class Holds {
     std::unique_ptr<engine::Hold> hold;
     std::vector<std::size_t> databases;  // indices into the survey
     bool can_fence = true;
+    bool is_shut = false;  // keeps writers out from its first moment to its last, without a fence
   };
 
   Holds(const Survey& survey, const engine::HoldOptions& options);

@@ -23,6 +23,7 @@ struct Script {
   std::vector<std::string> calls;
   std::vector<Milliseconds> times;                      // allowed to each fence that was asked for
   std::map<std::string, std::function<bool()>> fences;  // by server; else it is had at once
+  std::string shut;                                     // the server that keeps writers out
   SteadyTime now{};
 
   [[nodiscard]] std::vector<std::string> take() { return std::exchange(calls, {}); }
@@ -41,6 +42,7 @@ class ScriptedHold final : public engine::Hold {
   }
   void capture() override { note("capture"); }
   void unfence() override { note("unfence"); }
+  [[nodiscard]] bool lets_writers_work() const override { return script_.shut != server_; }
   [[nodiscard]] model::Moment moment(std::size_t /*database*/) const override { return {}; }
   [[nodiscard]] std::vector<model::Part> parts(std::size_t /*database*/) override { return {}; }
   void copy(std::size_t /*database*/, const model::Part& /*part*/, model::PartSink& /*into*/,
@@ -244,6 +246,18 @@ TEST_F(HoldsTest, AreNotFencedIfOneCannotBe) {
   capture(holds);
   EXPECT_EQ(script_.take(), (Calls{"capture a", "capture b"}));
   EXPECT_FALSE(manifest_.fenced);
+}
+
+// As embedded databases are, whose locks we have.
+TEST_F(HoldsTest, OfWhatKeepsWritersOutNeedNoFence) {
+  Survey survey = survey_of({"a", "b"});
+  survey.databases[0].probe.abilities.fence = false;
+  script_.shut = "a";
+  Holds holds(survey, {});
+  capture(holds);
+  EXPECT_EQ(script_.take(), (Calls{"capture a", "fence b", "capture b", "unfence b"}));
+  EXPECT_TRUE(manifest_.fenced);
+  EXPECT_TRUE(observer_.warnings.empty());
 }
 
 TEST_F(HoldsTest, AreAllGoneAfterAnErrorOfOne) {
