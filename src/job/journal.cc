@@ -396,15 +396,37 @@ std::string Journal::run_id() const {
   return state_->directory.filename().string();
 }
 
+namespace {
+
+constexpr std::chrono::milliseconds between_looks{10};
+constexpr int looks_max = 1000;
+
+FoundJournal look_at(const fs::path& directory) {
+  const bool alive = is_locked(directory);
+  FoundJournal journal = read_journal(directory);
+  journal.alive = alive;
+  return journal;
+}
+
+bool is_taken_over_silently(const FoundJournal& journal) {
+  if (!journal.alive || journal.undoing || !journal.damage.empty()) return false;
+  return ::kill(static_cast<pid_t>(journal.pid), 0) != 0 && errno == ESRCH;
+}
+
+}  // namespace
+
 std::vector<FoundJournal> find_journals(const fs::path& state_directory) {
   check_state_directory(state_directory);
   std::vector<FoundJournal> found;
   std::error_code failure;
   for (const auto& item : fs::directory_iterator(state_directory / "journals", failure)) {
     if (item.path().filename().string().starts_with(".")) continue;
-    const bool alive = is_locked(item.path());
-    FoundJournal journal = read_journal(item.path());
-    journal.alive = alive;
+    FoundJournal journal = look_at(item.path());
+    // Who takes over from a job that was killed has its lock a moment before he says so.
+    for (int looks = 0; is_taken_over_silently(journal) && looks < looks_max; ++looks) {
+      std::this_thread::sleep_for(between_looks);
+      journal = look_at(item.path());
+    }
     std::error_code unknown;
     if (!fs::exists(item.path(), unknown)) continue;  // settled and removed meanwhile
     found.push_back(std::move(journal));

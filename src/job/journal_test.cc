@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/journal.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -375,6 +377,22 @@ TEST_F(JournalTest, LeavesLivingJobsAlone) {
   EXPECT_EQ(marks(), "");
   journal->settle(entry);
   journal->close();
+}
+
+TEST_F(JournalTest, WaitsForWhoHasJustTakenOverFromAKilledJob) {
+  const fs::path left = directory_.path() / "left";
+  play({"dying-export", state_.string(), left.string(), "kill-guardian"});
+  const fs::path lock = find_journals(state_).at(0).directory / "lock";
+  Fd taken = open_file(lock, O_RDWR);
+  ASSERT_EQ(::flock(taken.get(), LOCK_EX), 0);
+  const std::jthread later([&taken] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    taken = Fd();
+  });
+  const ResumeReport report = resume(state_, "", {});
+  EXPECT_TRUE(report.alive.empty());
+  EXPECT_EQ(report.undone.size(), 1U);
+  EXPECT_FALSE(fs::exists(left));
 }
 
 TEST_F(JournalTest, LetsOneJobWorkOnAnInstance) {
