@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/magnolia.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <set>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "profile/instance_file.h"
 #include "profile/magnolia/test_tree.h"
 
@@ -81,6 +83,29 @@ TEST_F(MagnoliaProfileTest, IncludesTheSearchIndexOnlyFromAStoppedInstance) {
   EXPECT_NE(find_code(plan.findings, "magnolia-index-needs-stop"), nullptr);
   for (const std::string& pattern : plan.files[1].exclude)
     EXPECT_EQ(pattern.find("/index"), std::string::npos) << pattern;
+}
+
+TEST_F(MagnoliaProfileTest, NamesAnIndexThatWasCopiedWhileItsRepositoryWasOpen) {
+  tree_.write_application("derby");
+  model::Instance one = instance();
+  one.magnolia.includes_search_index = true;
+  const std::string index = tree_.home() + "/workspaces/website/index";
+  const std::string lock = tree_.home() + "/.lock";
+  magnolia::write_text(lock, "");
+  const model::Plan plan = profile_.plan(one);
+  const auto seen_in = [&](const std::string& file) {
+    const auto check = plan.make_check();
+    static_cast<void>(check->has_file(file, 1));
+    return find_code(check->findings(), "magnolia-index-needs-stop") != nullptr;
+  };
+  EXPECT_FALSE(seen_in(index + "/segments"));
+  const Fd opened = open_file(lock, O_RDWR);
+  struct flock all {};
+  all.l_type = F_WRLCK;
+  all.l_whence = SEEK_SET;
+  ASSERT_EQ(::fcntl(opened.get(), F_OFD_SETLK, &all), 0);
+  EXPECT_TRUE(seen_in(index + "/segments"));
+  EXPECT_FALSE(seen_in(tree_.home() + "/workspaces/website/workspace.xml"));
 }
 
 TEST_F(MagnoliaProfileTest, LeavesNothingOutThatHoldsMore) {
