@@ -249,25 +249,25 @@ class ConversionRun {
   }
 
  private:
-  // Whether it lies below what was restored, each path of which is taken as `as` has it.
-  template <typename As>
-  [[nodiscard]] bool is_restored(const fs::path& place, const As& as) const {
-    for (const FilesTarget& files : plan_.files) {
-      for (const PathTarget& path : files.paths) {
-        const fs::path root = as(path.path);
-        if (std::mismatch(root.begin(), root.end(), place.begin(), place.end()).first == root.end())
-          return true;
-      }
-    }
-    return false;
+  [[nodiscard]] bool is_restored(const fs::path& place) const {
+    return std::any_of(plan_.files.begin(), plan_.files.end(), [&](const FilesTarget& files) {
+      return std::any_of(files.paths.begin(), files.paths.end(),
+                         [&](const PathTarget& path) { return is_in(place, path.path); });
+    });
+  }
+  [[nodiscard]] bool is_really_restored(const fs::path& real) const {
+    return std::any_of(plan_.files.begin(), plan_.files.end(), [&](const FilesTarget& files) {
+      return std::any_of(files.paths.begin(), files.paths.end(), [&](const PathTarget& path) {
+        return is_in(real, fs::weakly_canonical(path.path));
+      });
+    });
   }
 
   // A link in what was copied may lead into the source, of which nothing may be changed.
   void check_inside(const fs::path& place) const {
-    if (!is_restored(place, [](const fs::path& path) { return path; })) return;
-    const auto real_path = [](const fs::path& path) { return fs::weakly_canonical(path); };
-    const fs::path real = real_path(place);
-    if (is_restored(real, real_path)) return;
+    if (!is_restored(place)) return;
+    const fs::path real = fs::weakly_canonical(place);
+    if (is_really_restored(real)) return;
     throw Error(Errc::unsupported, fmt::format("{} leads out of what was copied, to {}",
                                                place.string(), real.string()))
         .set_hint("Put what the link leads to in the place of the link, in the source.");
@@ -278,7 +278,7 @@ class ConversionRun {
   void make_directories_for(const fs::path& place) const {
     fs::path around = place.parent_path();
     std::vector<fs::path> missing;
-    while (is_restored(around, [](const fs::path& path) { return path; }) && !fs::exists(around)) {
+    while (is_restored(around) && !fs::exists(around)) {
       missing.push_back(around);
       around = around.parent_path();
     }

@@ -33,10 +33,7 @@ bool is_served(const fs::path& place, const fs::path& source) {
 bool is_inner(const RestorePlan& plan, const fs::path& place) {
   return std::any_of(plan.files.begin(), plan.files.end(), [&](const FilesTarget& set) {
     return std::any_of(set.paths.begin(), set.paths.end(), [&](const PathTarget& other) {
-      const fs::path& outer = other.path;
-      const auto [end, rest] =
-          std::mismatch(outer.begin(), outer.end(), place.begin(), place.end());
-      return end == outer.end() && rest != place.end();
+      return other.path != place && is_in(place, other.path);
     });
   });
 }

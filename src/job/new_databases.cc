@@ -27,12 +27,6 @@ fs::path real_path(const fs::path& path) {
   return unknown ? path.lexically_normal() : real;
 }
 
-bool is_in(const fs::path& path, const fs::path& directory) {
-  const auto [end, rest] =
-      std::mismatch(directory.begin(), directory.end(), path.begin(), path.end());
-  return end == directory.end() || (end->empty() && std::next(end) == directory.end());
-}
-
 // The same text for the same database, however it is reached.
 std::string place_of(const model::Endpoint& endpoint, const engine::Probe& probe) {
   if (const fs::path path = local_path(endpoint); !path.empty()) return real_path(path).string();

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // [quiesce]: an application that ends some time after its stop command has returned, as Tomcat's
 // `catalina.sh stop` does.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,6 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/embedded/file_lock.h"
+#include "engine/embedded/test_places.h"
 #include "engine/h2/test_store.h"
 #include "job/hooks.h"
 #include "job/instance_restore.h"
@@ -28,44 +24,7 @@ namespace holdfast::job {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Another process that has a lock on a file, as a Java virtual machine has it, and ends a while
-// after another file has appeared.
-class Application {
- public:
-  Application(const fs::path& locked, const fs::path& asked) {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      struct flock lock {};
-      lock.l_type = F_WRLCK;
-      lock.l_whence = SEEK_SET;
-      const int fd = ::open(locked.c_str(), O_RDWR);
-      const char answer = ::fcntl(fd, F_SETLK, &lock) == 0 ? 'y' : 'n';
-      if (::write(ends[1], &answer, 1) == 1) {
-        while (::access(asked.c_str(), F_OK) != 0) ::usleep(10'000);
-        ::usleep(400'000);
-      }
-      ::_exit(0);
-    }
-    char answer = 0;
-    EXPECT_EQ(::read(ends[0], &answer, 1), 1);
-    EXPECT_EQ(answer, 'y');
-    ::close(ends[0]);
-    ::close(ends[1]);
-  }
-  ~Application() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Application(const Application&) = delete;
-  Application& operator=(const Application&) = delete;
-  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-};
+using engine::embedded::Locker;
 
 class QuiesceTest : public InstanceTest {
  protected:
@@ -105,7 +64,7 @@ class QuiesceTest : public InstanceTest {
 TEST_F(QuiesceTest, WaitsForTheLocksOfAnApplicationThatIsStillEnding) {
   const fs::path lock = root() / ".lock";
   write(lock, "");
-  const Application application(lock, asked());
+  const Locker application(lock, asked());
   const model::Instance instance = shop_at(root() / "app");
   const auto journal = Journal::begin(environment_.state_directory, "shop", "backup", {});
   {
@@ -120,7 +79,7 @@ TEST_F(QuiesceTest, WaitsForTheLocksOfAnApplicationThatIsStillEnding) {
 TEST_F(QuiesceTest, NamesAnApplicationThatRunsOnAndStartsItAgain) {
   const fs::path lock = root() / ".lock";
   write(lock, "");
-  const Application application(lock, root() / "never");
+  const Locker application(lock, root() / "never");
   model::Instance instance = shop_at(root() / "app");
   instance.quiesce.timeout = std::chrono::seconds(2);
   const auto journal = Journal::begin(environment_.state_directory, "shop", "backup", {});
@@ -141,7 +100,7 @@ TEST_F(QuiesceTest, NamesAnApplicationThatRunsOnAndStartsItAgain) {
 TEST_F(QuiesceTest, AnInterruptionEndsTheWait) {
   const fs::path lock = root() / ".lock";
   write(lock, "");
-  const Application application(lock, root() / "never");
+  const Locker application(lock, root() / "never");
   const model::Instance instance = shop_at(root() / "app");
   const auto journal = Journal::begin(environment_.state_directory, "shop", "backup", {});
   std::jthread interrupter([&] {
@@ -156,7 +115,7 @@ TEST_F(QuiesceTest, AnInterruptionEndsTheWait) {
 TEST_F(QuiesceTest, ABackupWaitsForTheDatabasesOfAnApplicationThatIsStillEnding) {
   const model::Instance instance = shop_at(root() / "app");
   make_database(root() / "app");
-  const Application application(root() / "app/db.mv.db", asked());
+  const Locker application(root() / "app/db.mv.db", asked());
   static_cast<void>(back_up(instance));
   EXPECT_EQ(marks(), "stop\nstart\n");
 }
@@ -165,7 +124,7 @@ TEST_F(QuiesceTest, ARestoreWaitsForTheDatabasesOfAnApplicationThatIsStillEnding
   const model::Instance instance = shop_at(root() / "app");
   make_database(root() / "app");
   static_cast<void>(back_up(instance));
-  const Application application(root() / "app/db.mv.db", asked());
+  const Locker application(root() / "app/db.mv.db", asked());
   InstanceRestoreOptions options;
   options.replace = true;
   const InstanceRestoreReport report =
@@ -177,7 +136,7 @@ TEST_F(QuiesceTest, ARestoreWaitsForTheDatabasesOfAnApplicationThatIsStillEnding
 TEST_F(QuiesceTest, AMigrationWaitsForTheDatabasesOfAnApplicationThatIsStillEnding) {
   const model::Instance from = shop_at(root() / "app");
   make_database(root() / "app");
-  const Application application(root() / "app/db.mv.db", asked());
+  const Locker application(root() / "app/db.mv.db", asked());
   const model::Instance to = shop_at(root() / "new", "new");
   static_cast<void>(migrate_instance(environment_, from, to, {}, observer_, stop_));
   EXPECT_EQ(marks(), "stop\nstart\n");

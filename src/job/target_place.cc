@@ -52,6 +52,12 @@ fs::path local_path(const model::Endpoint& endpoint) {
   return path.starts_with('/') ? fs::path(path).lexically_normal() : fs::path();
 }
 
+bool is_in(const fs::path& path, const fs::path& directory) {
+  const auto [end, rest] =
+      std::mismatch(directory.begin(), directory.end(), path.begin(), path.end());
+  return end == directory.end() || (end->empty() && std::next(end) == directory.end());
+}
+
 fs::path nearest_directory(const fs::path& path) {
   fs::path directory = path.empty() ? fs::path("/") : path;
   std::error_code ignored;

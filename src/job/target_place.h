@@ -31,6 +31,9 @@ inline constexpr std::string_view keep_mend =
 // The file or directory of a database that lies in the file system of this machine; else empty.
 [[nodiscard]] std::filesystem::path local_path(const model::Endpoint& endpoint);
 
+// Whether a path is the directory or lies below it, as they are written: no link is resolved.
+[[nodiscard]] bool is_in(const std::filesystem::path& path, const std::filesystem::path& directory);
+
 // The directory itself, or the nearest one above it that is there.
 [[nodiscard]] std::filesystem::path nearest_directory(const std::filesystem::path& path);
 // Bytes that this process may still write there; nothing if that cannot be told.

@@ -23,10 +23,10 @@
 namespace holdfast::engine::embedded {
 
 // Another process that has a lock on a file, as a Java virtual machine has it, until the object is
-// gone.
+// gone; or for a while after `asked` has appeared.
 class Locker {
  public:
-  explicit Locker(const std::filesystem::path& file) {
+  explicit Locker(const std::filesystem::path& file, const std::filesystem::path& asked = {}) {
     std::array<int, 2> ends{};
     EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
     pid_ = ::fork();
@@ -36,7 +36,10 @@ class Locker {
       lock.l_whence = SEEK_SET;
       const int fd = ::open(file.c_str(), O_RDWR);
       const char answer = ::fcntl(fd, F_SETLK, &lock) == 0 ? 'y' : 'n';
-      if (::write(ends[1], &answer, 1) == 1) ::pause();
+      if (::write(ends[1], &answer, 1) == 1) {
+        while (asked.empty() || ::access(asked.c_str(), F_OK) != 0) ::usleep(10'000);
+        ::usleep(400'000);
+      }
       ::_exit(0);
     }
     char answer = 0;
