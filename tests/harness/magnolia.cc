@@ -242,6 +242,15 @@ void MagnoliaLab::configure() const {
 void MagnoliaLab::create(const MagnoliaContent& content) const {
   make_databases();
   configure();
+  const bool is_made = variant_ == MagnoliaVariant::derby || variant_ == MagnoliaVariant::h2;
+  if (is_made && content == MagnoliaContent{}) {
+    // The build made this one; nothing in it names its place.
+    const fs::path made = fs::path(HOLDFAST_MAGNOLIA_MADE) / variant_name(variant_);
+    fs::create_directories(home().parent_path());
+    fs::copy(made / "apache-tomcat/webapps/magnoliaAuthor/repositories/magnolia", home(),
+             fs::copy_options::recursive);
+    return;
+  }
   Command command;
   command.argv =
       java("create",
@@ -377,9 +386,11 @@ std::vector<std::string> MagnoliaLab::java(std::string_view mode,
       "java",
       "-XX:TieredStopAtLevel=1",
       "-XX:+UseSerialGC",
+      "-Xlog:disable",
+      "-XX:SharedArchiveFile=" HOLDFAST_MAGNOLIA_MADE "/fixture.jsa",
       "-Dderby.stream.error.file=" + (directory_ / (instance_ + "-derby.log")).string(),
       "-cp",
-      HOLDFAST_MAGNOLIA_CLASSES + drivers(),
+      HOLDFAST_MAGNOLIA_MADE "/fixture.jar" + drivers(),
       "MgnlFixture",
       std::string(mode),
       conf().string(),

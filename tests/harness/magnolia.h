@@ -61,6 +61,7 @@ class MagnoliaServers {
 struct MagnoliaContent {
   unsigned pages = 4, assets = 4, asset_kib = 4, versions = 1;
   unsigned seed = 1;
+  [[nodiscard]] bool operator==(const MagnoliaContent&) const = default;
 };
 
 // What its `verify` says.

@@ -192,7 +192,7 @@ TEST_F(MagnoliaConvert, TakesEverythingOutOfAFullDatabase) {
 }
 
 TEST_F(MagnoliaConvert, RefusesTablesThatAreThereBeforeAnybodyIsDisturbed) {
-  const MagnoliaLab source = lab(Variant::derby, "source");
+  const MagnoliaLab source = lab(Variant::h2, "source");
   source.create();
   const MagnoliaService service(source);
   const MagnoliaLab target = lab(Variant::pg, "target");
@@ -223,7 +223,7 @@ TEST_F(MagnoliaConvert, RefusesTheSourceUnderAnotherName) {
 // A server that lets tables be made and filled, and then says no, or nothing for a long time.
 class MagnoliaFailure : public MagnoliaConvert {
  protected:
-  MagnoliaFailure() : source_(lab(Variant::derby, "source")), target_(lab(Variant::pg, "target")) {
+  MagnoliaFailure() : source_(lab(Variant::h2, "source")), target_(lab(Variant::pg, "target")) {
     source_.create();
     to_ = target_file(target_);
   }

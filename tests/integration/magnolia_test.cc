@@ -158,7 +158,7 @@ TEST_P(MagnoliaUnderLoad, EveryCopyIsWhole) {
   source.create();
   look(source);
   const std::string instance = discovered(source);
-  const int rounds = std::getenv("HOLDFAST_SOAK") != nullptr ? 20 : 3;
+  const int rounds = std::getenv("HOLDFAST_SOAK") != nullptr ? 20 : 2;
   for (int round = 0; round < rounds; ++round) {
     MagnoliaProcess load = source.load(0ms);
     const Outcome copied = back_up(instance);
