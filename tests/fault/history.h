@@ -52,6 +52,8 @@ class History {
 
   // These look without a lock, which is quicker and works beside one that was left behind.
   //
+  // Known snapshots are listed. What they hold is not looked at: that is for those below.
+  void expect_listed(const Trial& trial, const std::set<std::string>& may_be_gone = {});
   // Every snapshot that is there restores whole: known ones as they were saved, others as the
   // source is now. Known ones are there unless they are among `may_be_gone`.
   void expect_restorable(const Trial& trial, const std::set<std::string>& may_be_gone = {});
@@ -64,7 +66,10 @@ class History {
   std::vector<std::string> record_calls(const Trial& trial, const std::vector<std::string>& words);
 
  private:
+  std::set<std::string> listed(const Trial& trial, const std::set<std::string>& may_be_gone);
+
   Place place_{HOLDFAST_FAULT_PROGRAM};
+  TemporaryDirectory trials_directory_;
   std::vector<std::string> ids_;
   std::map<std::string, Listing> listings_;
   Listing now_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
 
-constexpr std::size_t samples_per_verb = 8;
+constexpr std::size_t samples_per_verb = 6;
 
 History& history() {
   static History the_history;
@@ -56,6 +57,17 @@ void expect_done(const Trial& trial, const Words& words) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text();
 }
 
+// Between a kill and another run of the verb: every snapshot is there, and `check --read-data`
+// finds all that it names. What restores is compared after that run; in a soak here too.
+void expect_kept(const Trial& trial, const std::set<std::string>& may_be_gone = {}) {
+  if (is_soak()) {
+    history().expect_restorable(trial, may_be_gone);
+  } else {
+    history().expect_listed(trial, may_be_gone);
+  }
+  history().expect_sound(trial);
+}
+
 // The repository of the history, from which the first snapshot has been forgotten, or to which a
 // key has been added …: what a verb needs to have something to do.
 class Prepared {
@@ -78,8 +90,7 @@ TEST(Kill, BackupLosesNothing) {
                   [&](const Trial& trial, const std::string& fault) {
                     run_killed(trial, words, fault);
                     expect_done(trial, {"unlock"});
-                    history().expect_restorable(trial);
-                    history().expect_sound(trial);
+                    expect_kept(trial);
                     expect_done(trial, words);
                     history().expect_restorable(trial);
                   });
@@ -129,8 +140,7 @@ TEST(Kill, ForgetWithPruneLosesOnlyWhatItIsTold) {
                   [&](const Trial& trial, const std::string& fault) {
                     run_killed(trial, words, fault);
                     expect_done(trial, {"unlock"});
-                    history().expect_restorable(trial, {history().ids().front()});
-                    history().expect_sound(trial);
+                    expect_kept(trial, {history().ids().front()});
                     expect_done(trial, words);
                     expect_done(trial, {"prune", "--max-unused", "0"});
                     history().expect_restorable(trial, {history().ids().front()});
@@ -149,8 +159,7 @@ TEST(Kill, PruneLosesNothing) {
                   [&](const Trial& trial, const std::string& fault) {
                     run_killed(trial, words, fault);
                     expect_done(trial, {"unlock"});
-                    history().expect_restorable(trial, {first});
-                    history().expect_sound(trial);
+                    expect_kept(trial, {first});
                     expect_done(trial, words);
                     history().expect_restorable(trial, {first});
                   });

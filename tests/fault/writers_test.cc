@@ -134,7 +134,7 @@ TEST_F(Writers, APruneThatSleptPastItsLockRemovesNothing) {
   const fs::path forgotten = history_.source() / "goes";
   Started sleeper = begin_paused({"prune", "--max-unused", "0"}, "put:index");
   ASSERT_EQ(history_.run(*trial_, {"unlock", "--remove-all"}).exit_code, 0);
-  write_text(forgotten, noise(3U << 20U, 2));  // what only the forgotten snapshot had
+  write_text(forgotten, noise(2U << 20U, 2));  // what only the forgotten snapshot had
   const Outcome saved = history_.run(*trial_, {"backup", forgotten.string(), "--json"});
   fs::remove(forgotten);
   ASSERT_EQ(saved.exit_code, 0) << saved.text();
