@@ -97,7 +97,7 @@ TEST(Archiver, GivesLeadingDirectoriesTheirRealMetadata) {
 
 TEST(Archiver, CutsLargeFilesAsOneStream) {
   TestSource test(fast_place());
-  const std::string text = noise(30'000'000, 11);
+  const std::string text = noise(18'000'000, 11);
   const std::string file = test.make_file("large", text);
   test.make_file("exact", text.substr(0, 512 * 1024));
   test.make_file("one-more", text.substr(0, 512 * 1024 + 1));
@@ -314,7 +314,7 @@ TEST(Archiver, SavesALargeDirectoryInOrder) {
 
 TEST(Archiver, SavesADeepTree) {
   TestSource test(fast_place());
-  constexpr int levels = 2000;
+  constexpr int levels = 700;  // of a path that is longer than PATH_MAX
   Fd at = open_file(test.root(), O_RDONLY | O_DIRECTORY);
   for (int level = 0; level < levels; ++level) {
     if (level % 100 == 0) {
@@ -326,13 +326,13 @@ TEST(Archiver, SavesADeepTree) {
   }
   const ArchivedTree first = test.save_root();
   EXPECT_TRUE(first.failed.empty());
-  EXPECT_EQ(first.counts.files_new, 20U);
+  EXPECT_EQ(first.counts.files_new, 7U);
   EXPECT_GE(first.counts.dirs_new, static_cast<std::uint64_t>(levels));
   ArchiveOptions options;
   options.parent_tree = first.tree;
   const ArchivedTree second = test.save_root(options);
   EXPECT_EQ(test.own_tree(second), test.own_tree(first));
-  EXPECT_EQ(second.counts.files_unmodified, 20U);
+  EXPECT_EQ(second.counts.files_unmodified, 7U);
 }
 
 TEST(Archiver, LeavesOutWhatCannotBeRead) {
@@ -356,7 +356,7 @@ TEST(Archiver, LeavesOutWhatCannotBeRead) {
 TEST(Archiver, StopsSoonAfterItIsAsked) {
   TestSource test(fast_place());
   for (int file = 0; file < 40; ++file) {
-    test.make_file("f" + std::to_string(file), noise(4'000'000, static_cast<unsigned>(file)));
+    test.make_file("f" + std::to_string(file), noise(1'500'000, static_cast<unsigned>(file)));
   }
   ArchiveOptions options;
   options.threads = 2;

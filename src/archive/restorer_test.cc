@@ -704,7 +704,7 @@ TEST_F(Restorer, SurvivesMalformedTrees) {
 
 TEST_F(Restorer, BoundsTheDepthOfDirectories) {
   format::Id tree = repository.tree({});
-  for (int i = 0; i < 4200; ++i) tree = repository.tree({repository.directory("d", tree)});
+  for (int i = 0; i < 4100; ++i) tree = repository.tree({repository.directory("d", tree)});
   repository.store();
   options.dry_run = true;
   EXPECT_EQ(restore(tree).items_failed, 1U);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -32,7 +34,10 @@ namespace holdfast::archive {
 inline std::string noise(std::size_t size_bytes, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::string text(size_bytes, '\0');
-  for (char& byte : text) byte = static_cast<char>(random());
+  for (std::size_t at = 0; at < size_bytes; at += sizeof(std::uint64_t)) {
+    const std::uint64_t word = random();
+    std::memcpy(text.data() + at, &word, std::min(sizeof word, size_bytes - at));
+  }
   return text;
 }
 

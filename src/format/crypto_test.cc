@@ -267,7 +267,7 @@ TEST(Scrypt, MakesTheSameBytesAsOpenssl) {
         ScryptCost{128, 1, 1}, ScryptCost{1024, 2, 7}, ScryptCost{8192, 1, 2},
         ScryptCost{256, 128, 2}, ScryptCost{4096, 8, 9}, ScryptCost{32768, 8, 4}}) {
     for (const std::string_view password : {"", "geheim", "p\xc3\xa4ss w\xc3\xb6rd"}) {
-      if (cost.n == 32768 && password != "geheim") continue;
+      if (cost.n >= 4096 && password != "geheim") continue;
       EXPECT_EQ(scrypt(password, salt, cost), scrypt_by_openssl(password, salt, cost))
           << "n=" << cost.n << " r=" << cost.r << " p=" << cost.p << ' ' << password;
     }

@@ -3,6 +3,8 @@
 // trees and snapshots into them.
 #pragma once
 
+#include <algorithm>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -184,11 +186,11 @@ class TestRepository {
 inline std::string noise(std::size_t size_bytes, std::uint64_t seed) {
   std::string text(size_bytes, '\0');
   std::uint64_t state = seed * 0x9e3779b97f4a7c15ULL + 1;
-  for (char& c : text) {
+  for (std::size_t at = 0; at < size_bytes; at += sizeof state) {
     state ^= state << 13U;
     state ^= state >> 7U;
     state ^= state << 17U;
-    c = static_cast<char>(state >> 32U);
+    std::memcpy(text.data() + at, &state, std::min(sizeof state, size_bytes - at));
   }
   return text;
 }

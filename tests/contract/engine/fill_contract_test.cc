@@ -217,9 +217,8 @@ TEST_P(FillContract, SeveralSinksFillTheSameTables) {
   const Tables tables{place().table("things"), place().numbered("numbers")};
   constexpr int sinks = 4, rows_each = 700;
   Rows things, numbers;
-  const auto thing = [](int i) {
-    return Row{Value::integer(i), bytes(all_bytes(900)), Value::null()};
-  };
+  const std::string wide = all_bytes(900);
+  const auto thing = [&wide](int i) { return Row{Value::integer(i), bytes(wide), Value::null()}; };
   const auto number = [](int i) { return Row{Value::integer(i), Value::of_text("n")}; };
   for (int i = 1; i <= sinks * rows_each; ++i) {
     things.push_back(thing(i));

@@ -73,7 +73,7 @@ TEST_P(JavaLoad, EveryKindComesBackAsItWas) {
 }
 
 TEST_P(JavaLoad, WideValuesGoThroughInPieces) {
-  constexpr std::size_t wide_bytes = std::size_t{40} << 20U;
+  constexpr std::size_t wide_bytes = std::size_t{20} << 20U;
   java::JavaDatabase database = databases_.create();
   database.execute("CREATE TABLE T (A INTEGER, Y " + databases_.blob() + ", K CLOB(9M), Z " +
                    databases_.blob() + ")");
@@ -113,7 +113,7 @@ TEST_P(JavaLoad, RefusedRowsLeaveNothingAndTheDatabaseCanBeAskedFurther) {
   // Told at the end, and in the midst of more rows than the line holds.
   EXPECT_EQ(code_of([&] { refused(0); }), Errc::failed_child);
   EXPECT_EQ(database.count(databases_.table("T")), 0U);
-  EXPECT_EQ(code_of([&] { refused(100'000); }), Errc::failed_child);
+  EXPECT_EQ(code_of([&] { refused(20'000); }), Errc::failed_child);
   EXPECT_EQ(database.count(databases_.table("T")), 0U);
   EXPECT_EQ(code_of([&] { static_cast<void>(database.load(databases_.table("T"), {"NONE"})); }),
             Errc::not_found);
