@@ -3,6 +3,7 @@
 // mutations of each, so that every build and every compiler exercises the parsers.
 //
 // Usage: <target>_fuzz [--mutations N] [--seed S] DIRECTORY|FILE...
+// With HOLDFAST_SOAK=1: ten times N.
 // Fails if there was nothing to replay. A crash names the input and, for a mutation, its number.
 #include <algorithm>
 #include <csignal>
@@ -16,6 +17,7 @@
 #include <iterator>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <unistd.h>
@@ -121,6 +123,8 @@ Options parse_options(int argc, char** argv) {
       options.paths.emplace_back(argument);
     }
   }
+  const char* const soak = std::getenv("HOLDFAST_SOAK");
+  if (soak != nullptr && soak == std::string_view("1")) options.mutations *= 10;
   if (options.paths.empty()) throw std::runtime_error("nothing to replay: no directory given");
   return options;
 }
