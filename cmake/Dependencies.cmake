@@ -25,6 +25,8 @@ pkg_check_modules(pq REQUIRED IMPORTED_TARGET libpq)
 # libmariadb-dev: the mariadb engine; its Connector/C speaks to MariaDB and MySQL, and its handler for local
 # files lets LOAD DATA read from memory.
 pkg_check_modules(mariadb REQUIRED IMPORTED_TARGET libmariadb)
+# librocksdb-dev: the keys of TypeDB 2, whose tables it reads without the server's lock; TypeDB 3 writes newer ones.
+pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
 if(HOLDFAST_TESTS)
   # libgtest-dev: unit and contract tests.
   find_package(GTest REQUIRED)

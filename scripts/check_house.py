@@ -39,6 +39,7 @@ LIBRARIES = {
     "libarchive": r"archive(_entry)?\.h",
     "zlib": r"zlib\.h",
     "lz4": r"lz4(frame|hc)?\.h",
+    "rocksdb": r"rocksdb/",
     "simdjson": r"simdjson\.h",
     "expat": r"expat(_external)?\.h",
     "toml++": r"toml(\+\+/|\.hpp)",

@@ -54,6 +54,12 @@ std::uint32_t load_le32(const std::byte* from) noexcept {
 std::uint64_t load_le64(const std::byte* from) noexcept {
   return load_le<std::uint64_t>(from);
 }
+std::uint32_t load_be32(const std::byte* from) noexcept {
+  return __builtin_bswap32(load_le32(from));
+}
+std::uint64_t load_be64(const std::byte* from) noexcept {
+  return __builtin_bswap64(load_le64(from));
+}
 void store_le32(std::byte* at, std::uint32_t value) noexcept {
   std::memcpy(at, &value, sizeof value);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Byte buffers and the small conversions every room needs: little-endian integers, hex, base64.
+// Byte buffers and the small conversions every room needs: integers, hex, base64.
 #pragma once
 
 #include <cstddef>
@@ -63,6 +63,9 @@ inline void append(Bytes& to, std::string_view more) {
 // Little-endian integers at `from`/`at`; the caller guarantees the room.
 [[nodiscard]] std::uint32_t load_le32(const std::byte* from) noexcept;
 [[nodiscard]] std::uint64_t load_le64(const std::byte* from) noexcept;
+// Big-endian ones.
+[[nodiscard]] std::uint32_t load_be32(const std::byte* from) noexcept;
+[[nodiscard]] std::uint64_t load_be64(const std::byte* from) noexcept;
 void store_le32(std::byte* at, std::uint32_t value) noexcept;
 void store_le64(std::byte* at, std::uint64_t value) noexcept;
 

@@ -59,6 +59,8 @@ TEST(Bytes, IntegersAreLittleEndian) {
   store_le64(at.data(), 0x0102030405060708U);
   EXPECT_EQ(to_hex(at), "0807060504030201");
   EXPECT_EQ(load_le64(at.data()), 0x0102030405060708U);
+  EXPECT_EQ(load_be32(at.data()), 0x08070605U);
+  EXPECT_EQ(load_be64(at.data()), 0x0807060504030201U);
 }
 
 TEST(Hex, ReadsBothCasesAndWritesLowerCase) {

@@ -21,6 +21,10 @@ constexpr std::array options{
            .kind = OptionKind::value,
            .value_name = "table",
            .help = "print the rows of this table of one file, as CSV or with --json as JSON lines"},
+    Option{.name = "schema",
+           .kind = OptionKind::value,
+           .value_name = "file",
+           .help = "a schema in TypeQL that must define the labels of TypeDB exports"},
 };
 
 void run(Invocation& invocation) {
@@ -41,13 +45,18 @@ void run(Invocation& invocation) {
   const std::vector<std::filesystem::path> paths(arguments.words().begin(),
                                                  arguments.words().end());
   std::size_t damaged = 0;
-  for (const job::InspectedFile& file : job::inspect_paths(paths, arguments.flag("deep"), stop)) {
+  const job::InspectOptions inspecting{arguments.flag("deep"),
+                                       arguments.value("schema").value_or("")};
+  for (const job::InspectedFile& file : job::inspect_paths(paths, inspecting, stop)) {
     print_inspection(output, file);
     if (file.known && !file.whole && file.engine != "restic") ++damaged;
   }
-  if (damaged > 0)
-    throw Error(Errc::corrupt,
+  if (damaged > 0) {
+    Error error(Errc::corrupt,
                 fmt::format("{} of what was inspected are damaged or incomplete", damaged));
+    error.set_hint("Each finding says what is wrong, where, and what to do.");
+    throw error;
+  }
 }
 
 }  // namespace
@@ -55,7 +64,7 @@ void run(Invocation& invocation) {
 constinit const Command inspect_command{
     .name = "inspect",
     .group = VerbGroup::instances,
-    .arguments = "FILE|DIRECTORY... [--deep] [--rows TABLE]",
+    .arguments = "FILE|DIRECTORY... [--deep] [--rows TABLE] [--schema FILE]",
     .summary = "Say what a file is, whole or damaged, and what is in it",
     .description =
         "Says of database files, dumps, exports and repositories what they are, how old, whole or "

@@ -362,6 +362,30 @@ TEST_F(Instances, SayWhatAFileIs) {
   EXPECT_EQ(world.run({"inspect", world.path("cut.db")}).exit_code, 1);
 }
 
+TEST_F(Instances, SayWhatATypedbExportIs) {
+  // A header and checksums of nothing, each behind its length.
+  const std::string header = std::string("\x10\x7a\x0e\x0a\x06") + "2.29.1" + "\x12\x04shop";
+  const std::string whole = header + std::string("\x03\x82\x01\x00", 4);
+  const std::string file = world.write("shop.typedb", whole);
+  const std::string schema = world.write("shop.tql", "define person sub entity;");
+  const Json known =
+      world.done({"inspect", "--json", "--deep", "--schema", schema, file}).message("file");
+  EXPECT_EQ(known.at("engine").as_string(), "typedb");
+  EXPECT_TRUE(known.at("facts").at("identities_compared").as_bool());
+  EXPECT_TRUE(known.at("facts").at("labels_compared").as_bool());
+  const Outcome text = world.done({"inspect", file});
+  EXPECT_NE(text.output.find("TypeDB 2.29.1 export, whole"), std::string::npos) << text.output;
+  EXPECT_NE(text.output.find("typedb-export-identities-unchecked"), std::string::npos);
+  world.write("shop.typedb", header);
+  const Outcome ended = world.run({"inspect", file});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_NE(ended.output.find("shop.typedb ends at byte 17 without its checksums"),
+            std::string::npos)
+      << ended.output;
+  world.write("empty.db", empty_database());
+  EXPECT_EQ(world.run({"inspect", "--schema", schema, world.path("empty.db")}).exit_code, 1);
+}
+
 TEST_F(Instances, ListTheGrantsOfTheirDatabases) {
   world.write("empty.db", empty_database());
   world.write("shop.toml", "name = \"shop\"\n[[database]]\nname = \"db\"\nuri = \"sqlite:" +

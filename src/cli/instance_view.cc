@@ -170,7 +170,7 @@ void print_inspection(Output& output, const job::InspectedFile& file) {
                                                            : ", damaged or incomplete";
     const std::string_view depth = file.engine == "restic" ? ""
                                    : file.deep
-                                       ? " (everything was read)"
+                                       ? " (its content was read)"
                                        : " (as far as its outline tells; --deep reads everything)";
     output.line(fmt::format("  {}{}{}", printable(file.kind), state, depth));
   }
@@ -183,13 +183,13 @@ void print_inspection(Output& output, const job::InspectedFile& file) {
   if (!file.tables.empty()) {
     Table table;
     table.add_column("Table", true);
-    if (file.deep) table.add_column("Rows");
+    if (file.rows_counted) table.add_column("Rows");
     const std::size_t shown =
         output.verbosity() > 1 ? file.tables.size() : std::min(file.tables.size(), tables_shown);
     for (std::size_t i = 0; i < shown; ++i) {
       const model::TableFacts& one = file.tables[i];
       std::vector<std::string> cells{printable(model::TableName{one.schema, one.table}.display())};
-      if (file.deep) cells.push_back(std::to_string(one.rows));
+      if (file.rows_counted) cells.push_back(std::to_string(one.rows));
       table.add_row(std::move(cells));
     }
     for (const std::string& line : table.render(output.columns())) output.line("  " + line);

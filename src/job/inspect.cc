@@ -7,7 +7,9 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "engine/registry.h"
+#include "engine/typedb/inspect.h"
 #include "job/instance_source.h"
 
 namespace holdfast::job {
@@ -42,31 +44,49 @@ model::Finding failure_of(const Error& error) {
   return finding;
 }
 
-// Asks every engine. One that fails has its say as a finding, and the next is asked.
-InspectedFile inspect_file(const fs::path& path, const struct ::stat& status, bool deep,
-                           const std::stop_token& stop) {
-  InspectedFile file = begin(path, status);
-  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return file;
-  for (const engine::Engine* engine : engine::all_engines()) {
-    try {
-      auto inspection = engine->inspect(path, deep, stop);
-      if (!inspection) continue;
-      file.known = true;
-      file.engine = engine->name();
-      file.kind = std::move(inspection->kind);
-      file.whole = inspection->whole;
-      file.deep = inspection->deep;
-      file.facts = std::move(inspection->facts);
-      file.findings = std::move(inspection->findings);
-      file.tables = std::move(inspection->tables);
-      file.objects = std::move(inspection->objects);
-      return file;
-    } catch (const Error& error) {
-      if (error.code() == Errc::cancelled) throw;
-      file.findings.push_back(failure_of(error));
-    }
+class Inspector {
+ public:
+  Inspector(bool deep, const engine::typedb::TypeNames* schema, const std::stop_token& stop)
+      : deep_(deep), schema_(schema), stop_(stop) {}
+
+  [[nodiscard]] InspectedFile file(const fs::path& path, const struct ::stat& status) const;
+  void directory(const fs::path& path, const struct ::stat& status,
+                 std::vector<InspectedFile>& results) const;
+
+ private:
+  [[nodiscard]] std::optional<InspectedFile> outline(const fs::path& directory,
+                                                     const struct ::stat& status) const;
+  bool add_outline(const fs::path& directory, const struct ::stat& status,
+                   std::vector<InspectedFile>& results) const;
+  void add_entries(const fs::path& directory, bool with_directories,
+                   std::vector<InspectedFile>& results) const;
+
+  bool deep_;
+  const engine::typedb::TypeNames* schema_;
+  const std::stop_token& stop_;
+};
+
+// Whether `look` knows the file. If it fails, that is its say, as a finding.
+template <typename Look>
+bool ask(std::string_view engine, InspectedFile& file, const Look& look) {
+  try {
+    std::optional<engine::Inspection> inspection = look();
+    if (!inspection) return false;
+    file.known = true;
+    file.engine = engine;
+    file.kind = std::move(inspection->kind);
+    file.whole = inspection->whole;
+    file.deep = file.rows_counted = inspection->deep;
+    file.facts = std::move(inspection->facts);
+    file.findings = std::move(inspection->findings);
+    file.tables = std::move(inspection->tables);
+    file.objects = std::move(inspection->objects);
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == Errc::cancelled) throw;
+    file.findings.push_back(failure_of(error));
+    return false;
   }
-  return file;
 }
 
 // What a directory made by `export`, or restored from an instance's snapshot, says of itself; with
@@ -79,7 +99,7 @@ InspectedFile inspect_export(InspectedFile file, bool deep, const std::stop_toke
     const std::unique_ptr<InstanceSource> source = open_instance_source(file.path);
     const model::Manifest& manifest = source->manifest();
     file.whole = manifest.complete;
-    file.deep = deep;
+    file.deep = file.rows_counted = deep;
     Json databases = Json::array();
     for (const model::DatabaseFacts& database : manifest.databases) {
       Json one = Json::object();
@@ -154,56 +174,114 @@ InspectedFile inspect_repository(InspectedFile file) {
   return file;
 }
 
-void inspect_directory(const fs::path& path, const struct ::stat& status, bool deep,
-                       const std::stop_token& stop, std::vector<InspectedFile>& results) {
+InspectedFile Inspector::file(const fs::path& path, const struct ::stat& status) const {
+  InspectedFile file = begin(path, status);
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return file;
+  for (const engine::Engine* engine : engine::all_engines())
+    if (ask(engine->name(), file, [&] { return engine->inspect(path, deep_, stop_); })) return file;
+  // No engine of this build copies TypeDB; what it leaves behind is read all the same.
+  if (ask("typedb", file,
+          [&] { return engine::typedb::inspect_place(path, deep_, stop_, schema_); }))
+    file.rows_counted = true;
+  return file;
+}
+
+// Of a directory that is one thing by what lies in it.
+std::optional<InspectedFile> Inspector::outline(const fs::path& directory,
+                                                const struct ::stat& status) const {
   std::error_code ignored;
-  if (fs::is_regular_file(path / "holdfast.json", ignored)) {
-    return results.push_back(inspect_export(begin(path, status), deep, stop));
-  }
-  if (is_repository(path)) return results.push_back(inspect_repository(begin(path, status)));
+  if (fs::is_regular_file(directory / "holdfast.json", ignored))
+    return inspect_export(begin(directory, status), deep_, stop_);
+  if (is_repository(directory)) return inspect_repository(begin(directory, status));
   // Some engines' dumps are directories.
-  if (InspectedFile file = inspect_file(path, status, deep, stop); file.known)
-    return results.push_back(std::move(file));
+  InspectedFile found = file(directory, status);
+  if (found.known) return found;
+  return std::nullopt;
+}
+
+// Adds a directory that is one thing, and the files beside it if it is a data directory of TypeDB;
+// false if it is none.
+bool Inspector::add_outline(const fs::path& directory, const struct ::stat& status,
+                            std::vector<InspectedFile>& results) const {
+  std::optional<InspectedFile> whole = outline(directory, status);
+  if (!whole) return false;
+  const bool has_more = whole->kind == engine::typedb::data_directory_kind;
+  results.push_back(std::move(*whole));
+  if (has_more) add_entries(directory, false, results);
+  return true;
+}
+
+void Inspector::add_entries(const fs::path& path, bool with_directories,
+                            std::vector<InspectedFile>& results) const {
   std::error_code failure;
   std::vector<fs::path> entries;
   for (const auto& item : fs::directory_iterator(path, failure)) entries.push_back(item.path());
   if (failure) throw system_error(failure.value(), "reading " + path.string());
   std::sort(entries.begin(), entries.end());
-  const std::size_t before = results.size();
   for (const fs::path& entry : entries) {
-    if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+    if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
     struct ::stat below {};
     if (::stat(entry.c_str(), &below) != 0) continue;  // a dangling link, or gone since
     if (S_ISDIR(below.st_mode)) {
-      if (fs::is_regular_file(entry / "holdfast.json", ignored)) {
-        results.push_back(inspect_export(begin(entry, below), deep, stop));
-      } else if (is_repository(entry)) {
-        results.push_back(inspect_repository(begin(entry, below)));
-      } else if (InspectedFile file = inspect_file(entry, below, deep, stop); file.known) {
-        results.push_back(std::move(file));
-      }
+      if (with_directories) add_outline(entry, below, results);
       continue;
     }
-    InspectedFile file = inspect_file(entry, below, deep, stop);
-    if (file.known || !file.findings.empty()) results.push_back(std::move(file));
+    InspectedFile one = file(entry, below);
+    if (one.known || !one.findings.empty()) results.push_back(std::move(one));
   }
+}
+
+void Inspector::directory(const fs::path& path, const struct ::stat& status,
+                          std::vector<InspectedFile>& results) const {
+  if (add_outline(path, status, results)) return;
+  const std::size_t before = results.size();
+  add_entries(path, true, results);
   if (results.size() == before) results.push_back(begin(path, status));
+}
+
+std::optional<engine::typedb::TypeNames> read_schema(const fs::path& file,
+                                                     const std::stop_token& stop) {
+  if (file.empty()) return std::nullopt;
+  return in_context("reading the schema " + file.string(),
+                    [&] { return engine::typedb::scan_schema(read_text_file(file), stop); });
+}
+
+// A schema that was given for nothing is a mistake of whoever gave it, or the export is not there.
+void check_compared(std::vector<InspectedFile>& results, const fs::path& schema) {
+  for (const InspectedFile& file : results)
+    if (file.facts.bool_or("labels_compared", false)) return;
+  InspectedFile file = begin(schema, status_of(schema));
+  file.known = true;
+  file.engine = "typedb";
+  file.kind = "TypeQL schema";
+  model::Finding finding;
+  finding.code = "typedb-schema-unused";
+  finding.severity = model::Severity::blocker;
+  finding.seen = "there is no TypeDB export to be compared with the schema " + schema.string();
+  finding.why = "nothing is known of whether it defines what an export needs";
+  finding.mend = "Name the export that belongs to it.";
+  finding.mend_class = model::MendClass::manual;
+  file.findings.push_back(std::move(finding));
+  results.push_back(std::move(file));
 }
 
 }  // namespace
 
-std::vector<InspectedFile> inspect_paths(const std::vector<fs::path>& paths, bool deep,
-                                         std::stop_token stop) {
+std::vector<InspectedFile> inspect_paths(const std::vector<fs::path>& paths,
+                                         const InspectOptions& options, std::stop_token stop) {
+  const auto schema = read_schema(options.schema, stop);
+  const Inspector inspector(options.deep, schema ? &*schema : nullptr, stop);
   std::vector<InspectedFile> results;
   for (const fs::path& path : paths) {
     if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
     const struct ::stat status = status_of(path);
     if (S_ISDIR(status.st_mode)) {
-      inspect_directory(path, status, deep, stop, results);
+      inspector.directory(path, status, results);
     } else {
-      results.push_back(inspect_file(path, status, deep, stop));
+      results.push_back(inspector.file(path, status));
     }
   }
+  if (schema) check_compared(results, options.schema);
   return results;
 }
 
@@ -237,7 +315,7 @@ Json to_json(const InspectedFile& file) {
   for (const model::TableFacts& table : file.tables) {
     Json one = Json::object();
     one.set("schema", table.schema).set("table", table.table);
-    if (file.deep) one.set("rows", table.rows);
+    if (file.rows_counted) one.set("rows", table.rows);
     if (!table.digest.empty()) one.set("digest", table.digest);
     tables.push(std::move(one));
   }

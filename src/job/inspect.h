@@ -24,6 +24,7 @@ struct InspectedFile {
   std::string kind;    // "SQLite database"
   bool whole = false;  // complete and sound as far as was looked
   bool deep = false;   // content was read, not only headers
+  bool rows_counted = false;  // those of `tables`; of an export of TypeDB always
   std::uint64_t size_bytes = 0;
   Timestamp modified;
   std::uint32_t uid = 0;
@@ -33,12 +34,21 @@ struct InspectedFile {
   std::vector<model::ObjectFacts> objects;
 };
 
-// A file is one result. A directory that is an export or a repository is one; of another each file
-// in it that is of a known kind is one (not those in its subdirectories), or the directory itself,
-// unknown, if none is. Errc::not_found naming a path that is not there. An engine's error on a file
-// is a finding `inspect-failed`.
+struct InspectOptions {
+  bool deep = false;  // read the content too
+  // A file in TypeQL, which must define the labels of every TypeDB export; empty: none.
+  std::filesystem::path schema;
+};
+
+// A file is one result. A directory that is an export, a repository, a TypeDB database or several
+// of these is one, beside several of these each file that is of a known kind is one more; of
+// another each file in it that is of a known kind is one (not those in its subdirectories), or the
+// directory itself, unknown, if none is. Errc::not_found naming a path that is not there. An
+// engine's error on a file is a finding `inspect-failed`. Errc::corrupt if a schema is given that
+// is none; if nothing was compared with it, it is one more result, which is not whole.
 [[nodiscard]] std::vector<InspectedFile> inspect_paths(
-    const std::vector<std::filesystem::path>& paths, bool deep, std::stop_token stop);
+    const std::vector<std::filesystem::path>& paths, const InspectOptions& options,
+    std::stop_token stop);
 
 // The rows of a table "[SCHEMA.]T" in a file. Errc::unsupported if no engine knows the file,
 // Errc::not_found for the table.

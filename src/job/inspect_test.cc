@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/typedb/inspect.h"
+#include "engine/typedb/test_directories.h"
+#include "engine/typedb/test_exports.h"
 #include "job/test_instance.h"
 
 namespace holdfast::job {
@@ -12,8 +15,8 @@ namespace fs = std::filesystem;
 
 class InspectTest : public InstanceTest {
  protected:
-  static InspectedFile only(const fs::path& path, bool deep = false) {
-    const auto all = inspect_paths({path}, deep, {});
+  static InspectedFile only(const fs::path& path, bool deep = false, const fs::path& schema = {}) {
+    const auto all = inspect_paths({path}, {deep, schema}, {});
     EXPECT_EQ(all.size(), 1U);
     return all.at(0);
   }
@@ -54,7 +57,7 @@ TEST_F(InspectTest, DoesNotPretendToKnowAFile) {
 
 TEST_F(InspectTest, LooksAtEachFileOfADirectory) {
   write(source() / "db/notes.txt", "hello");
-  const auto all = inspect_paths({source() / "db"}, false, {});
+  const auto all = inspect_paths({source() / "db"}, {}, {});
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].path, source() / "db/orders.db");
   EXPECT_FALSE(only(source() / "files").known);
@@ -93,8 +96,106 @@ TEST_F(InspectTest, ReadsTheRowsOfATable) {
             Errc::unsupported);
 }
 
+TEST_F(InspectTest, KnowsATypedbExport) {
+  write(root() / "dump.typedb", engine::typedb::people_export(3).bytes);
+  const InspectedFile file = only(root() / "dump.typedb");
+  EXPECT_EQ(file.engine, "typedb");
+  EXPECT_EQ(file.kind, "TypeDB 2.29.1 export");
+  EXPECT_TRUE(file.whole);
+  const Json json = to_json(file);
+  EXPECT_EQ(json.at("tables").as_array().at(1).dump(),
+            R"({"schema":"entity","table":"person","rows":3})")
+      << "counted without --deep";
+  EXPECT_FALSE(file.deep) << "ids were not compared";
+  EXPECT_TRUE(only(root() / "dump.typedb", true).deep);
+  EXPECT_EQ(file.findings.at(0).code, "typedb-export-identities-unchecked");
+  EXPECT_TRUE(only(root() / "dump.typedb", true).findings.empty());
+}
+
+TEST_F(InspectTest, SaysWhereATypedbExportIsCutOff) {
+  const std::string whole = engine::typedb::people_export(3).bytes;
+  write(root() / "dump.typedb", whole.substr(0, whole.size() - 1));
+  const InspectedFile file = only(root() / "dump.typedb", true);
+  EXPECT_TRUE(file.known);
+  EXPECT_FALSE(file.whole);
+  EXPECT_EQ(file.findings.at(0).code, "typedb-export-truncated");
+  EXPECT_NE(file.findings[0].seen.find("dump.typedb ends at byte " +
+                                       std::to_string(whole.size() - 1) + ", 1 bytes before"),
+            std::string::npos)
+      << file.findings[0].seen;
+}
+
+TEST_F(InspectTest, ComparesATypedbExportWithItsSchema) {
+  write(root() / "dump.typedb", engine::typedb::people_export(3).bytes);
+  write(root() / "whole.tql", engine::typedb::people_schema_2);
+  write(root() / "other.tql", "define\nperson sub entity;\n");
+  write(root() / "none.tql", "define \"");
+  EXPECT_TRUE(only(root() / "dump.typedb", true, root() / "whole.tql").findings.empty());
+  const InspectedFile file = only(root() / "dump.typedb", true, root() / "other.tql");
+  EXPECT_FALSE(file.whole);
+  EXPECT_EQ(file.findings.at(0).code, "typedb-export-label-undefined");
+  const auto refused = [&](const fs::path& path, const char* schema) {
+    return error_of([&] { static_cast<void>(only(path, false, root() / schema)); });
+  };
+  EXPECT_EQ(refused(root() / "dump.typedb", "none.tql"), Errc::corrupt);
+  EXPECT_EQ(refused(root() / "dump.typedb", "missing.tql"), Errc::not_found);
+}
+
+TEST_F(InspectTest, ResultsAreToldEvenIfNothingWasComparedWithTheSchema) {
+  write(root() / "whole.tql", engine::typedb::people_schema_2);
+  const auto all = inspect_paths({source() / "db/orders.db"}, {false, root() / "whole.tql"}, {});
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].engine, "sqlite");
+  EXPECT_TRUE(all[0].whole);
+  EXPECT_TRUE(all[1].known);
+  EXPECT_FALSE(all[1].whole);
+  EXPECT_EQ(all[1].findings.at(0).code, "typedb-schema-unused");
+}
+
+TEST_F(InspectTest, FilesBesideTypedbDatabasesAreInspectedToo) {
+  const std::string whole = engine::typedb::people_export(3).bytes;
+  engine::typedb::make_database_3(root() / "server/data/shop");
+  write(root() / "server/data/cut.typedb", whole.substr(0, whole.size() - 1));
+  write(root() / "server/data/notes.txt", "hello");
+  for (const fs::path& place : {root() / "server/data", root() / "server"}) {
+    const auto all = inspect_paths({place}, {}, {});
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].kind, engine::typedb::data_directory_kind);
+    EXPECT_EQ(all[1].path, root() / "server/data/cut.typedb");
+    EXPECT_FALSE(all[1].whole);
+  }
+}
+
+TEST_F(InspectTest, OneBadEntryHidesNoDatabase) {
+  engine::typedb::make_database_3(root() / "server/shop");
+  engine::typedb::make_database_2(root() / "server/old", 2);
+  fs::remove(root() / "server/shop/wal" / engine::typedb::segment_name(11));
+  fs::create_directory(root() / "server/shop/wal" / engine::typedb::segment_name(11));
+  fs::remove(root() / "server/old/data/CURRENT");
+  fs::create_symlink("CURRENT", root() / "server/old/data/CURRENT");
+  const InspectedFile file = only(root() / "server");
+  EXPECT_TRUE(file.known);
+  EXPECT_FALSE(file.whole);
+  EXPECT_EQ(file.facts.at("databases").as_array().size(), 2U);
+}
+
+TEST_F(InspectTest, KnowsTypedbDataDirectoriesAtAndBelowTheOneThatIsNamed) {
+  engine::typedb::make_database_3(root() / "server/data/shop");
+  engine::typedb::make_database_2(root() / "server/old/shop", 2);
+  EXPECT_EQ(only(root() / "server/data/shop").kind, "TypeDB database");
+  const InspectedFile data = only(root() / "server/data");
+  EXPECT_EQ(data.kind, "TypeDB data directory");
+  EXPECT_TRUE(data.whole);
+  const auto all = inspect_paths({root() / "server"}, {}, {});
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[1].facts.at("databases").as_array().at(0).at("opened_by").as_string(),
+            "2.8.0 to 2.29.1");
+  fs::remove(root() / "server/data/shop/wal" / engine::typedb::segment_name(11));
+  EXPECT_FALSE(only(root() / "server/data").whole);
+}
+
 TEST_F(InspectTest, NamesAPathThatIsNotThere) {
-  EXPECT_EQ(error_of([&] { static_cast<void>(inspect_paths({root() / "missing"}, false, {})); }),
+  EXPECT_EQ(error_of([&] { static_cast<void>(inspect_paths({root() / "missing"}, {}, {})); }),
             Errc::not_found);
 }
 

@@ -154,6 +154,16 @@ class Files(Bench):
         self.assertEqual({name: len(places_of) for name, places_of in places.items()}, {"backup": 2, "others": 2})
         self.assert_nothing_left()
 
+    def test_a_row_without_a_peer_has_its_figures(self):
+        done = self.bench("typedb", "--scale", "0.0005", "--json", "report.json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(self.place.name, "report.json")) as file:
+            figures = {figure["name"]: figure for figure in json.load(file)["rows"][0]["figures"]}
+        for mode in ("counts", "identities"):
+            self.assertGreater(figures[f"{mode}, for each GB"]["value"], 0)
+            self.assertEqual(figures[f"{mode}, memory"]["limit"], 256)
+        self.assert_nothing_left()
+
     def test_limits_are_measured_on_all_of_a_file(self):
         path = os.path.join(self.work, "file")
         with open(path, "wb") as file:

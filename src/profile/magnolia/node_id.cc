@@ -19,16 +19,6 @@ void store_be64(std::byte* at, std::uint64_t value) noexcept {
 
 }  // namespace
 
-std::uint32_t load_be32(const std::byte* from) noexcept {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value = value << 8U | std::to_integer<std::uint32_t>(from[i]);
-  return value;
-}
-
-std::uint64_t load_be64(const std::byte* from) noexcept {
-  return std::uint64_t{load_be32(from)} << 32U | load_be32(from + 4);
-}
-
 std::optional<NodeId> NodeId::of_bytes(ByteView bytes) noexcept {
   if (bytes.size() != 16) return std::nullopt;
   return NodeId{load_be64(bytes.data()), load_be64(bytes.data() + 8)};

@@ -32,10 +32,6 @@ struct NodeId {
   return static_cast<std::int64_t>(half);
 }
 
-// Big-endian integers at `from`; the caller guarantees the room.
-[[nodiscard]] std::uint32_t load_be32(const std::byte* from) noexcept;
-[[nodiscard]] std::uint64_t load_be64(const std::byte* from) noexcept;
-
 // Ids that every Jackrabbit 2.x repository has (class RepositoryImpl; read at tag
 // jackrabbit-2.18.6).
 inline constexpr NodeId root_id{0xcafebabecafebabeULL, 0xcafebabecafebabeULL};
