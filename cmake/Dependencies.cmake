@@ -27,6 +27,11 @@ pkg_check_modules(pq REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(mariadb REQUIRED IMPORTED_TARGET libmariadb)
 # librocksdb-dev: the keys of TypeDB 2, whose tables it reads without the server's lock; TypeDB 3 writes newer ones.
 pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
+# libxxhash-dev: XXH3, the checksum of blocks in the tables of TypeDB 3.
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+# libgrpc++-dev: calls of TypeDB's servers, which offer exports by gRPC alone; the library that defines what gRPC is
+# (docs/adr/0009). Not its code generator, nor protobuf.
+pkg_check_modules(grpcpp REQUIRED IMPORTED_TARGET grpc++)
 if(HOLDFAST_TESTS)
   # libgtest-dev: unit and contract tests.
   find_package(GTest REQUIRED)

@@ -209,6 +209,42 @@ TEST_F(Instances, RefuseOptionsOfTheOtherForm) {
   EXPECT_EQ(world.run({"restore", "-I", file()}).exit_code, 1);
 }
 
+TEST_F(Instances, RefuseFlagsThatFitNeitherEachOtherNorThem) {
+  world.done({"backup", "-I", file()});
+  world.write("schema.tql", "define entity person;");
+  const std::string schema = world.path("schema.tql");
+  const auto said = [&](std::vector<std::string> words) {
+    const Outcome outcome = world.run(words);
+    EXPECT_EQ(outcome.exit_code, 1) << words.back();
+    return outcome.errors;
+  };
+  const std::string data = world.path("shop.typedb");
+  EXPECT_NE(said({"import", data, "-I", file(), "--data-only", "--schema", schema})
+                .find("--data-only and --schema exclude each other"),
+            std::string::npos);
+  EXPECT_NE(said({"import", data, "-I", file(), "--data-only", "--replace"})
+                .find("--data-only and --replace exclude each other"),
+            std::string::npos);
+  EXPECT_NE(said({"restore", "latest", "-I", file(), "--sequence", "x"}).find("--sequence"),
+            std::string::npos);
+  EXPECT_NE(said({"restore", "latest", "-I", file(), "--sequence", "7"})
+                .find("--sequence is of one database, and 0 are to be restored"),
+            std::string::npos);
+  EXPECT_NE(said({"restore", "latest", "-I", file(), "--schema", ""}).find("names no file"),
+            std::string::npos);
+  EXPECT_NE(said({"restore", "latest", "-I", file(), "--schema", world.path("absent")})
+                .find("is not there"),
+            std::string::npos);
+  world.write("new.toml", instance("new"));
+  EXPECT_NE(said({"migrate", "-I", file(), "--to", world.path("new.toml"), "--schema", schema})
+                .find("--schema is of one database, and 0 are to be restored"),
+            std::string::npos);
+  EXPECT_EQ(
+      world.run({"restore", "latest", "--sequence", "7", "--target", world.path("x")}).exit_code,
+      1);
+  EXPECT_FALSE(fs::exists(world.path("new")));
+}
+
 // Whoever has an instance file needs no other flag for what lies in its repository.
 TEST_F(Instances, TellEveryVerbWhereTheRepositoryIsAndWhoseSnapshotsAreMeant) {
   world.write("password", "sesame");

@@ -37,11 +37,7 @@ void run(Invocation& invocation) {
         .set_hint("Name its instance file with --to NEW.toml.");
   }
   const model::Instance target = job::read_instance(*to);
-  job::InstanceRestoreOptions restore;
-  restore.components = arguments.list("component");
-  restore.tables = arguments.list("table");
-  restore.replace = arguments.flag("replace");
-  restore.acceptances = acceptances_of(invocation);
+  const job::InstanceRestoreOptions restore = restore_options_of(invocation);
   std::vector<std::filesystem::path> files;
   for (const std::string& file : arguments.list("from")) files.emplace_back(absolute_path(file));
   if (!files.empty() && arguments.value("instance"))
@@ -61,7 +57,7 @@ void run(Invocation& invocation) {
 constinit const Command migrate_command{
     .name = "migrate",
     .group = VerbGroup::instances,
-    .arguments = "-I OLD.toml --to NEW.toml [--replace]",
+    .arguments = "-I OLD.toml --to NEW.toml [--replace] [--schema FILE]",
     .summary = "Copy an instance straight into another one",
     .description =
         "Checks both sides, holds the source at one moment, and lets its databases and files flow "
@@ -69,8 +65,10 @@ constinit const Command migrate_command{
         "was read before it takes its place. The source goes on working, unless its [quiesce] "
         "says otherwise, and is not changed. What exists in the target is not touched without "
         "--replace, and then kept under a new name. Hooks of both sides run; what cuts over is "
-        "after_restore of the target. With --from a dump made by a vendor's tool is the source.",
-    .options = {instance_restore_options, migrate_options},
+        "after_restore of the target. With --from a dump made by a vendor's tool is the source. "
+        "--schema gives one database of TypeDB this schema instead of the source's, where that "
+        "has to be adapted by hand.",
+    .options = {instance_restore_options, migrate_options, schema_options},
     .run = run,
 };
 

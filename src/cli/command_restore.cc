@@ -169,7 +169,8 @@ constinit const Command restore_command{
     .run = run,
     .run_instance = run_instance_restore,
     .instance_arguments = "SNAPSHOT -I NEW.toml [flags]",
-    .instance_options = {instance_restore_options, workspace_options},
+    .instance_options = {instance_restore_options, schema_options, sequence_options,
+                         workspace_options},
     .plain_sign = "target",
 };
 

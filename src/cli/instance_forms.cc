@@ -3,7 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <limits>
+
 #include "base/error.h"
+#include "base/path.h"
 #include "cli/instance_view.h"
 #include "cli/progress.h"
 #include "cli/snapshot_options.h"
@@ -31,6 +35,20 @@ std::vector<job::Acceptance> acceptances_of(const Invocation& invocation) {
     acceptances.push_back(job::parse_acceptance(text));
   }
   return acceptances;
+}
+
+job::InstanceRestoreOptions restore_options_of(const Invocation& invocation) {
+  const Arguments& arguments = invocation.arguments();
+  job::InstanceRestoreOptions restore;
+  restore.components = arguments.list("component");
+  restore.tables = arguments.list("table");
+  restore.replace = arguments.flag("replace");
+  restore.acceptances = acceptances_of(invocation);
+  if (const auto schema = arguments.value("schema")) {
+    if (schema->empty()) throw Error(Errc::usage, "--schema names no file");
+    restore.schema_file = absolute_path(*schema);
+  }
+  return restore;
 }
 
 void run_instance_backup(Invocation& invocation) {
@@ -63,12 +81,9 @@ void run_instance_restore(Invocation& invocation) {
   invocation.expect_words(1, 1, "one snapshot");
   const Arguments& arguments = invocation.arguments();
   const model::Instance& target = invocation.instance();
-  job::InstanceRestoreOptions restore;
-  restore.components = arguments.list("component");
-  restore.tables = arguments.list("table");
+  job::InstanceRestoreOptions restore = restore_options_of(invocation);
   restore.workspace = arguments.value_or("workspace", "");
-  restore.replace = arguments.flag("replace");
-  restore.acceptances = acceptances_of(invocation);
+  restore.sequence = arguments.number("sequence", std::numeric_limits<std::uint64_t>::max());
   const job::InstanceLock only_one(invocation.job().state_directory, target.name);
   restore.lock = &only_one;
   const job::RepositoryAccess access = access_for_job(invocation, target);

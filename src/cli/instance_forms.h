@@ -51,6 +51,20 @@ inline constexpr std::array instance_restore_options{
            .help = "restore only this table; schema.* is all of a schema"},
 };
 
+inline constexpr std::array schema_options{
+    Option{.name = "schema",
+           .kind = OptionKind::value,
+           .value_name = "file",
+           .help = "make this schema in TypeQL at the target; of files without one, theirs"},
+};
+
+inline constexpr std::array sequence_options{
+    Option{.name = "sequence",
+           .kind = OptionKind::value,
+           .value_name = "number",
+           .help = "restore one database as it was after this record of its log"},
+};
+
 inline constexpr std::array workspace_options{
     Option{.name = "workspace",
            .kind = OptionKind::value,
@@ -63,6 +77,9 @@ void run_instance_backup(Invocation& invocation);
 void run_instance_restore(Invocation& invocation);
 
 [[nodiscard]] std::vector<job::Acceptance> acceptances_of(const Invocation& invocation);
+
+// What instance_restore_options and schema_options say.
+[[nodiscard]] job::InstanceRestoreOptions restore_options_of(const Invocation& invocation);
 
 // Ends restore -I and import: prints the report, then throws if the run was not a whole success.
 void finish_instance_restore(Invocation& invocation, const job::InstanceRestoreReport& report);

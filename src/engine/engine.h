@@ -34,11 +34,13 @@ namespace holdfast::engine {
 // What an engine can do at an endpoint, as found by probe(). Calling what is not declared is
 // Errc::unsupported, naming the ability.
 struct Abilities {
-  bool rows = false;     // Engine::rows, and digests in both describe()
-  bool fence = false;    // Hold::fence
-  bool scratch = false;  // Engine::scratch
-  bool tables = false;   // LoadOptions::tables: restore of single tables
-  bool grants = false;   // Engine::grants
+  bool rows = false;       // Engine::rows, and digests in both describe()
+  bool fence = false;      // Hold::fence
+  bool scratch = false;    // Engine::scratch
+  bool tables = false;     // LoadOptions::tables: restore of single tables
+  bool grants = false;     // Engine::grants
+  bool sequences = false;  // LoadOptions::sequence: restore of a log up to a record
+  bool schemas = false;    // LoadOptions::schema_file, data_only: imports of data without a schema
 };
 
 struct Probe {
@@ -162,9 +164,17 @@ struct LoadOptions {
   // Load and prove, and leave it beside: LoadReport::switch_in does the rest. An engine that does
   // not know how puts it in place at once.
   bool leave_beside = false;
+  // Of a copy with a log, only its records up to this number. Abilities::sequences.
+  std::optional<std::uint64_t> sequence;
+  // Of an import: where the text of the file's schema is. Abilities::schemas.
+  std::filesystem::path schema_file;
+  // Of an import: the database is there, empty, and its schema stays. Abilities::schemas.
+  bool data_only = false;
   // Told before anything that exists outside is changed; job writes it to the journal. Returns once
   // durable.
   std::function<void(std::string_view what, const Json& undo)> before_change;
+  // Of check_load(): whoever runs at the target is stopped before load().
+  bool is_stopped_first = false;
 };
 
 // What load() did, for the report.
@@ -364,6 +374,20 @@ class Engine {
   };
   [[nodiscard]] virtual std::vector<Discovered> discover(const std::filesystem::path& directory,
                                                          std::stop_token stop = {}) const = 0;
+
+  // A server on this machine that keeps its databases in one directory, told by what is installed
+  // and what runs; nobody is asked.
+  struct Installed {
+    std::filesystem::path home;                  // where it is found again; empty: nowhere
+    std::filesystem::path databases;             // their directory; empty: it cannot be told
+    std::map<std::string, std::string> options;  // of their endpoints
+    std::string comment;                         // where each fact was read: lines for people
+    std::vector<model::Finding> findings;        // of no component
+  };
+  // The one at `place`: a directory, or that of a process in /proc. Nothing if none is there, or
+  // unless an engine has such.
+  [[nodiscard]] virtual std::optional<Installed> installed(
+      const std::filesystem::path& place) const;
 
  protected:
   Engine() = default;

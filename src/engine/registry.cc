@@ -13,12 +13,13 @@
 #include "engine/mariadb/mariadb.h"
 #include "engine/postgresql/postgresql.h"
 #include "engine/sqlite/sqlite.h"
+#include "engine/typedb/typedb.h"
 
 namespace holdfast::engine {
 
 std::span<const Engine* const> all_engines() noexcept {
   static const std::array engines{&sqlite::engine(), &postgresql::engine(), &mariadb::engine(),
-                                  &derby::engine(), &h2::engine()};
+                                  &derby::engine(),  &h2::engine(),         &typedb::engine()};
   return engines;
 }
 
@@ -69,6 +70,10 @@ bool Engine::stands(const Json& /*undo*/, const model::Endpoint& /*into*/) const
 }
 
 void Engine::check_undo(const Json& /*undo*/, const model::Endpoint& /*into*/) const {}
+
+std::optional<Engine::Installed> Engine::installed(const std::filesystem::path& /*place*/) const {
+  return std::nullopt;
+}
 
 std::string Engine::mend(const model::Endpoint& endpoint, std::string_view code) const {
   throw Error(Errc::unsupported,

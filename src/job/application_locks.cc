@@ -48,9 +48,10 @@ std::vector<std::string> locks_at(const model::Instance& target) {
   }
 }
 
-void add_lock(const engine::Probe& probe, std::vector<fs::path>& places) {
+void add_locks(const engine::Probe& probe, std::vector<fs::path>& places) {
   if (std::string place = probe.facts.string_or("lock", ""); !place.empty())
     places.emplace_back(std::move(place));
+  for (std::string& place : lock_files(probe.facts)) places.emplace_back(std::move(place));
 }
 
 }  // namespace
@@ -58,13 +59,13 @@ void add_lock(const engine::Probe& probe, std::vector<fs::path>& places) {
 std::vector<fs::path> locks_of(const Survey& survey) {
   std::vector<fs::path> places;
   for (std::string& file : lock_files(survey.profile_facts)) places.emplace_back(std::move(file));
-  for (const ProbedDatabase& database : survey.databases) add_lock(database.probe, places);
+  for (const ProbedDatabase& database : survey.databases) add_locks(database.probe, places);
   return places;
 }
 
 std::vector<fs::path> locks_of(const RestorePlan& plan) {
   std::vector<fs::path> places = plan.locks;
-  for (const DatabaseTarget& database : plan.databases) add_lock(database.probe, places);
+  for (const DatabaseTarget& database : plan.databases) add_locks(database.probe, places);
   return places;
 }
 

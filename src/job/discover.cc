@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "base/uri.h"
 #include "engine/registry.h"
+#include "job/served_databases.h"
 #include "profile/instance_file.h"
 #include "profile/registry.h"
 
@@ -226,17 +227,21 @@ std::vector<std::string> texts_of(const fs::path& file) {
   return texts;
 }
 
-// What the profiles know of a place.
-std::vector<Discovery> ask_profiles(const model::PlaceToLook& place, const std::stop_token& stop) {
+// What the profiles know of a place, which is a directory or that of a process in /proc; and the
+// engines that they ask.
+std::vector<Discovery> ask_profiles(const model::PlaceToLook& look, const fs::path& place,
+                                    const std::stop_token& stop) {
   std::vector<Discovery> found;
-  for (const model::Profile* profile : profile::all_profiles()) {
-    for (model::FoundInstance& one : profile->discover(place, stop)) {
+  const auto add = [&](std::vector<model::FoundInstance> instances) {
+    for (model::FoundInstance& one : instances) {
       one.instance.name = plain_name(one.instance.name);
       if (one.instance.name.empty()) one.instance.name = "instance";
       found.push_back({std::move(one.instance), std::move(one.comments), std::move(one.databases),
                        std::move(one.files)});
     }
-  }
+  };
+  for (const model::Profile* profile : profile::all_profiles()) add(profile->discover(look, stop));
+  add(discover_served(place, stop));
   return found;
 }
 
@@ -278,7 +283,9 @@ std::vector<Discovery> discover(std::span<const std::string> places, std::stop_t
     const fs::path clean = path.has_filename() || path == "/" ? path : path.parent_path();
     const std::size_t known_before = found.size();
     if (const model::PlaceToLook look = place_to_look(place, clean); !look.directory.empty()) {
-      for (Discovery& one : ask_profiles(look, draft.stop())) found.push_back(std::move(one));
+      const fs::path where = place.starts_with("pid:") ? process_directory(place.substr(4)) : clean;
+      for (Discovery& one : ask_profiles(look, where, draft.stop()))
+        found.push_back(std::move(one));
     }
     if (found.size() > known_before) continue;
     has_draft = true;

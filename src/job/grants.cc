@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "engine/registry.h"
 #include "job/preflight.h"
-#include "profile/registry.h"
 
 namespace holdfast::job {
 
@@ -29,10 +28,8 @@ std::vector<ComponentGrants> list_grants(const model::Instance& instance,
     throw Error(Errc::usage, "grants are for backup, restore or application, not for \"" +
                                  std::string(purpose) + "\"");
   }
-  const model::Profile* profile = profile::find_profile(instance.profile);
-  check_rule(profile != nullptr, "an instance file names a known profile");
   std::vector<ComponentGrants> all;
-  std::vector<model::DatabaseSettings> databases = profile->plan(instance).databases;
+  std::vector<model::DatabaseSettings> databases = plan_of(instance).databases;
   // A rehearsal is a restore.
   if (purpose == "restore") {
     for (model::DatabaseSettings endpoint : instance.drill.endpoints) {

@@ -177,12 +177,16 @@ InspectedFile inspect_repository(InspectedFile file) {
 InspectedFile Inspector::file(const fs::path& path, const struct ::stat& status) const {
   InspectedFile file = begin(path, status);
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return file;
-  for (const engine::Engine* engine : engine::all_engines())
-    if (ask(engine->name(), file, [&] { return engine->inspect(path, deep_, stop_); })) return file;
-  // No engine of this build copies TypeDB; what it leaves behind is read all the same.
-  if (ask("typedb", file,
-          [&] { return engine::typedb::inspect_place(path, deep_, stop_, schema_); }))
-    file.rows_counted = true;
+  for (const engine::Engine* engine : engine::all_engines()) {
+    const bool is_typedb = engine->name() == "typedb";
+    const bool knows = ask(engine->name(), file, [&] {
+      return is_typedb ? engine::typedb::inspect_place(path, deep_, stop_, schema_)
+                       : engine->inspect(path, deep_, stop_);
+    });
+    if (!knows) continue;
+    if (is_typedb) file.rows_counted = true;  // without `deep` too
+    return file;
+  }
   return file;
 }
 

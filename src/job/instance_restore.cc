@@ -385,6 +385,7 @@ class RestoreRun {
         counted(compared.tables.size(), "table", "tables"), counted(rows, "row", "rows"),
         !comparable               ? "nothing to compare with"
         : digests                 ? "digests equal"
+        : options_.sequence       ? fmt::format("up to record {}", *options_.sequence)
         : expected.tables.empty() ? "files equal"
                                   : "counts equal"));
     if (source_ == nullptr) report.manifest.databases.push_back(std::move(found));

@@ -3,6 +3,8 @@
 // exported directory.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -24,7 +26,11 @@ struct InstanceRestoreOptions {
   std::string workspace;                // only this one, into an instance that is there; empty: all
   bool replace = false;
   std::vector<Acceptance> acceptances;
-  const InstanceLock* lock = nullptr;  // of the instance, if the caller has it already
+  const InstanceLock* lock = nullptr;     // of the instance, if the caller has it already
+  std::optional<std::uint64_t> sequence;  // of one database's log only the records up to this one
+  // Of one database: its schema, in place of the source's; absolute. Empty: the source's.
+  std::filesystem::path schema_file;
+  bool data_only = false;  // of an import: the database is there, empty, and its schema stays
 };
 
 struct InstanceRestoreReport {

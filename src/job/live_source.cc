@@ -243,13 +243,15 @@ model::DatabaseFacts facts_of(const ProbedDatabase& database) {
   return facts;
 }
 
-// Moves databases that are files out of a survey: all that their copies need is a place.
+// Moves databases that are files out of a survey: all that their copies need is a place, and what
+// was found by looking at them.
 std::vector<model::DatabaseFacts> take_local(Survey& survey) {
   std::vector<model::DatabaseFacts> taken;
   std::erase_if(survey.databases, [&](const ProbedDatabase& database) {
     if (local_path(database.endpoint).empty()) return false;
     if (database.engine != nullptr && database.probe.exists) {
       taken.push_back(facts_of(database));
+      taken.back().engine_facts = database.probe.facts;
       taken.back().parts.push_back({"", database.probe.size_bytes});
     }
     return true;

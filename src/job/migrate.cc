@@ -16,15 +16,25 @@
 #include "job/restore_plan.h"
 #include "job/restore_run.h"
 #include "job/scratch.h"
+#include "job/served_databases.h"
 #include "model/conversion.h"
 #include "profile/registry.h"
 
 namespace holdfast::job {
 namespace {
 
+// What the file names, and what an engine finds for it.
+std::vector<model::DatabaseSettings> known_databases(const model::Instance& instance) {
+  model::Plan plan;
+  plan.databases = instance.databases;
+  add_served_databases(instance, plan);
+  return plan.databases;
+}
+
 void refuse_same_places(const model::Instance& source, const model::Instance& target) {
-  for (const model::DatabaseSettings& from : source.databases) {
-    for (const model::DatabaseSettings& to : target.databases) {
+  const std::vector<model::DatabaseSettings> targets = known_databases(target);
+  for (const model::DatabaseSettings& from : known_databases(source)) {
+    for (const model::DatabaseSettings& to : targets) {
       if (from.uri == to.uri)
         throw Error(Errc::usage, to.uri + " is a database of the source and of the target")
             .set_hint("Name another place for " + to.name + " in " + target.file + ".");
@@ -174,6 +184,8 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
                                   nullptr, stop.get_token());
   refuse_blockers(survey.findings);
   const Passage passage{source, target, survey, conversion_of(source, target)};
+  if (passage.conversion && !options.schema_file.empty())
+    throw Error(Errc::usage, "a migration to databases of another kind takes no --schema");
   if (passage.conversion && !options.components.empty()) {
     throw Error(Errc::usage, "a migration to databases of another kind takes all components")
         .set_hint("Leave out --component.");

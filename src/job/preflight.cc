@@ -17,6 +17,7 @@
 #include "engine/registry.h"
 #include "job/journal.h"
 #include "job/scratch.h"
+#include "job/served_databases.h"
 #include "profile/instance_file.h"
 #include "profile/registry.h"
 
@@ -462,7 +463,9 @@ model::Endpoint make_endpoint(const model::DatabaseSettings& database,
 model::Plan plan_of(const model::Instance& instance) {
   const model::Profile* profile = profile::find_profile(instance.profile);
   check_rule(profile != nullptr, "an instance file names a known profile");
-  return profile->plan(instance);
+  model::Plan plan = profile->plan(instance);
+  add_served_databases(instance, plan);
+  return plan;
 }
 
 Survey survey_instance(const Environment& environment, const model::Instance& instance,

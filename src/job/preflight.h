@@ -34,7 +34,7 @@ struct Survey {
   std::function<std::unique_ptr<model::CopyCheck>()> make_check;
 };
 
-// The profile's plan of an instance as it is now.
+// The profile's plan of an instance as it is now, with what it leaves to an engine to find.
 [[nodiscard]] model::Plan plan_of(const model::Instance& instance);
 
 struct Acceptance {

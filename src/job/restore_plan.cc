@@ -14,6 +14,8 @@
 #include "job/import_files.h"
 #include "job/kept_aside.h"
 #include "job/new_databases.h"
+#include "job/restore_choice.h"
+#include "job/served_databases.h"
 #include "job/target_place.h"
 #include "job/workspace_restore.h"
 #include "profile/registry.h"
@@ -42,8 +44,10 @@ std::optional<std::string> moved(const std::string& path, const std::string& old
   return (fs::path(new_home) / path.substr(below.size())).string();
 }
 
-// The target with a place for every component that it does not name and that lay below the home.
+// The target with a place for every component that it does not name and that lay below the home, or
+// is of the server there.
 model::Instance with_home(const model::Manifest& manifest, model::Instance target) {
+  place_served_databases(manifest, target);
   const auto is_named = [](const auto& components, const std::string& name) {
     return std::any_of(components.begin(), components.end(),
                        [&](const auto& one) { return one.name == name; });
@@ -89,9 +93,7 @@ class Planner {
   RestorePlan plan;
 
   [[nodiscard]] bool wants(const std::string& component) const {
-    return options_.components.empty() ||
-           std::find(options_.components.begin(), options_.components.end(), component) !=
-               options_.components.end();
+    return is_wanted(options_, component);
   }
 
   void add(Finding finding) { plan.findings.push_back(std::move(finding)); }
@@ -102,58 +104,12 @@ class Planner {
     add(std::move(finding));
   }
 
-  // Every component and table that was asked for is in the source.
-  void check_names(const model::Manifest& manifest) const {
-    std::vector<std::string> known;
-    for (const auto& database : manifest.databases) known.push_back(database.name);
-    for (const auto& files : manifest.files) known.push_back(files.name);
-    for (const std::string& wanted : options_.components) {
-      if (std::find(known.begin(), known.end(), wanted) != known.end()) continue;
-      throw Error(Errc::not_found, fmt::format("the copy has no component \"{}\"", wanted))
-          .set_hint(fmt::format("It has: {}.", fmt::join(known, ", ")));
-    }
-    std::vector<std::string> tables;
-    for (const auto& database : manifest.databases) {
-      if (!wants(database.name)) continue;
-      for (const auto& table : database.tables) {
-        tables.push_back(model::TableName{table.schema, table.table}.display());
-      }
-    }
-    for (const std::string& wanted : options_.tables) {
-      const bool found = std::any_of(
-          manifest.databases.begin(), manifest.databases.end(),
-          [&](const auto& one) { return wants(one.name) && !select(one, wanted).empty(); });
-      if (found) continue;
-      if (tables.size() > 30) {
-        const std::size_t more = tables.size() - 30;
-        tables.resize(30);
-        tables.push_back(fmt::format("and {} more", more));
-      }
-      throw Error(Errc::not_found, fmt::format("the copy has no table \"{}\"", wanted))
-          .set_hint(fmt::format("It has: {}.", fmt::join(tables, ", ")));
-    }
-  }
-
-  // The tables of a database that "[SCHEMA.]T" or "SCHEMA.*" means.
-  static std::vector<model::TableName> select(const model::DatabaseFacts& facts,
-                                              const std::string& wanted) {
-    std::vector<model::TableName> tables;
-    const std::string schema =
-        wanted.ends_with(".*") ? wanted.substr(0, wanted.size() - 2) : std::string();
-    for (const model::TableFacts& table : facts.tables) {
-      const model::TableName name{table.schema, table.table};
-      const bool whole_schema = !schema.empty() && table.schema == schema;
-      if (whole_schema || name.display() == wanted || table.table == wanted) tables.push_back(name);
-    }
-    return tables;
-  }
-
   void add_database(const model::DatabaseFacts& facts, const fs::path& file) {
     DatabaseTarget database;
     database.facts = facts;
     database.file = file;
     for (const std::string& wanted : options_.tables) {
-      for (model::TableName& table : select(facts, wanted))
+      for (model::TableName& table : select_tables(facts, wanted))
         database.tables.push_back(std::move(table));
     }
     if (!options_.tables.empty() && database.tables.empty()) return;
@@ -318,9 +274,9 @@ class Planner {
   // Nobody may work with what is replaced; whom [quiesce] stops is no obstacle.
   void look_whether_running(const model::Manifest& manifest) {
     plan.locks = lock_places(manifest, target_, plan);
-    const bool is_stopped = plan.role == "replacement" && !target_.quiesce.stop.empty();
-    LockFindings found = find_holders(plan.locks, is_stopped);
-    plan.is_running = found.is_running;
+    LockFindings found = find_holders(plan.locks, is_stopped());
+    // Who has a database open its engine has told.
+    plan.is_running = found.is_running || find_holders(locks_of(plan), true).is_running;
     keep_aside(manifest, plan, found.findings);
     for (Finding& finding : found.findings) add(std::move(finding));
   }
@@ -335,6 +291,11 @@ class Planner {
   }
 
  private:
+  // [quiesce] stops what runs at the target.
+  [[nodiscard]] bool is_stopped() const {
+    return plan.role == "replacement" && !target_.quiesce.stop.empty();
+  }
+
   static std::string sources_of(const model::FilesFacts& facts) {
     std::string text;
     for (const model::PathFacts& path : facts.paths)
@@ -367,12 +328,10 @@ class Planner {
                      error.hint().empty() ? "Make it reachable." : error.hint()));
       return;
     }
-    if (!database.tables.empty() && !database.probe.abilities.tables) {
-      throw Error(Errc::unsupported,
-                  fmt::format("engine {} restores no single tables", database.settings.engine))
-          .set_hint("Leave out --table, or choose other components with --component.");
-    }
-    if (database.probe.exists && !database.probe.empty && !options_.replace) {
+    check_abilities(options_, database);
+    // Whether only its schema is there, its engine knows.
+    if (database.probe.exists && !database.probe.empty && !options_.replace &&
+        !options_.data_only) {
       add(finding_of("target-not-empty", Severity::blocker, name,
                      database.settings.uri + " exists and is not empty", std::string(keep_why),
                      std::string(keep_mend)));
@@ -380,9 +339,10 @@ class Planner {
     if (const fs::path path = local_path(database.endpoint); !path.empty())
       check_writable(path, name, plan.findings);
     try {
+      engine::LoadOptions load = load_options(target_, options_, database);
+      load.is_stopped_first = is_stopped();
       for (Finding& finding :
-           database.engine->check_load(database.facts, database.endpoint,
-                                       load_options(target_, options_, database), stop_)) {
+           database.engine->check_load(database.facts, database.endpoint, load, stop_)) {
         finding.component = name;
         add(std::move(finding));
       }
@@ -405,9 +365,10 @@ class Planner {
 RestorePlan plan_single(const Environment& environment, const InstanceSource& source,
                         const model::Instance& given, const InstanceRestoreOptions& options,
                         model::Observer& observer, const std::stop_token& stop) {
-  if (!options.components.empty() || !options.tables.empty()) {
+  if (!options.components.empty() || !options.tables.empty() || options.sequence ||
+      !options.schema_file.empty()) {
     throw Error(Errc::usage, "--workspace says by itself which components and tables")
-        .set_hint("Leave --component and --table out.");
+        .set_hint("Leave --component, --table, --sequence and --schema out.");
   }
   const model::Manifest& manifest = source.manifest();
   const model::Workspace workspace = find_workspace(manifest, options.workspace);
@@ -481,6 +442,9 @@ engine::LoadOptions load_options(const model::Instance& target,
   load.owners = target.restore_names.owners;
   load.schemas = target.restore_names.schemas;
   load.tablespaces = target.restore_names.tablespaces;
+  load.sequence = options.sequence;
+  load.schema_file = options.schema_file;
+  load.data_only = options.data_only;
   load.parallel = parallel_of(target);
   return load;
 }
@@ -510,7 +474,7 @@ RestorePlan plan_restore(const Environment& environment, const InstanceSource& s
   const model::Manifest& manifest = source.manifest();
   const model::Instance target = with_home(manifest, given);
   Planner planner(environment, target, options, observer, stop);
-  planner.check_names(manifest);
+  check_names(manifest, options);
   planner.choose_role(manifest);
   note_beginning(environment, manifest, planner.plan.role, observer);
   planner.note_completeness(manifest);
@@ -518,10 +482,13 @@ RestorePlan plan_restore(const Environment& environment, const InstanceSource& s
     if (planner.wants(facts.name)) planner.add_database(facts, {});
   }
   for (const model::FilesFacts& facts : manifest.files) {
-    // Whoever asks for tables asks for no files, unless by name.
-    if (!options.tables.empty() && options.components.empty()) break;
+    // Whoever asks for tables, or an older state of a database, asks for no files, unless by name.
+    if ((!options.tables.empty() || options.sequence) && options.components.empty()) break;
     if (planner.wants(facts.name)) planner.add_files(facts, source, stop);
   }
+  check_single(options, planner.plan);
+  if (options.components.empty())
+    if (auto beside = find_databases_beside(manifest, target)) planner.add(std::move(*beside));
   planner.check_overlaps();
   check_space(planner.plan);
   planner.look_whether_running(manifest);
@@ -598,6 +565,7 @@ RestorePlan plan_import(const Environment& environment, const std::vector<fs::pa
     if (!failure) facts.parts.push_back({file.path.filename().string(), size_bytes});
     planner.add_database(facts, file.path);
   }
+  check_single(options, planner.plan);
   planner.check_overlaps();
   check_space(planner.plan);
   planner.look_whether_running({});

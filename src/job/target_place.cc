@@ -23,7 +23,7 @@ using model::Finding;
 using model::Severity;
 
 // Engines for which "engine:///path" is a file.
-constexpr std::array<std::string_view, 3> file_engines = {"sqlite", "derby", "h2"};
+constexpr std::array<std::string_view, 4> file_engines = {"sqlite", "derby", "h2", "typedb"};
 
 }  // namespace
 

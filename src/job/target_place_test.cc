@@ -17,12 +17,14 @@ TEST(LocalPath, IsThatOfAFile) {
   EXPECT_EQ(local("sqlite", "sqlite:/srv/a.db"), "/srv/a.db");
   EXPECT_EQ(local("sqlite", "sqlite:///srv/a.db"), "/srv/a.db");
   EXPECT_EQ(local("sqlite", "sqlite:/srv/../srv/a.db"), "/srv/a.db");
+  EXPECT_EQ(local("typedb", "typedb:/srv/data/shop"), "/srv/data/shop");
 }
 
 TEST(LocalPath, IsNoneOfAServersDatabase) {
   EXPECT_EQ(local("postgresql", "postgresql://localhost:5432/shop"), "");
   EXPECT_EQ(local("postgresql", "postgresql:///shop"), "");
   EXPECT_EQ(local("mariadb", "mariadb://db/shop"), "");
+  EXPECT_EQ(local("typedb", "typedb://db:1729/shop"), "");
 }
 
 }  // namespace

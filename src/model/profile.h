@@ -158,6 +158,13 @@ class Profile {
       const {
     return {};
   }
+  // The engine that is asked which databases the server at `home` has: each is a component of its
+  // own name, but where the instance file names one so. Empty: plan() knows all components.
+  [[nodiscard]] virtual std::string_view served_engine() const noexcept { return {}; }
+  // Whether a component may be restored without all others.
+  [[nodiscard]] virtual bool goes_alone(std::string_view /*component*/) const noexcept {
+    return true;
+  }
 
  protected:
   Profile() = default;

@@ -340,8 +340,9 @@ model::DatabaseSettings read_place(const Table& table, std::initializer_list<con
 
 model::DatabaseSettings read_database(const Table& table) {
   model::DatabaseSettings database = read_place(
-      table, {"application_schema", "application_user", "bin_dir", "driver", "maintenance_database",
-              "nontransactional", "definer", "grants", "tls", "tls_ca"});
+      table, {"application_schema", "application_user", "bin_dir", "driver", "exchange_directory",
+              "home", "maintenance_database", "method", "nontransactional", "definer", "grants",
+              "program", "release", "tls", "tls_ca"});
   database.name = table.text("name");
   check_name(table, database.name);
   database.after = table.texts("after");
@@ -391,7 +392,8 @@ void read_drill(const Table& table, model::DrillSettings& drill) {
   drill.scratch_dir = table.path("scratch_dir");
   for (const Table& endpoint : table.inner("endpoint", "drill.endpoint", true)) {
     drill.endpoints.push_back(
-        read_place(endpoint, {"bin_dir", "maintenance_database", "tls", "tls_ca"}));
+        read_place(endpoint, {"bin_dir", "exchange_directory", "maintenance_database", "program",
+                              "release", "tls", "tls_ca"}));
     drill.endpoints.back().name = endpoint.text("component");
   }
   for (const Table& query : table.inner("query", "drill.query", true)) {

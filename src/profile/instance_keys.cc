@@ -26,7 +26,8 @@ constexpr InstanceTable tables[] = {
     {"drill.endpoint", true,
      "A server on which one component is rehearsed, instead of a private one. A database, or "
      "schema, of a random name is made there, and dropped again; nothing else is changed. For "
-     "components of kind postgresql and mariadb."},
+     "components of kind postgresql and mariadb, and of kind typedb that are copied from a "
+     "server."},
     {"drill.query", true, "A question the restored instance must answer."},
     {"restore", false, "What this instance is when a snapshot is restored into it."},
     {"accept", true, "A blocker that is accepted, with the reason; it stands in every manifest."},
@@ -34,10 +35,11 @@ constexpr InstanceTable tables[] = {
 
 constexpr InstanceKey keys[] = {
     {"", "name", KeyType::text, true, "", "Name of the instance; snapshots are grouped by it."},
-    {"", "profile", KeyType::text, false, "custom", "Kind of application: custom, magnolia."},
+    {"", "profile", KeyType::text, false, "custom",
+     "Kind of application: custom, magnolia, typedb."},
     {"", "home", KeyType::path, false, "",
      "Directory of the application; what lay below the old home moves with it. Of magnolia: the "
-     "web application's, with WEB-INF in it."},
+     "web application's, with WEB-INF in it. Of typedb: the distribution's, or that of its data."},
 
     {"magnolia", "search_index", KeyType::text, false, "skip",
      "\"skip\": search indexes are left out, and built anew from the content; \"include\": they "
@@ -60,12 +62,13 @@ constexpr InstanceKey keys[] = {
 
     {"database", "name", KeyType::text, true, "", "Name of the component."},
     {"database", "engine", KeyType::text, false, "from the uri",
-     "Kind of database: sqlite, postgresql, mariadb (MySQL too), derby, h2."},
+     "Kind of database: sqlite, postgresql, mariadb (MySQL too), derby, h2, typedb."},
     {"database", "uri", KeyType::text, true, "",
      "Where it is: \"sqlite:/srv/shop/orders.db\", \"postgresql://host:5432/shop\", "
      "\"postgresql:///shop?host=/run/postgresql\", \"mysql://host:3306/schema\", "
      "\"mysql:///schema?socket=/run/mysqld/mysqld.sock\", \"derby:/directory\" (the one with "
-     "service.properties), \"h2:/file.mv.db\". Never holds a password."},
+     "service.properties), \"h2:/file.mv.db\", \"typedb:/data/directory/name\", "
+     "\"typedb://host:1729/name\". Never holds a password."},
     {"database", "user", KeyType::text, false, "", "Who we are there."},
     {"database", "password_file", KeyType::path, false, "",
      "File with the user's password; not readable by others."},
@@ -93,10 +96,24 @@ constexpr InstanceKey keys[] = {
      "is set."},
     {"database", "grants", KeyType::text, false, "leave",
      "mariadb, in restores: what becomes of accounts and their rights: \"leave\" or \"restore\"."},
-    {"database", "tls", KeyType::text, false, "preferred",
-     "mariadb: \"off\", \"preferred\", \"required\" or \"verified\"."},
+    {"database", "tls", KeyType::text, false, "preferred; typedb: off",
+     "mariadb: \"off\", \"preferred\", \"required\" or \"verified\"; typedb, of a server: \"off\" "
+     "or \"verified\"."},
     {"database", "tls_ca", KeyType::path, false, "",
-     "mariadb: certificates of those whom \"verified\" trusts."},
+     "mariadb, typedb: certificates of those whom \"verified\" trusts."},
+    {"database", "home", KeyType::path, false, "",
+     "typedb, of a directory: where the server's distribution is unpacked or installed, which "
+     "tells its release in restores."},
+    {"database", "release", KeyType::text, false, "what the server or its distribution says",
+     "typedb: the release of the server, \"3.11.5\", where nothing else tells it."},
+    {"database", "method", KeyType::text, false, "auto",
+     "typedb, of a directory: \"cold\" copies it while no server has it open, \"hot\" beside its "
+     "server, \"auto\" as it is found."},
+    {"database", "program", KeyType::path, false, "",
+     "typedb, of a server of 2.x: the vendor's program, \"/opt/typedb/core/typedb\", where the "
+     "server's own export does not answer."},
+    {"database", "exchange_directory", KeyType::path, false, "pipes in the scratch directory",
+     "typedb, of a server of 2.x: a directory that the server and we see under the same path."},
     {"database", "after", KeyType::texts, false, "", "Components that are copied before this one."},
 
     {"files", "name", KeyType::text, true, "", "Name of the component."},
@@ -154,10 +171,17 @@ constexpr InstanceKey keys[] = {
      "postgresql: directory of psql and the like."},
     {"drill.endpoint", "maintenance_database", KeyType::text, false, "postgres",
      "postgresql: database from which others are made."},
-    {"drill.endpoint", "tls", KeyType::text, false, "preferred",
-     "mariadb: \"off\", \"preferred\", \"required\" or \"verified\"."},
+    {"drill.endpoint", "tls", KeyType::text, false, "preferred; typedb: off",
+     "mariadb: \"off\", \"preferred\", \"required\" or \"verified\"; typedb: \"off\" or "
+     "\"verified\"."},
     {"drill.endpoint", "tls_ca", KeyType::path, false, "",
-     "mariadb: certificates of those whom \"verified\" trusts."},
+     "mariadb, typedb: certificates of those whom \"verified\" trusts."},
+    {"drill.endpoint", "release", KeyType::text, false, "what the server says",
+     "typedb: the release of the server, where nothing else tells it."},
+    {"drill.endpoint", "program", KeyType::path, false, "",
+     "typedb, of a server of 2.x: the vendor's program, as in [[database]]."},
+    {"drill.endpoint", "exchange_directory", KeyType::path, false, "pipes in the scratch directory",
+     "typedb, of a server of 2.x: a directory that the server and we see under the same path."},
     {"drill.query", "component", KeyType::text, true, "", "Database that is asked."},
     {"drill.query", "sql", KeyType::text, true, "", "Statement that yields one value."},
     {"drill.query", "expect", KeyType::text, true, "", "The value, as text."},

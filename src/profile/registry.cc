@@ -3,13 +3,15 @@
 
 #include "profile/custom.h"
 #include "profile/magnolia.h"
+#include "profile/typedb.h"
 
 namespace holdfast::profile {
 
 std::span<const model::Profile* const> all_profiles() noexcept {
   static const CustomProfile custom;
   static const MagnoliaProfile magnolia;
-  static const model::Profile* const profiles[] = {&custom, &magnolia};
+  static const TypedbProfile typedb;
+  static const model::Profile* const profiles[] = {&custom, &magnolia, &typedb};
   return profiles;
 }
 

@@ -4,6 +4,8 @@
 #include "engine/typedb/checkpoint.h"
 #include "engine/typedb/releases.h"
 #include "engine/typedb/rocks_manifest.h"
+#include "engine/typedb/schema_adapter.h"
+#include "engine/typedb/schema_regex.h"
 #include "engine/typedb/type_names.h"
 #include "engine/typedb/vertex_keys.h"
 #include "fuzz_target.h"
@@ -39,6 +41,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const typedb::TypeNames names = typedb::scan_schema(text);
     fuzz::require(!names.types.empty(), "it defines nothing");
   });
+  fuzz::allow_errors([&] {
+    const typedb::AdaptedSchema adapted = typedb::adapt_schema(text);
+    for (const typedb::SchemaPlace& place : adapted.open)
+      fuzz::require(place.line > 0 && adapted.text.find(place.what) != std::string::npos,
+                    "a place is not in the draft");
+    // What was adapted is of the new generation and reads as a schema.
+    if (adapted.text.find("\nentity ") != std::string::npos && adapted.open.empty()) {
+      fuzz::require(typedb::is_typeql_3(adapted.text), "it is not told apart from TypeQL 2");
+      static_cast<void>(typedb::scan_schema(adapted.text));
+    }
+  });
+  fuzz::allow_errors([&] { static_cast<void>(typedb::is_typeql_3(text)); });
+  static_cast<void>(typedb::adapt_regex(text));
   static_cast<void>(typedb::range_of(text));
   return 0;
 }

@@ -19,16 +19,6 @@
 namespace holdfast::engine::embedded {
 namespace {
 
-// A pattern that matches this path and no other.
-std::string literal_pattern(const std::string& path) {
-  std::string pattern;
-  for (const char c : path) {
-    if (c == '*' || c == '?' || c == '[' || c == '\\') pattern += '\\';
-    pattern += c;
-  }
-  return pattern;
-}
-
 struct Held {
   std::filesystem::path place;
   std::uint64_t device = 0, inode = 0;

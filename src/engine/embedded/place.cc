@@ -122,6 +122,15 @@ std::optional<DriverVersion> version_in_name(const std::filesystem::path& jar) {
   return version;
 }
 
+std::string literal_pattern(const std::string& path) {
+  std::string pattern;
+  for (const char c : path) {
+    if (c == '*' || c == '?' || c == '[' || c == '\\') pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
 std::string file_times(const std::filesystem::path& directory) {
   std::vector<std::string> lines;
   std::error_code failure;

@@ -45,6 +45,9 @@ struct DriverVersion {
 };
 [[nodiscard]] std::optional<DriverVersion> version_in_name(const std::filesystem::path& jar);
 
+// A pattern of model::Part::exclude that matches this path and no other.
+[[nodiscard]] std::string literal_pattern(const std::string& path);
+
 // A text that says name, size and time of each file below, for comparison.
 [[nodiscard]] std::string file_times(const std::filesystem::path& directory);
 

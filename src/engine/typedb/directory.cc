@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "engine/typedb/finding.h"
+#include "engine/typedb/location.h"
 #include "engine/typedb/rocks_content.h"
 #include "engine/typedb/stored_file.h"
 #include "engine/typedb/vertex_keys.h"
@@ -23,7 +24,6 @@ using model::Severity;
 constexpr int tries_max = 3;
 constexpr std::size_t tables_told_max = 5;
 constexpr std::size_t current_bytes_max = 4096;
-constexpr std::string_view import_name = "_import";
 // In the schema of TypeDB 2: the system's prefix and the number of the encoding, 4 bytes,
 // little-endian; absent: 0 (graph/common/Encoding.java of 2.6.0, database/CoreDatabase.java of
 // 2.29.1).
@@ -54,7 +54,7 @@ bool is_typedb_3(const fs::path& directory) {
 // What is left of one, beside others.
 bool is_half_lost(const fs::path& directory) {
   const std::string name = directory.filename().native();
-  if (name == import_name || name.starts_with('.')) return false;
+  if (name == import_directory || name.starts_with('.')) return false;
   std::error_code failure;
   if (!fs::is_directory(directory, failure)) return bool(failure);
   const fs::directory_iterator entries(directory, failure);
@@ -102,8 +102,8 @@ std::string family_names(const RocksManifest& manifest) {
 
 class Examination {
  public:
-  Examination(const fs::path& directory, bool deep, const std::stop_token& stop)
-      : deep_(deep), stop_(stop) {
+  Examination(const fs::path& directory, bool deep, const std::stop_token& stop, bool is_ours)
+      : deep_(deep), is_ours_(is_ours), stop_(stop) {
     report_.path = directory;
   }
 
@@ -147,7 +147,7 @@ class Examination {
   }
 
   void look_for_lock(const fs::path& file) {
-    if (live_) return;
+    if (live_ || is_ours_) return;
     try {
       if (auto holder = embedded::who_locks(file)) report_.lock = {file, std::move(*holder)};
       live_ = report_.lock.has_value();
@@ -392,7 +392,7 @@ class Examination {
         "Find the older part of the log.");
   }
 
-  bool deep_;
+  bool deep_, is_ours_;
   const std::stop_token& stop_;
   bool live_ = false;  // a server has it open, or may have
   DatabaseReport report_;
@@ -409,7 +409,7 @@ std::vector<fs::path> databases_in(const fs::path& data_directory) {
   std::error_code failure;
   fs::directory_iterator entries(data_directory, failure);
   for (; !failure && entries != fs::directory_iterator(); entries.increment(failure)) {
-    if (entries->path().filename() == import_name) continue;
+    if (entries->path().filename() == import_directory) continue;
     if (is_database(entries->path())) {
       found.push_back(entries->path());
     } else if (is_half_lost(entries->path())) {
@@ -423,8 +423,24 @@ std::vector<fs::path> databases_in(const fs::path& data_directory) {
   return found;
 }
 
-DatabaseReport examine_database(const fs::path& directory, bool deep, const std::stop_token& stop) {
-  return Examination(directory, deep, stop).run();
+std::optional<fs::path> link_below(const fs::path& database) {
+  std::error_code failure;
+  fs::recursive_directory_iterator entries(database, failure);
+  for (; !failure && entries != fs::recursive_directory_iterator(); entries.increment(failure)) {
+    if (entries->path() == database / "storage") {
+      entries.disable_recursion_pending();
+      continue;
+    }
+    if (entries->is_symlink(failure)) return entries->path();
+    if (failure) break;
+  }
+  if (failure) throw system_error(failure.value(), fmt::format("listing {}", database.native()));
+  return std::nullopt;
+}
+
+DatabaseReport examine_database(const fs::path& directory, bool deep, const std::stop_token& stop,
+                                bool is_ours) {
+  return Examination(directory, deep, stop, is_ours).run();
 }
 
 }  // namespace holdfast::engine::typedb

@@ -57,10 +57,16 @@ struct DatabaseReport {
 [[nodiscard]] std::vector<std::filesystem::path> databases_in(
     const std::filesystem::path& data_directory);
 
+// A symbolic link below it: a copied tree has the link and not what it leads to, so that a log or
+// data on another disk would not be in the copy. Not looked for in `storage` of TypeDB 3, which no
+// copy has. Errors for what may not be listed.
+[[nodiscard]] std::optional<std::filesystem::path> link_below(
+    const std::filesystem::path& database);
+
 // `deep`: every record of a log is unpacked, every key of TypeDB 2 is read. What is wrong is a
 // finding, and so is what the system refuses; the only Error is Errc::cancelled, soon after a stop
-// request.
+// request. `is_ours`: nobody else writes to it, and locks are ours.
 [[nodiscard]] DatabaseReport examine_database(const std::filesystem::path& directory, bool deep,
-                                              const std::stop_token& stop);
+                                              const std::stop_token& stop, bool is_ours = false);
 
 }  // namespace holdfast::engine::typedb

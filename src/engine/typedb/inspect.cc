@@ -50,6 +50,7 @@ Inspection inspect_export(const fs::path& file, bool deep, const std::stop_token
   inspection.kind =
       report.version.empty() ? "TypeDB export" : fmt::format("TypeDB {} export", report.version);
   inspection.deep = deep;
+  inspection.objects_comparable = false;  // there is no schema in it
   inspection.whole = !model::has_blocker(report.findings);
   Json roles = Json::array();
   for (const LabelCount& one : report.labels) {

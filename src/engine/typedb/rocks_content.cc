@@ -39,8 +39,8 @@ void check(char* said, const fs::path& directory) {
   const std::string_view text = said;
   Errc code = Errc::io;
   if (text.starts_with("Corruption")) code = Errc::corrupt;
-  if (text.starts_with("IO error") && text.find("No such file") != std::string_view::npos)
-    code = Errc::not_found;
+  // A table that is gone is an IO error or, while the database is opened, Corruption.
+  if (text.find("No such file") != std::string_view::npos) code = Errc::not_found;
   throw Error(code, fmt::format("{}: {}", directory.native(), text));
 }
 

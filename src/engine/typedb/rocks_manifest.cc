@@ -294,7 +294,17 @@ RocksLogEnd check_rocks_log(ByteSource& file, std::string_view name) {
   RecordReader reader(file, name);
   RocksLogEnd end;
   bool within = false;
-  while (const auto record = reader.next()) {
+  // What a machine had written of its last record when it lost its power may be of full length.
+  const auto next = [&]() -> std::optional<Record> {
+    try {
+      return reader.next();
+    } catch (const Error& error) {
+      if (error.code() != Errc::corrupt || reader.any_record_behind()) throw;
+      end.torn = true;
+      return std::nullopt;
+    }
+  };
+  while (const auto record = next()) {
     const bool begins = record->type == full || record->type == first;
     if (record->type > last || begins == within)
       throw Error(Errc::corrupt, fmt::format("the record at byte {} of {} is of type {}",
@@ -302,6 +312,7 @@ RocksLogEnd check_rocks_log(ByteSource& file, std::string_view name) {
     within = record->type == first || record->type == middle;
     if (!within) end.whole_bytes = reader.offset();
   }
+  if (end.torn) return end;
   end.torn = within || reader.anything_left();
   end.followed = reader.any_record_behind();
   return end;

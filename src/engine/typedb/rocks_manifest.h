@@ -55,7 +55,8 @@ struct RocksLogEnd {
   bool followed = false;          // and another record stands behind that, so that it is damage
 };
 // Compares the checksum of every record of a log of commits. Errc::corrupt with its name and the
-// byte. What follows where it is torn is looked for in the next 64 MiB.
+// byte, unless nothing whole follows: that is torn. What follows where it is torn is looked for in
+// the next 64 MiB.
 [[nodiscard]] RocksLogEnd check_rocks_log(ByteSource& file, std::string_view name);
 
 struct RocksLogFile {

@@ -3,6 +3,7 @@
 // writer, nor a device, and hearing a request to stop at every read.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <stop_token>
@@ -27,6 +28,10 @@ class StoredFile final : public ByteSource, public model::RandomSource {
   [[nodiscard]] std::size_t read(std::span<std::byte> into) override;
   void read_at(std::uint64_t offset_bytes, std::span<std::byte> into) override;
   [[nodiscard]] std::uint64_t size_bytes() const override { return size_bytes_; }
+  // Takes it to end there, if it does not end before.
+  void end_at(std::uint64_t size_bytes) noexcept {
+    size_bytes_ = std::min(size_bytes_, size_bytes);
+  }
   // All of it; Errc::corrupt if it is larger.
   [[nodiscard]] std::string text(std::size_t size_bytes_max);
 

@@ -62,21 +62,24 @@ std::optional<WalStatistics> statistics_in(model::RandomSource& segment, const W
   return parse_wal_statistics(ByteView(front).first(filled));
 }
 
-struct Segment {
-  std::uint64_t number;
-  fs::path path;
-};
-
 class Examination {
  public:
   Examination(bool with_payloads, const std::stop_token& stop)
       : with_payloads_(with_payloads), stop_(stop) {}
 
-  WalSummary run(const fs::path& directory) {
-    const std::vector<Segment> segments = segments_of(directory);
-    for (const Segment& segment : segments) {
+  WalSummary run(const fs::path& directory, const std::optional<WalLimit>& limit) {
+    std::vector<fs::path> others;
+    std::vector<WalSegment> segments = list_segments(directory, &others);
+    for (const fs::path& other : others)
+      damage(other, "it is no segment, and a server ends over its name");
+    if (limit)
+      std::erase_if(segments, [&](const WalSegment& one) { return one.number > limit->segment; });
+    for (const WalSegment& segment : segments) {
+      const bool newest = &segment == &segments.back();
       try {
-        read(segment, &segment == &segments.back());
+        StoredFile file(segment.path, stop_);
+        if (limit && newest) file.end_at(limit->bytes);
+        read(segment, newest, file);
       } catch (const Error& error) {
         if (error.code() == Errc::cancelled) throw;
         damage(segment.path, error.message());
@@ -87,26 +90,7 @@ class Examination {
   }
 
  private:
-  std::vector<Segment> segments_of(const fs::path& directory) {
-    std::vector<Segment> segments;
-    std::error_code failure;
-    fs::directory_iterator entries(directory, failure);
-    for (; !failure && entries != fs::directory_iterator(); entries.increment(failure)) {
-      const std::string name = entries->path().filename().native();
-      if (const auto number = segment_number(name)) {
-        segments.push_back({*number, entries->path()});
-      } else if (name.starts_with(prefix)) {
-        damage(entries->path(), "it is no segment, and a server ends over its name");
-      }
-    }
-    if (failure) throw system_error(failure.value(), fmt::format("listing {}", directory.native()));
-    std::sort(segments.begin(), segments.end(),
-              [](const Segment& a, const Segment& b) { return a.number < b.number; });
-    return segments;
-  }
-
-  void read(const Segment& segment, bool newest) {
-    StoredFile file(segment.path, stop_);
+  void read(const WalSegment& segment, bool newest, StoredFile& file) {
     summary_.size_bytes += file.size_bytes();
     ++summary_.segments;
     SegmentReader reader(file, with_payloads_);
@@ -129,14 +113,14 @@ class Examination {
   }
 
   // Of one that holds no record: its name alone tells what was written before it.
-  void check_name(const Segment& segment) {
+  void check_name(const WalSegment& segment) {
     const std::uint64_t last = summary_.last_sequence.value_or(0);
     if (segment.number != last && segment.number != last + 1)
       damage(segment.path,
              fmt::format("it holds no record, and the log before it ends at number {}", last));
   }
 
-  void take(const Segment& segment, const WalRecord& record, bool first) {
+  void take(const WalSegment& segment, const WalRecord& record, bool first) {
     ++summary_.records;
     ++summary_.records_of_type[record.type];
     if (first && record.sequence != segment.number)
@@ -202,9 +186,9 @@ std::optional<WalRecord> SegmentReader::header_at(std::uint64_t offset) {
 bool SegmentReader::is_whole_payload(const WalRecord& record) {
   try {
     const std::unique_ptr<ByteSource> plain = unpack(segment_, record);
-    Bytes buffer(unpack_bytes);
+    unpacked_.resize(unpack_bytes);
     std::uint64_t plain_bytes = 0;
-    while (const std::size_t count = plain->read(buffer)) plain_bytes += count;
+    while (const std::size_t count = plain->read(unpacked_)) plain_bytes += count;
     return plain_bytes > 0;
   } catch (const Error& error) {
     if (error.code() != Errc::corrupt) throw;
@@ -285,8 +269,27 @@ std::optional<WalStatistics> parse_wal_statistics(ByteView payload) noexcept {
   return told;
 }
 
-WalSummary examine_wal(const fs::path& directory, bool with_payloads, const std::stop_token& stop) {
-  return Examination(with_payloads, stop).run(directory);
+std::vector<WalSegment> list_segments(const fs::path& directory, std::vector<fs::path>* others) {
+  std::vector<WalSegment> segments;
+  std::error_code failure;
+  fs::directory_iterator entries(directory, failure);
+  for (; !failure && entries != fs::directory_iterator(); entries.increment(failure)) {
+    const std::string name = entries->path().filename().native();
+    if (const auto number = segment_number(name)) {
+      segments.push_back({*number, entries->path()});
+    } else if (others != nullptr && name.starts_with(prefix)) {
+      others->push_back(entries->path());
+    }
+  }
+  if (failure) throw system_error(failure.value(), fmt::format("listing {}", directory.native()));
+  std::sort(segments.begin(), segments.end(),
+            [](const WalSegment& a, const WalSegment& b) { return a.number < b.number; });
+  return segments;
+}
+
+WalSummary examine_wal(const fs::path& directory, bool with_payloads, const std::stop_token& stop,
+                       const std::optional<WalLimit>& limit) {
+  return Examination(with_payloads, stop).run(directory, limit);
 }
 
 }  // namespace holdfast::engine::typedb

@@ -91,6 +91,7 @@ class SegmentReader {
   bool with_payloads_;
   std::uint64_t offset_ = 0;
   std::optional<WalEnd> end_;
+  Bytes unpacked_;  // what is only counted
 };
 
 // Whether the next record may have this number. `last`: of the newest commit so far; nothing before
@@ -127,10 +128,23 @@ struct WalSummary {
   [[nodiscard]] bool has_new_commits() const noexcept { return records_of_type[wal_commit] > 0; }
 };
 inline constexpr std::size_t wal_damage_max = 10;  // no more are told
-// Reads `directory`, "<database>/wal". With payloads every LZ4 frame is unpacked, else only headers
-// are read. A segment that cannot be read is damage. Errors only if `directory` cannot be listed,
-// and Errc::cancelled soon after a stop request.
+// How far a log is looked at: to `bytes` of the segment of that number.
+struct WalLimit {
+  std::uint64_t segment = 0, bytes = 0;
+};
+// Reads `directory`, "<database>/wal", as far as `limit` if there is one. With payloads every LZ4
+// frame is unpacked, else only headers are read. A segment that cannot be read is damage. Errors
+// only if `directory` cannot be listed, and Errc::cancelled soon after a stop request.
 [[nodiscard]] WalSummary examine_wal(const std::filesystem::path& directory, bool with_payloads,
-                                     const std::stop_token& stop);
+                                     const std::stop_token& stop,
+                                     const std::optional<WalLimit>& limit = {});
+
+struct WalSegment {
+  std::uint64_t number = 0;
+  std::filesystem::path path;
+};
+// The segments of a log in order. `others`, if given, gets what has a segment's prefix and is none.
+[[nodiscard]] std::vector<WalSegment> list_segments(
+    const std::filesystem::path& directory, std::vector<std::filesystem::path>* others = nullptr);
 
 }  // namespace holdfast::engine::typedb
