@@ -76,7 +76,7 @@ TEST_F(TypedbEngineTest, ProbesADatabaseThatAServerHasOpen) {
 
 TEST_F(TypedbEngineTest, ProbesWhatIsNoDatabase) {
   EXPECT_FALSE(engine().probe(endpoint("shop")).exists);
-  std::filesystem::create_directory(data() / "shop");
+  std::filesystem::create_directories(data() / "shop");
   EXPECT_FALSE(engine().probe(endpoint("shop")).exists);
   put_file(data() / "shop" / "note", "x");
   EXPECT_TRUE(has(engine().probe(endpoint("shop")), "typedb-no-database"));
