@@ -20,6 +20,9 @@ endif()
 if(HOLDFAST_SANITIZE)
   target_compile_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
+  # cmake/PrecompiledHeaders.cmake
+  target_compile_options(holdfast_flags INTERFACE
+    $<$<BOOL:$<TARGET_PROPERTY:HOLDFAST_IS_TEST>>:-g0> $<$<BOOL:$<TARGET_PROPERTY:HOLDFAST_IS_TEST>>:-fno-sanitize=undefined>)
   # The records of what is checked are 100 MB of pointers: at an address of its own a program would
   # relocate each of them whenever it starts, and tests start it thousands of times.
   if(HOLDFAST_SANITIZE MATCHES "address")
