@@ -18,6 +18,7 @@
 #include "engine/typedb/database_lock.h"
 #include "engine/typedb/directory.h"
 #include "engine/typedb/facts.h"
+#include "engine/typedb/schema_fence.h"
 
 namespace holdfast::engine::typedb {
 namespace {
@@ -53,7 +54,7 @@ class DatabasesHold final : public Hold {
 
   [[nodiscard]] bool fence(std::chrono::steady_clock::time_point deadline) override;
   void capture() override;
-  void unfence() override {}
+  void unfence() override { fence_.release(); }
   [[nodiscard]] bool lets_writers_work() const override;
   [[nodiscard]] model::Moment moment(std::size_t database) const override;
   [[nodiscard]] std::vector<model::Part> parts(std::size_t database) override;
@@ -72,6 +73,7 @@ class DatabasesHold final : public Hold {
 
   const HoldOptions options_;
   std::vector<Held> databases_;
+  SchemaFence fence_;
   std::size_t descriptors_left_ = 0;
   Stage stage_ = Stage::held;
   model::Moment moment_;
@@ -95,9 +97,16 @@ DatabasesHold::DatabasesHold(std::span<const model::Endpoint> endpoints, const H
   }
 }
 
-bool DatabasesHold::fence(std::chrono::steady_clock::time_point /*deadline*/) {
-  throw Error(Errc::unsupported, "writers of TypeDB cannot be stopped from here")
-      .set_hint("Set [quiesce] with `stop` and `start`.");
+// All databases are of one data directory, and so of one server.
+bool DatabasesHold::fence(std::chrono::steady_clock::time_point deadline) {
+  check_rule(stage_ == Stage::held, "a fence comes before the capture");
+  std::vector<std::string> names;
+  for (const Held& held : databases_) names.push_back(held.location.name());
+  const auto server = find_fencing_server(databases_.front().location.database, options_.stop);
+  if (!server)
+    throw Error(Errc::unsupported, "writers of TypeDB cannot be stopped from here")
+        .set_hint("Set [quiesce] with `stop` and `start`.");
+  return fence_.take(*server, names, deadline, options_.stop);
 }
 
 // A server that has it open keeps its locks; one that starts later is kept out.
@@ -130,11 +139,13 @@ void DatabasesHold::capture() {
   check_rule(stage_ == Stage::held, "capture() comes once");
   struct LetGo {
     std::vector<Held>* databases;
+    SchemaFence* fence;
     ~LetGo() {
       if (databases == nullptr) return;
+      fence->let_go();
       for (Held& held : *databases) held = Held{std::move(held.location), false, {}, {}, 0, {}};
     }
-  } let_go{&databases_};
+  } let_go{&databases_, &fence_};
   descriptors_left_ = spare_descriptors();
   // All locks first: from the last one on no server starts on any of them.
   for (Held& held : databases_) {
@@ -242,6 +253,7 @@ void DatabasesHold::outline(std::size_t database, model::DatabaseFacts& facts,
 
 void DatabasesHold::release() {
   check_rule(stage_ == Stage::captured, "release() comes after capture()");
+  unfence();
   for (Held& held : databases_) {
     if (!held.locks) continue;
     const fs::path& database = held.location.database;

@@ -20,6 +20,7 @@
 #include "engine/typedb/hold.h"
 #include "engine/typedb/installation.h"
 #include "engine/typedb/location.h"
+#include "engine/typedb/schema_fence.h"
 #include "engine/typedb/target.h"
 
 namespace holdfast::engine::typedb {
@@ -100,7 +101,10 @@ class Prober {
     const bool served = found.lock.has_value();
     const bool cold =
         location_.method == Method::cold || (!served && location_.method != Method::hot);
-    if (!cold) return look_at_logs(found);
+    if (!cold) {
+      look_at_logs(found);
+      return look_for_fence(found);
+    }
     if (const auto link = link_below(location_.database))
       find("typedb-link-below", Severity::blocker,
            fmt::format("{} is a symbolic link", link->native()),
@@ -119,6 +123,14 @@ class Prober {
          fmt::format("{} has {} tables", location_.database.native(), found.data->tables.size()),
          "beside its server all of them are held open while they are copied",
          "Raise the limit of open files (`ulimit -n`), or set `method` to cold.");
+  }
+
+  // Of 3.x nobody keeps writers out: the log has everything up to a record.
+  void look_for_fence(const DatabaseReport& found) {
+    if (found.wal || !found.lock) return;
+    const auto server = find_fencing_server(location_.database, stop_);
+    probe_.abilities.fence = server.has_value();
+    if (server) probe_.facts.set("fenced_by", server->target.address);
   }
 
   const model::Endpoint& endpoint_;

@@ -10,21 +10,18 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/timestamp.h"
 #include "engine/typedb/export_facts.h"
 #include "engine/typedb/export_hold.h"
+#include "engine/typedb/schema_fence.h"
 #include "engine/typedb/server_job.h"
 #include "engine/typedb/v2_server.h"
 
 namespace holdfast::engine::typedb {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Of the time until fence()'s deadline, that is kept for the exports to begin.
-constexpr int share_of_capture = 4;
 // How long an export may take to begin where nobody waits for it.
 constexpr std::chrono::minutes begin_max{5};
 
@@ -39,7 +36,6 @@ constexpr std::string_view crowded_hint =
 struct Held {
   explicit Held(ServerLocation where) : location(std::move(where)) {}
   ServerLocation location;
-  std::unique_ptr<SchemaSession> session;  // while writers are kept out
   std::unique_ptr<RunningExport> exported;
   std::string schema, version;
   std::mutex mutex;  // guards all below, and reading
@@ -76,6 +72,7 @@ class JobsHold final : public Hold {
   const ServerAccess access_;
   Connection connection_;  // used by one thread: until capture() returns
   std::vector<std::unique_ptr<Held>> databases_;
+  SchemaFence fence_;
   std::optional<JobRunner> runner_;  // nothing where there is nothing to copy
   Stage stage_ = Stage::held;
   steady_clock::time_point fenced_at_, fence_deadline_;
@@ -99,23 +96,10 @@ bool JobsHold::fence(steady_clock::time_point deadline) {
   check_rule(stage_ == Stage::held, "a fence comes before the capture");
   fenced_at_ = steady_clock::now();
   fence_deadline_ = deadline;
-  const auto until = deadline - (deadline - fenced_at_) / share_of_capture;
-  try {
-    for (const auto& held : databases_) {
-      if (options_.only_outline) break;
-      const auto left = std::chrono::floor<milliseconds>(until - steady_clock::now());
-      if (left.count() <= 0) throw Error(Errc::unavailable, "the time for the fence is over");
-      held->session =
-          std::make_unique<SchemaSession>(access_, held->location.database, left, options_.stop);
-    }
-    if (steady_clock::now() > deadline)
-      throw Error(Errc::unavailable, "the fence came after its time");
-  } catch (const Error& error) {
-    let_go();
-    if (error.code() != Errc::unavailable) throw;
-    log(LogLevel::debug, "writers were not fenced", {{"why", error.what()}});
-    return false;
-  }
+  std::vector<std::string> names;
+  if (!options_.only_outline)
+    for (const auto& held : databases_) names.push_back(held->location.database);
+  if (!fence_.take(access_, names, deadline, options_.stop)) return false;
   stage_ = Stage::fenced;
   return true;
 }
@@ -172,25 +156,13 @@ void JobsHold::capture() {
 }
 
 void JobsHold::let_go() noexcept {
-  for (const auto& held : databases_) {
-    held->session.reset();
-    held->exported.reset();
-  }
+  fence_.let_go();
+  for (const auto& held : databases_) held->exported.reset();
 }
 
 void JobsHold::unfence() {
   if (stage_ == Stage::fenced) stage_ = Stage::held;
-  std::optional<Error> lost;
-  for (const auto& held : databases_) {
-    if (!held->session) continue;
-    try {
-      held->session->release();
-    } catch (const Error& error) {
-      lost = error;
-    }
-    held->session.reset();
-  }
-  if (lost) throw Error(*lost);
+  fence_.release();
 }
 
 Held& JobsHold::captured(std::size_t database) {

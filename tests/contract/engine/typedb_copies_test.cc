@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "engine/typedb/hold.h"
+#include "engine/typedb/probe.h"
 #include "engine/typedb/test_rocks.h"
 #include "engine/typedb/test_server.h"
 #include "tests/contract/engine/typedb_progress.h"
@@ -151,13 +152,17 @@ class Loading {
 class TypedbHotCopies : public testing::Test {
  protected:
   [[nodiscard]] fs::path database() const { return place_.path() / "data" / "shop"; }
-  [[nodiscard]] std::unique_ptr<Hold> hold() const {
+  [[nodiscard]] static model::Endpoint endpoint(const fs::path& database) {
     model::Endpoint endpoint;
-    endpoint.component = "shop";
+    endpoint.component = database.filename();
     endpoint.engine = "typedb";
-    endpoint.uri = "typedb:" + database().native();
+    endpoint.uri = "typedb:" + database.native();
     endpoint.options["method"] = "hot";
-    return make_hold({&endpoint, 1}, {});
+    return endpoint;
+  }
+  [[nodiscard]] std::unique_ptr<Hold> hold() const {
+    const model::Endpoint one = endpoint(database());
+    return make_hold({&one, 1}, {});
   }
   TemporaryDirectory place_{"holdfast-typedb-test"};
 };
@@ -206,8 +211,7 @@ TEST_P(TypedbHotCopiesOf3, AreRestorableWithEveryRecordAcknowledgedBeforeTheyBeg
   }
 }
 
-// The parameter: an encoding of TypeDB 2.
-class TypedbHotCopiesOf2 : public TypedbHotCopies, public testing::WithParamInterface<int> {
+class TypedbHotCopiesOf2 : public TypedbHotCopies {
  protected:
   // Less than what can be written before a capture gives up, and more than fits into few files.
   static constexpr std::uint64_t things_before = 80, things_meanwhile = 160;
@@ -219,9 +223,13 @@ class TypedbHotCopiesOf2 : public TypedbHotCopies, public testing::WithParamInte
 
   test::TypedbProgressFile progress_{(place_.path() / "progress").native()};
 };
-INSTANTIATE_TEST_SUITE_P(Encodings, TypedbHotCopiesOf2, testing::Values(0, 1, 2));
 
-TEST_P(TypedbHotCopiesOf2, OpenWithSchemaAndDataOfOneMind) {
+// The parameter: an encoding of TypeDB 2.
+class TypedbHotCopiesOfEach2 : public TypedbHotCopiesOf2,
+                               public testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Encodings, TypedbHotCopiesOfEach2, testing::Values(0, 1, 2));
+
+TEST_P(TypedbHotCopiesOfEach2, OpenWithSchemaAndDataOfOneMind) {
   test::WriterProcess writer({TYPEDB_WRITER, std::to_string(GetParam()), database().native(),
                               (place_.path() / "progress").native()});
   allow(500);
@@ -253,6 +261,38 @@ TEST_P(TypedbHotCopiesOf2, OpenWithSchemaAndDataOfOneMind) {
     }
   }
   EXPECT_GT(vanished, 0U);
+}
+
+// What is made in `shop` first and in `store` after that: a copy of both at one moment has as much
+// in both, or one more in the first.
+TEST_F(TypedbHotCopiesOf2, DatabasesOfOneServerAreOfOneMoment) {
+  const fs::path second = place_.path() / "data" / "store";
+  const test::WriterProcess writer({TYPEDB_WRITER, "2", database().native(),
+                                    (place_.path() / "progress").native(), second.native()});
+  allow(200);
+  wait_for(200);
+  for (int i = 0; i < copies_in_short; ++i) {
+    allow(things_before);
+    const std::array endpoints{endpoint(database()), endpoint(second)};
+    EXPECT_TRUE(probe_database(endpoints[1], {}).abilities.fence);
+    const std::unique_ptr<Hold> held = make_hold(endpoints, {});
+    while (!held->fence(std::chrono::steady_clock::now() + std::chrono::seconds(2))) {
+    }
+    const std::uint64_t fenced_at = progress_->made;
+    held->capture();
+    EXPECT_LE(progress_->made, fenced_at + 1) << "writers were not kept out";
+    held->unfence();
+    std::array<std::uint64_t, 2> counts{};
+    for (std::size_t each = 0; each < counts.size(); ++each) {
+      const fs::path copy = place_.path() / fmt::format("copy{}_{}", i, each);
+      copy_streams(*held, each, copy);
+      counts[each] = TestRocks(copy / "data", 2, true).commits().count;
+    }
+    held->release();
+    EXPECT_LE(counts[1], counts[0]);
+    EXPECT_LE(counts[0], counts[1] + 1);
+    wait_for(progress_->allowed);
+  }
 }
 
 }  // namespace

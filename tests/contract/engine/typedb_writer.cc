@@ -3,10 +3,12 @@
 // life. Makes types in `schema` and things of them in `data`, flushes and compacts, so that files
 // come and go; as much of it as it is allowed, until SIGTERM.
 //
-//   typedb_writer ENCODING DATABASE PROGRESS
+//   typedb_writer ENCODING DATABASE PROGRESS [SECOND_DATABASE]
 //
-// PROGRESS is a file of two numbers, of 8 bytes each as this machine has them: how many things it
-// may have made, which others write, and how many it has made.
+// With a second database it takes connections too, and each thing is made in both, in transactions
+// of their own, for which schema sessions are waited. PROGRESS is a file of two numbers, of 8 bytes
+// each as this machine has them: how many things it may have made, which others write, and how many
+// it has made.
 #include <unistd.h>
 
 #include <csignal>
@@ -15,13 +17,26 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/typedb/test_rocks.h"
 #include "tests/contract/engine/typedb_progress.h"
+#include "tests/harness/typedb_server.h"
 
 namespace {
 
 using holdfast::engine::typedb::TestRocks;
+using holdfast::test::TypedbServer;
+
+holdfast::test::TypedbServerOptions server_options() {
+  holdfast::test::TypedbServerOptions options;
+  options.release = holdfast::test::TypedbRelease::v2_29;
+  return options;
+}
 
 volatile std::sig_atomic_t asked_to_stop = 0;
 void on_signal(int /*number*/) {
@@ -32,35 +47,79 @@ void on_signal(int /*number*/) {
 // the MANIFEST.
 constexpr std::uint64_t things_per_type = 60, things_per_flush = 40, things_per_compaction = 120;
 
-void write(int encoding, const std::filesystem::path& database,
+class Database {
+ public:
+  Database(int encoding, const std::filesystem::path& path)
+      : schema_(path / "schema", encoding, false), data_(path / "data", encoding, true) {}
+
+  void make(std::uint64_t number) {
+    if (number % things_per_type == 1) {
+      schema_.put(holdfast::test::type_key(type_ + 1), "a type");
+      ++type_;
+    }
+    data_.commit(number, type_);
+    if (number % things_per_flush == 0) data_.flush();
+    if (number % things_per_compaction == 0) {
+      schema_.flush();
+      data_.compact();
+    }
+  }
+
+ private:
+  TestRocks schema_, data_;
+  std::uint64_t type_ = 0;
+};
+
+// A transaction that writes, which a schema session keeps out, and which keeps that out.
+class Transaction {
+ public:
+  Transaction(TypedbServer& server, std::string database)
+      : server_(server), database_(std::move(database)) {
+    for (;; ::usleep(500)) {
+      server_.write(database_, true);
+      if (asked_to_stop != 0 || !server_.has_session(database_)) return;
+      server_.write(database_, false);
+    }
+  }
+  ~Transaction() { server_.write(database_, false); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+ private:
+  TypedbServer& server_;
+  std::string database_;
+};
+
+void write(int encoding, const std::vector<std::filesystem::path>& paths,
            holdfast::test::TypedbProgress& progress) {
-  TestRocks schema(database / "schema", encoding, false), data(database / "data", encoding, true);
-  std::uint64_t type = 0;
+  std::vector<std::unique_ptr<Database>> databases;
+  std::optional<TypedbServer> server;
+  if (paths.size() > 1) server.emplace(server_options());
+  for (const std::filesystem::path& path : paths) {
+    databases.push_back(std::make_unique<Database>(encoding, path));
+    if (server) server->put(path.filename(), {});
+  }
   for (std::uint64_t number = 1; asked_to_stop == 0; ++number) {
     while (number > progress.allowed && asked_to_stop == 0) ::usleep(500);
-    if (asked_to_stop != 0) return;
-    if (number % things_per_type == 1) {
-      schema.put(holdfast::test::type_key(type + 1), "a type");
-      ++type;
+    for (std::size_t i = 0; i < paths.size() && asked_to_stop == 0; ++i) {
+      std::optional<Transaction> transaction;
+      if (server) transaction.emplace(*server, paths[i].filename());
+      databases[i]->make(number);
     }
-    data.commit(number, type);
-    progress.made = number;
-    if (number % things_per_flush == 0) data.flush();
-    if (number % things_per_compaction == 0) {
-      schema.flush();
-      data.compact();
-    }
+    if (asked_to_stop == 0) progress.made = number;
   }
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 4) return 2;
+  if (count != 4 && count != 5) return 2;
   std::signal(SIGTERM, on_signal);
   try {
     const holdfast::test::TypedbProgressFile progress(words[3]);
-    write(std::atoi(words[1]), words[2], *progress);
+    std::vector<std::filesystem::path> databases{words[2]};
+    if (count == 5) databases.emplace_back(words[4]);
+    write(std::atoi(words[1]), databases, *progress);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "typedb_writer: %s\n", error.what());
