@@ -17,10 +17,12 @@ namespace {
 
 constexpr std::array options{
     Option{.name = "deep", .help = "read the content too, not only the outline"},
-    Option{.name = "rows",
-           .kind = OptionKind::value,
-           .value_name = "table",
-           .help = "print the rows of this table of one file, as CSV or with --json as JSON lines"},
+    Option{
+        .name = "rows",
+        .kind = OptionKind::value,
+        .value_name = "table",
+        .help =
+            "print the rows of this table of one file or set, as CSV or with --json as JSON lines"},
     Option{.name = "schema",
            .kind = OptionKind::value,
            .value_name = "file",
@@ -32,14 +34,15 @@ void run(Invocation& invocation) {
   Output& output = invocation.output();
   const std::stop_token stop = invocation.stop().get_token();
   if (const auto table = arguments.value("rows")) {
-    invocation.expect_words(1, 1, "one file");
-    const std::string& file = arguments.words().front();
+    invocation.expect_words(1, 1000, "one file, or those of one set");
+    const std::vector<std::filesystem::path> files(arguments.words().begin(),
+                                                   arguments.words().end());
     if (output.json()) {
       JsonRowPrinter printer(output.raw());
-      return job::inspect_rows(file, *table, printer, stop);
+      return job::inspect_rows(files, *table, printer, stop);
     }
     CsvPrinter printer(output.raw());
-    return job::inspect_rows(file, *table, printer, stop);
+    return job::inspect_rows(files, *table, printer, stop);
   }
   invocation.expect_words(1, 1000, "at least one file or directory");
   const std::vector<std::filesystem::path> paths(arguments.words().begin(),

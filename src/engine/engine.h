@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "engine/file_reader.h"
 #include "model/copy_check.h"
 #include "model/endpoint.h"
 #include "model/finding.h"
@@ -27,6 +28,7 @@
 #include "model/moment.h"
 #include "model/new_table.h"
 #include "model/part.h"
+#include "model/table_definition.h"
 #include "model/value.h"
 
 namespace holdfast::engine {
@@ -235,26 +237,8 @@ class Scratch {
   [[nodiscard]] virtual const model::Endpoint& endpoint() const = 0;
 };
 
-// What a file is, for `inspect`.
-struct Inspection {
-  std::string kind;                // "SQLite database", "PostgreSQL custom dump", …
-  bool whole = false;              // complete and sound as far as was looked
-  bool deep = false;               // content was read, not only headers
-  bool objects_comparable = true;  // they are what describe() would list after an import
-  Json facts = Json::object();
-  std::vector<model::Finding> findings;
-  std::vector<model::TableFacts> tables;
-  std::vector<model::ObjectFacts> objects;
-};
-
-class Engine {
+class Engine : public FileReader {
  public:
-  virtual ~Engine() = default;
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
-
-  [[nodiscard]] virtual std::string_view name() const noexcept = 0;  // "sqlite"
-
   // Checks URI and options without touching anything. Errc::usage naming what is wrong.
   virtual void check_endpoint(const model::Endpoint& endpoint) const = 0;
   // Reads, changes nothing. What is wrong is a finding, not an Error; but Errc::cancelled soon
@@ -348,14 +332,11 @@ class Engine {
   [[nodiscard]] virtual std::string grants(const model::Endpoint& endpoint,
                                            std::string_view purpose) const = 0;
 
-  // Looks at a foreign file; nothing if it is not of this engine. `deep` reads the content too.
-  // Errc::cancelled soon after a stop request.
-  [[nodiscard]] virtual std::optional<Inspection> inspect(const std::filesystem::path& file,
-                                                          bool deep,
-                                                          std::stop_token stop = {}) const = 0;
-  // The rows of a table in such a file. Errc::not_found naming the table, cancelled.
-  virtual void inspect_rows(const std::filesystem::path& file, const model::TableName& table,
-                            model::RowSink& into, std::stop_token stop = {}) const = 0;
+  // Statements that make such tables here, for fill() with the rows of inspect_rows(); names are
+  // kept but for their schema, which `into` decides. Errc::unsupported naming each column whose
+  // type has no exact counterpart here.
+  [[nodiscard]] virtual std::vector<model::NewTable> design(
+      const model::Endpoint& into, std::span<const model::TableDefinition> tables) const;
   // Loads a file that the vendor's tools or other programs made, under load()'s rules.
   // Errc::unsupported where it cannot be imported.
   virtual LoadReport import_file(const std::filesystem::path& file, const model::Endpoint& into,
@@ -388,9 +369,6 @@ class Engine {
   // unless an engine has such.
   [[nodiscard]] virtual std::optional<Installed> installed(
       const std::filesystem::path& place) const;
-
- protected:
-  Engine() = default;
 };
 
 }  // namespace holdfast::engine

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "base/error.h"
 #include "engine/derby/derby.h"
@@ -21,6 +22,11 @@ std::span<const Engine* const> all_engines() noexcept {
   static const std::array engines{&sqlite::engine(), &postgresql::engine(), &mariadb::engine(),
                                   &derby::engine(),  &h2::engine(),         &typedb::engine()};
   return engines;
+}
+
+std::span<const FileReader* const> all_file_readers() noexcept {
+  static const std::vector<const FileReader*> readers(all_engines().begin(), all_engines().end());
+  return readers;
 }
 
 const Engine* find_engine(std::string_view name) noexcept {
@@ -73,6 +79,25 @@ void Engine::check_undo(const Json& /*undo*/, const model::Endpoint& /*into*/) c
 
 std::optional<Engine::Installed> Engine::installed(const std::filesystem::path& /*place*/) const {
   return std::nullopt;
+}
+
+std::vector<model::TableDefinition> FileReader::define_tables(
+    const std::filesystem::path& file, std::span<const std::filesystem::path> /*others*/,
+    std::stop_token /*stop*/) const {
+  throw Error(Errc::unsupported,
+              fmt::format("{}: tables of {} files are not moved alone", file.string(), name()));
+}
+
+std::vector<model::NewTable> Engine::design(
+    const model::Endpoint& into, std::span<const model::TableDefinition> /*tables*/) const {
+  throw Error(Errc::unsupported,
+              fmt::format("{}: engine {} makes no tables for rows of foreign files", into.component,
+                          name()));
+}
+
+void FileReader::check_schema(const std::filesystem::path& file, std::stop_token /*stop*/) const {
+  throw Error(Errc::unsupported, fmt::format("{} compares no file with a schema, as that of {}",
+                                             name(), file.string()));
 }
 
 std::string Engine::mend(const model::Endpoint& endpoint, std::string_view code) const {

@@ -10,6 +10,8 @@
 namespace holdfast::engine {
 
 [[nodiscard]] std::span<const Engine* const> all_engines() noexcept;
+// All that look into files: the engines, and more. An engine comes before what is none of its kind.
+[[nodiscard]] std::span<const FileReader* const> all_file_readers() noexcept;
 // The engine of that name, or nullptr.
 [[nodiscard]] const Engine* find_engine(std::string_view name) noexcept;
 // Every engine name the product knows, built in here or not: for messages.

@@ -75,13 +75,15 @@ class PretendedEngine final : public engine::Engine {
                                    std::string_view purpose) const override {
     return real().grants(endpoint, purpose);
   }
-  [[nodiscard]] std::optional<engine::Inspection> inspect(const fs::path& file, bool deep,
+  [[nodiscard]] std::optional<engine::Inspection> inspect(const fs::path& file,
+                                                          const engine::InspectOptions& options,
                                                           std::stop_token stop) const override {
-    return real().inspect(file, deep, std::move(stop));
+    return real().inspect(file, options, std::move(stop));
   }
-  void inspect_rows(const fs::path& file, const model::TableName& table, model::RowSink& into,
+  void inspect_rows(const fs::path& file, std::span<const fs::path> others,
+                    const model::TableName& table, model::RowSink& into,
                     std::stop_token stop) const override {
-    real().inspect_rows(file, table, into, std::move(stop));
+    real().inspect_rows(file, others, table, into, std::move(stop));
   }
   engine::LoadReport import_file(const fs::path& file, const model::Endpoint& into,
                                  const engine::LoadOptions& options,

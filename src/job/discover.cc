@@ -152,7 +152,7 @@ void discover_uri(const std::string& uri, Draft& draft) {
 
 void discover_file(const fs::path& file, Draft& draft) {
   for (const engine::Engine* engine : engine::all_engines()) {
-    const auto inspection = engine->inspect(file, false, draft.stop());
+    const auto inspection = engine->inspect(file, {}, draft.stop());
     if (!inspection) continue;
     model::Endpoint endpoint;
     endpoint.engine = engine->name();
@@ -189,7 +189,7 @@ void add_open_databases(const fs::path& process, const std::string& pid, Draft& 
   if (failure) throw system_error(failure.value(), "looking at the open files of process " + pid);
   for (const std::string& file : files) {
     for (const engine::Engine* engine : engine::all_engines()) {
-      const auto inspection = engine->inspect(file, false, draft.stop());
+      const auto inspection = engine->inspect(file, {}, draft.stop());
       if (!inspection) continue;
       model::Endpoint endpoint;
       endpoint.engine = engine->name();

@@ -104,12 +104,14 @@ class ScriptedEngine final : public engine::Engine {
     unscripted();
   }
   [[nodiscard]] std::optional<engine::Inspection> inspect(const std::filesystem::path& /*file*/,
-                                                          bool /*deep*/,
+                                                          const engine::InspectOptions& /*options*/,
                                                           std::stop_token /*stop*/) const override {
     unscripted();
   }
-  void inspect_rows(const std::filesystem::path& /*file*/, const model::TableName& /*table*/,
-                    model::RowSink& /*into*/, std::stop_token /*stop*/) const override {
+  void inspect_rows(const std::filesystem::path& /*file*/,
+                    std::span<const std::filesystem::path> /*others*/,
+                    const model::TableName& /*table*/, model::RowSink& /*into*/,
+                    std::stop_token /*stop*/) const override {
     unscripted();
   }
   engine::LoadReport import_file(const std::filesystem::path& /*file*/,

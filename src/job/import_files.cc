@@ -20,7 +20,7 @@ ImportedFile look_at_file(const fs::path& path, const std::stop_token& stop) {
   if (!fs::exists(path, failure)) throw Error(Errc::not_found, path.string() + " does not exist");
   const bool is_directory = fs::is_directory(path, failure);
   for (const engine::Engine* engine : engine::all_engines()) {
-    if (auto inspection = engine->inspect(path, true, stop))
+    if (auto inspection = engine->inspect(path, {.deep = true}, stop))
       return {path, engine, std::move(*inspection)};
   }
   if (is_directory) {
@@ -72,7 +72,7 @@ std::vector<const model::DatabaseSettings*> assign_files(
 bool is_dump(const fs::path& directory, const std::stop_token& stop) {
   const auto engines = engine::all_engines();
   return std::any_of(engines.begin(), engines.end(), [&](const engine::Engine* engine) {
-    return engine->inspect(directory, false, stop).has_value();
+    return engine->inspect(directory, {}, stop).has_value();
   });
 }
 

@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
+#include <span>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/registry.h"
-#include "engine/typedb/inspect.h"
 #include "job/instance_source.h"
 
 namespace holdfast::job {
@@ -46,10 +47,12 @@ model::Finding failure_of(const Error& error) {
 
 class Inspector {
  public:
-  Inspector(bool deep, const engine::typedb::TypeNames* schema, const std::stop_token& stop)
-      : deep_(deep), schema_(schema), stop_(stop) {}
+  Inspector(const engine::InspectOptions& options, const std::stop_token& stop)
+      : options_(options), stop_(stop) {}
 
-  [[nodiscard]] InspectedFile file(const fs::path& path, const struct ::stat& status) const;
+  // `others`: files that were named with it, or lie beside it.
+  [[nodiscard]] InspectedFile file(const fs::path& path, const struct ::stat& status,
+                                   std::span<const fs::path> others) const;
   void directory(const fs::path& path, const struct ::stat& status,
                  std::vector<InspectedFile>& results) const;
 
@@ -61,22 +64,24 @@ class Inspector {
   void add_entries(const fs::path& directory, bool with_directories,
                    std::vector<InspectedFile>& results) const;
 
-  bool deep_;
-  const engine::typedb::TypeNames* schema_;
+  const engine::InspectOptions& options_;
   const std::stop_token& stop_;
 };
 
-// Whether `look` knows the file. If it fails, that is its say, as a finding.
-template <typename Look>
-bool ask(std::string_view engine, InspectedFile& file, const Look& look) {
+// Whether `reader` knows the file. If it fails, that is its say, as a finding.
+bool ask(const engine::FileReader& reader, const engine::InspectOptions& options,
+         InspectedFile& file, const std::stop_token& stop) {
   try {
-    std::optional<engine::Inspection> inspection = look();
+    std::optional<engine::Inspection> inspection = reader.inspect(file.path, options, stop);
     if (!inspection) return false;
     file.known = true;
-    file.engine = engine;
+    file.engine = reader.name();
     file.kind = std::move(inspection->kind);
     file.whole = inspection->whole;
-    file.deep = file.rows_counted = inspection->deep;
+    file.deep = inspection->deep;
+    file.rows_counted = inspection->deep || inspection->rows_counted;
+    file.has_files_beside = inspection->has_files_beside;
+    file.members = std::move(inspection->members);
     file.facts = std::move(inspection->facts);
     file.findings = std::move(inspection->findings);
     file.tables = std::move(inspection->tables);
@@ -174,18 +179,14 @@ InspectedFile inspect_repository(InspectedFile file) {
   return file;
 }
 
-InspectedFile Inspector::file(const fs::path& path, const struct ::stat& status) const {
+InspectedFile Inspector::file(const fs::path& path, const struct ::stat& status,
+                              std::span<const fs::path> others) const {
   InspectedFile file = begin(path, status);
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return file;
-  for (const engine::Engine* engine : engine::all_engines()) {
-    const bool is_typedb = engine->name() == "typedb";
-    const bool knows = ask(engine->name(), file, [&] {
-      return is_typedb ? engine::typedb::inspect_place(path, deep_, stop_, schema_)
-                       : engine->inspect(path, deep_, stop_);
-    });
-    if (!knows) continue;
-    if (is_typedb) file.rows_counted = true;  // without `deep` too
-    return file;
+  engine::InspectOptions options = options_;
+  options.others = others;
+  for (const engine::FileReader* reader : engine::all_file_readers()) {
+    if (ask(*reader, options, file, stop_)) return file;
   }
   return file;
 }
@@ -195,21 +196,21 @@ std::optional<InspectedFile> Inspector::outline(const fs::path& directory,
                                                 const struct ::stat& status) const {
   std::error_code ignored;
   if (fs::is_regular_file(directory / "holdfast.json", ignored))
-    return inspect_export(begin(directory, status), deep_, stop_);
+    return inspect_export(begin(directory, status), options_.deep, stop_);
   if (is_repository(directory)) return inspect_repository(begin(directory, status));
   // Some engines' dumps are directories.
-  InspectedFile found = file(directory, status);
+  InspectedFile found = file(directory, status, {});
   if (found.known) return found;
   return std::nullopt;
 }
 
-// Adds a directory that is one thing, and the files beside it if it is a data directory of TypeDB;
-// false if it is none.
+// Adds a directory that is one thing, and the files beside it if there may be such; false if it is
+// none.
 bool Inspector::add_outline(const fs::path& directory, const struct ::stat& status,
                             std::vector<InspectedFile>& results) const {
   std::optional<InspectedFile> whole = outline(directory, status);
   if (!whole) return false;
-  const bool has_more = whole->kind == engine::typedb::data_directory_kind;
+  const bool has_more = whole->has_files_beside;
   results.push_back(std::move(*whole));
   if (has_more) add_entries(directory, false, results);
   return true;
@@ -222,7 +223,9 @@ void Inspector::add_entries(const fs::path& path, bool with_directories,
   for (const auto& item : fs::directory_iterator(path, failure)) entries.push_back(item.path());
   if (failure) throw system_error(failure.value(), "reading " + path.string());
   std::sort(entries.begin(), entries.end());
+  std::set<fs::path> told;
   for (const fs::path& entry : entries) {
+    if (told.contains(entry)) continue;
     if (stop_.stop_requested()) throw Error(Errc::cancelled, "interrupted");
     struct ::stat below {};
     if (::stat(entry.c_str(), &below) != 0) continue;  // a dangling link, or gone since
@@ -230,7 +233,8 @@ void Inspector::add_entries(const fs::path& path, bool with_directories,
       if (with_directories) add_outline(entry, below, results);
       continue;
     }
-    InspectedFile one = file(entry, below);
+    InspectedFile one = file(entry, below, entries);
+    told.insert(one.members.begin(), one.members.end());
     if (one.known || !one.findings.empty()) results.push_back(std::move(one));
   }
 }
@@ -241,13 +245,6 @@ void Inspector::directory(const fs::path& path, const struct ::stat& status,
   const std::size_t before = results.size();
   add_entries(path, true, results);
   if (results.size() == before) results.push_back(begin(path, status));
-}
-
-std::optional<engine::typedb::TypeNames> read_schema(const fs::path& file,
-                                                     const std::stop_token& stop) {
-  if (file.empty()) return std::nullopt;
-  return in_context("reading the schema " + file.string(),
-                    [&] { return engine::typedb::scan_schema(read_text_file(file), stop); });
 }
 
 // A schema that was given for nothing is a mistake of whoever gave it, or the export is not there.
@@ -273,35 +270,46 @@ void check_compared(std::vector<InspectedFile>& results, const fs::path& schema)
 
 std::vector<InspectedFile> inspect_paths(const std::vector<fs::path>& paths,
                                          const InspectOptions& options, std::stop_token stop) {
-  const auto schema = read_schema(options.schema, stop);
-  const Inspector inspector(options.deep, schema ? &*schema : nullptr, stop);
+  if (!options.schema.empty()) engine::find_engine("typedb")->check_schema(options.schema, stop);
+  const engine::InspectOptions looking{.deep = options.deep, .schema = options.schema};
+  const Inspector inspector(looking, stop);
   std::vector<InspectedFile> results;
+  std::set<fs::path> told;
   for (const fs::path& path : paths) {
+    if (told.contains(path)) continue;
     if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
     const struct ::stat status = status_of(path);
     if (S_ISDIR(status.st_mode)) {
       inspector.directory(path, status, results);
     } else {
-      results.push_back(inspector.file(path, status));
+      results.push_back(inspector.file(path, status, paths));
+      told.insert(results.back().members.begin(), results.back().members.end());
     }
   }
-  if (schema) check_compared(results, options.schema);
+  if (!options.schema.empty()) check_compared(results, options.schema);
   return results;
 }
 
-void inspect_rows(const fs::path& file, std::string_view table, model::RowSink& into,
+void inspect_rows(const std::vector<fs::path>& files, std::string_view table, model::RowSink& into,
                   std::stop_token stop) {
-  static_cast<void>(status_of(file));
-  for (const engine::Engine* engine : engine::all_engines()) {
-    const auto inspection = engine->inspect(file, false, stop);
+  for (const fs::path& one : files) static_cast<void>(status_of(one));
+  const fs::path& file = files.at(0);
+  const auto others = std::span(files).subspan(1);
+  for (const engine::FileReader* reader : engine::all_file_readers()) {
+    const auto inspection = reader->inspect(file, {.others = others}, stop);
     if (!inspection) continue;
+    for (const fs::path& other : others)
+      if (std::find(inspection->members.begin(), inspection->members.end(), other) ==
+          inspection->members.end())
+        throw Error(Errc::usage, other.string() + " is not of one set with " + file.string())
+            .set_hint("Name one file, or those of one set.");
     // "a.b" is a table of that name, or table b of schema a.
     model::TableName name{"", std::string(table)};
     for (const model::TableFacts& known : inspection->tables) {
       const model::TableName candidate{known.schema, known.table};
       if (candidate.display() == table) name = candidate;
     }
-    return engine->inspect_rows(file, name, into, std::move(stop));
+    return reader->inspect_rows(file, others, name, into, std::move(stop));
   }
   throw Error(Errc::unsupported, file.string() + " is of no kind whose rows this build can read");
 }

@@ -24,7 +24,10 @@ struct InspectedFile {
   std::string kind;    // "SQLite database"
   bool whole = false;  // complete and sound as far as was looked
   bool deep = false;   // content was read, not only headers
-  bool rows_counted = false;  // those of `tables`; of an export of TypeDB always
+  bool rows_counted = false;      // those of `tables`
+  bool has_files_beside = false;  // a directory beside which files of another kind were looked at
+  // Files that are one thing with it, and no results of their own.
+  std::vector<std::filesystem::path> members;
   std::uint64_t size_bytes = 0;
   Timestamp modified;
   std::uint32_t uid = 0;
@@ -40,20 +43,21 @@ struct InspectOptions {
   std::filesystem::path schema;
 };
 
-// A file is one result. A directory that is an export, a repository, a TypeDB database or several
-// of these is one, beside several of these each file that is of a known kind is one more; of
-// another each file in it that is of a known kind is one (not those in its subdirectories), or the
-// directory itself, unknown, if none is. Errc::not_found naming a path that is not there. An
-// engine's error on a file is a finding `inspect-failed`. Errc::corrupt if a schema is given that
-// is none; if nothing was compared with it, it is one more result, which is not whole.
+// A file is one result, or several that are one set, under the name of the first. A directory that
+// is an export, a repository, a TypeDB database or several of these is one, beside several of these
+// each file that is of a known kind is one more; of another each file in it that is of a known kind
+// is one (not those in its subdirectories), or the directory itself, unknown, if none is.
+// Errc::not_found naming a path that is not there. An engine's error on a file is a finding
+// `inspect-failed`. Errc::corrupt if a schema is given that is none; if nothing was compared with
+// it, it is one more result, which is not whole.
 [[nodiscard]] std::vector<InspectedFile> inspect_paths(
     const std::vector<std::filesystem::path>& paths, const InspectOptions& options,
     std::stop_token stop);
 
-// The rows of a table "[SCHEMA.]T" in a file. Errc::unsupported if no engine knows the file,
-// Errc::not_found for the table.
-void inspect_rows(const std::filesystem::path& file, std::string_view table, model::RowSink& into,
-                  std::stop_token stop);
+// The rows of a table "[SCHEMA.]T" in a file, or in a set of them. Errc::unsupported if nothing
+// knows the file, Errc::not_found for the table, Errc::usage for files that are no set.
+void inspect_rows(const std::vector<std::filesystem::path>& files, std::string_view table,
+                  model::RowSink& into, std::stop_token stop);
 
 [[nodiscard]] Json to_json(const InspectedFile& file);
 

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/typedb/inspect.h"
 #include "engine/typedb/test_directories.h"
 #include "engine/typedb/test_exports.h"
 #include "job/test_instance.h"
@@ -87,12 +86,12 @@ TEST_F(InspectTest, KnowsARepository) {
 
 TEST_F(InspectTest, ReadsTheRowsOfATable) {
   Rows rows;
-  inspect_rows(source() / "db/orders.db", "log", rows, {});
+  inspect_rows({source() / "db/orders.db"}, "log", rows, {});
   EXPECT_EQ(rows.names, std::vector<std::string>{"line"});
   EXPECT_EQ(rows.values, (std::vector<std::string>{"order 1", "order 2", "order 3"}));
-  EXPECT_EQ(error_of([&] { inspect_rows(source() / "db/orders.db", "nothing", rows, {}); }),
+  EXPECT_EQ(error_of([&] { inspect_rows({source() / "db/orders.db"}, "nothing", rows, {}); }),
             Errc::not_found);
-  EXPECT_EQ(error_of([&] { inspect_rows(source() / "files/a.txt", "log", rows, {}); }),
+  EXPECT_EQ(error_of([&] { inspect_rows({source() / "files/a.txt"}, "log", rows, {}); }),
             Errc::unsupported);
 }
 
@@ -160,7 +159,7 @@ TEST_F(InspectTest, FilesBesideTypedbDatabasesAreInspectedToo) {
   for (const fs::path& place : {root() / "server/data", root() / "server"}) {
     const auto all = inspect_paths({place}, {}, {});
     ASSERT_EQ(all.size(), 2U);
-    EXPECT_EQ(all[0].kind, engine::typedb::data_directory_kind);
+    EXPECT_EQ(all[0].kind, "TypeDB data directory");
     EXPECT_EQ(all[1].path, root() / "server/data/cut.typedb");
     EXPECT_FALSE(all[1].whole);
   }

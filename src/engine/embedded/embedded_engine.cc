@@ -154,12 +154,14 @@ std::string EmbeddedEngine::grants(const model::Endpoint& endpoint,
                      kind_.is_directory() ? " and everything in it" : "", owner);
 }
 
-std::optional<Inspection> EmbeddedEngine::inspect(const std::filesystem::path& file, bool deep,
+std::optional<Inspection> EmbeddedEngine::inspect(const std::filesystem::path& file,
+                                                  const InspectOptions& options,
                                                   std::stop_token stop) const {
-  return inspect_place(kind_, file, deep, stop);
+  return inspect_place(kind_, file, options.deep, stop);
 }
 
 void EmbeddedEngine::inspect_rows(const std::filesystem::path& /*file*/,
+                                  std::span<const std::filesystem::path> /*others*/,
                                   const model::TableName& /*table*/, model::RowSink& /*into*/,
                                   std::stop_token /*stop*/) const {
   refuse(kind_, "has no rows", rows_hint);

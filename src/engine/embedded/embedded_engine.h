@@ -44,9 +44,11 @@ class EmbeddedEngine : public Engine {
       const Probe& probe, const std::filesystem::path& directory) const override;
   [[nodiscard]] std::string grants(const model::Endpoint& endpoint,
                                    std::string_view purpose) const override;
-  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file, bool deep,
+  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file,
+                                                  const InspectOptions& options,
                                                   std::stop_token stop) const override;
-  void inspect_rows(const std::filesystem::path& file, const model::TableName& table,
+  void inspect_rows(const std::filesystem::path& file,
+                    std::span<const std::filesystem::path> others, const model::TableName& table,
                     model::RowSink& into, std::stop_token stop) const override;
   LoadReport import_file(const std::filesystem::path& file, const model::Endpoint& into,
                          const LoadOptions& options, std::stop_token stop) const override;

@@ -202,26 +202,26 @@ TEST_P(EmbeddedProbe, DiscoversDatabasesBelowADirectory) {
 
 TEST_P(EmbeddedProbe, InspectsADatabase) {
   const auto place = make("db");
-  const auto found = engine().inspect(place, true, {});
+  const auto found = engine().inspect(place, {.deep = true}, {});
   ASSERT_TRUE(found);
   EXPECT_EQ(found->kind, is_derby() ? "Derby database" : "H2 database");
   EXPECT_TRUE(found->whole);
   EXPECT_TRUE(found->deep);
-  EXPECT_FALSE(engine().inspect(place, false, {})->deep);
+  EXPECT_FALSE(engine().inspect(place, {}, {})->deep);
   if (is_derby()) {
-    EXPECT_TRUE(engine().inspect(place / "service.properties", false, {}));
-    EXPECT_FALSE(engine().inspect(place / "seg0" / "c10.dat", false, {}));
+    EXPECT_TRUE(engine().inspect(place / "service.properties", {}, {}));
+    EXPECT_FALSE(engine().inspect(place / "seg0" / "c10.dat", {}, {}));
   }
   damage(place);
-  EXPECT_FALSE(engine().inspect(place, true, {})->whole);
-  EXPECT_FALSE(engine().inspect(home_.path(), true, {}));
+  EXPECT_FALSE(engine().inspect(place, {.deep = true}, {})->whole);
+  EXPECT_FALSE(engine().inspect(home_.path(), {.deep = true}, {}));
 }
 
 TEST_P(EmbeddedProbe, InspectsOneInUseOnlyAsFarAsItIsRight) {
   const auto place = make("db");
   put_lock_file(place);
   const Locker locker(lock_file(place));
-  const auto found = engine().inspect(place, true, {});
+  const auto found = engine().inspect(place, {.deep = true}, {});
   ASSERT_TRUE(found);
   EXPECT_FALSE(found->deep);
   ASSERT_EQ(found->findings.size(), 1U);

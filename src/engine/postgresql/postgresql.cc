@@ -88,12 +88,15 @@ class PostgresqlEngine final : public Engine {
     return grants_for(location_of(endpoint), purpose, application_of(endpoint));
   }
 
-  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file, bool deep,
+  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file,
+                                                  const InspectOptions& options,
                                                   std::stop_token stop) const override {
-    return inspect_file(file, deep, stop);
+    return inspect_file(file, options.deep, stop);
   }
-  void inspect_rows(const std::filesystem::path& file, const model::TableName& table,
-                    model::RowSink& into, std::stop_token stop) const override {
+  void inspect_rows(const std::filesystem::path& file,
+                    std::span<const std::filesystem::path> /*others*/,
+                    const model::TableName& table, model::RowSink& into,
+                    std::stop_token stop) const override {
     inspect_file_rows(file, table, into, stop);
   }
   LoadReport import_file(const std::filesystem::path& file, const model::Endpoint& into,

@@ -92,12 +92,15 @@ class SqliteEngine final : public Engine {
   [[nodiscard]] std::string grants(const model::Endpoint& endpoint,
                                    std::string_view purpose) const override;
 
-  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file, bool deep,
+  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file,
+                                                  const InspectOptions& options,
                                                   std::stop_token stop) const override {
-    return inspect_file(file, deep, stop);
+    return inspect_file(file, options.deep, stop);
   }
-  void inspect_rows(const std::filesystem::path& file, const model::TableName& table,
-                    model::RowSink& into, std::stop_token stop) const override {
+  void inspect_rows(const std::filesystem::path& file,
+                    std::span<const std::filesystem::path> /*others*/,
+                    const model::TableName& table, model::RowSink& into,
+                    std::stop_token stop) const override {
     inspect_file_rows(file, table, into, stop);
   }
   LoadReport import_file(const std::filesystem::path& file, const model::Endpoint& into,

@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/error.h"
+#include "base/fd.h"
 #include "engine/typedb/directory.h"
 #include "engine/typedb/examine_export.h"
 #include "engine/typedb/finding.h"
@@ -40,16 +42,19 @@ Json counts_json(const ThingCounts& counts) {
   return json;
 }
 
-Inspection inspect_export(const fs::path& file, bool deep, const std::stop_token& stop,
-                          const TypeNames* schema) {
-  ExportOptions options;
-  options.identities = deep;
-  options.schema = schema;
-  ExportReport report = examine_export(file, options, stop);
+Inspection inspect_export(const fs::path& file, const InspectOptions& options,
+                          const std::stop_token& stop) {
+  std::optional<TypeNames> schema;
+  if (!options.schema.empty()) schema = read_schema(options.schema, stop);
+  ExportOptions how;
+  how.identities = options.deep;
+  how.schema = schema ? &*schema : nullptr;
+  ExportReport report = examine_export(file, how, stop);
   Inspection inspection;
   inspection.kind =
       report.version.empty() ? "TypeDB export" : fmt::format("TypeDB {} export", report.version);
-  inspection.deep = deep;
+  inspection.deep = options.deep;
+  inspection.rows_counted = true;
   inspection.objects_comparable = false;  // there is no schema in it
   inspection.whole = !model::has_blocker(report.findings);
   Json roles = Json::array();
@@ -68,9 +73,9 @@ Inspection inspect_export(const fs::path& file, bool deep, const std::stop_token
   if (report.checksums) inspection.facts.set("checksums", counts_json(*report.checksums));
   inspection.facts.set("roles", std::move(roles));
   inspection.facts.set("identities_compared", report.identities_checked);
-  inspection.facts.set("labels_compared", schema != nullptr);
+  inspection.facts.set("labels_compared", schema.has_value());
   inspection.findings = std::move(report.findings);
-  if (!deep)
+  if (!options.deep)
     inspection.findings.push_back(
         finding("typedb-export-identities-unchecked", model::Severity::note,
                 fmt::format("the ids of {} were not compared", file.filename().native()),
@@ -156,7 +161,8 @@ Inspection inspect_databases(const fs::path& place, const std::vector<fs::path>&
     inspection.kind = "TypeDB database";
     tell(reports.front(), inspection.facts);
   } else {
-    inspection.kind = data_directory_kind;
+    inspection.kind = "TypeDB data directory";
+    inspection.has_files_beside = true;
     judge_together(reports, place, inspection.findings);
     std::uint64_t size_bytes = 0;
     Json all = Json::array();
@@ -174,12 +180,17 @@ Inspection inspect_databases(const fs::path& place, const std::vector<fs::path>&
 
 }  // namespace
 
-std::optional<Inspection> inspect_place(const fs::path& place, bool deep,
-                                        const std::stop_token& stop, const TypeNames* schema) {
+TypeNames read_schema(const fs::path& file, const std::stop_token& stop) {
+  return in_context("reading the schema " + file.string(),
+                    [&] { return scan_schema(read_text_file(file), stop); });
+}
+
+std::optional<Inspection> inspect_place(const fs::path& place, const InspectOptions& options,
+                                        const std::stop_token& stop) {
   std::error_code ignored;
   if (fs::is_regular_file(place, ignored)) {
     if (!is_export(place, stop)) return std::nullopt;
-    return inspect_export(place, deep, stop, schema);
+    return inspect_export(place, options, stop);
   }
   if (!fs::is_directory(place, ignored)) return std::nullopt;
   // With a last name, which is the database's.
@@ -188,7 +199,7 @@ std::optional<Inspection> inspect_place(const fs::path& place, bool deep,
   const std::vector<fs::path> databases =
       is_database(named) ? std::vector{named} : databases_in(named);
   if (databases.empty()) return std::nullopt;
-  return inspect_databases(named, databases, deep, stop);
+  return inspect_databases(named, databases, options.deep, stop);
 }
 
 }  // namespace holdfast::engine::typedb

@@ -11,10 +11,12 @@
 namespace holdfast::engine::typedb {
 namespace {
 
+const InspectOptions deep{.deep = true};
+
 TEST(TypedbInspect, ExportIsKnownWhateverItIsCalled) {
   const TemporaryDirectory place("typedb-test");
   put_file(place.path() / "dump.bin", people_export(3, "3.4.0").bytes);
-  const auto found = inspect_place(place.path() / "dump.bin", true, {});
+  const auto found = inspect_place(place.path() / "dump.bin", deep, {});
   ASSERT_TRUE(found);
   EXPECT_EQ(found->kind, "TypeDB 3.4.0 export");
   EXPECT_TRUE(found->whole);
@@ -37,7 +39,7 @@ TEST(TypedbInspect, ExportIsKnownWhateverItIsCalled) {
 TEST(TypedbInspect, FileOfThatNameIsOneThoughItIsDamaged) {
   const TemporaryDirectory place("typedb-test");
   put_file(place.path() / "shop.typedb", "something else");
-  const auto found = inspect_place(place.path() / "shop.typedb", false, {});
+  const auto found = inspect_place(place.path() / "shop.typedb", {}, {});
   ASSERT_TRUE(found);
   EXPECT_FALSE(found->whole);
 }
@@ -47,13 +49,13 @@ TEST(TypedbInspect, WhatWasNotComparedIsTold) {
   TestExport made;
   put_file(place.path() / "twice.typedb",
            made.header().entity("e", "p").entity("e", "p").checksums().bytes);
-  const auto counted = inspect_place(place.path() / "twice.typedb", false, {});
+  const auto counted = inspect_place(place.path() / "twice.typedb", {}, {});
   ASSERT_TRUE(counted);
   EXPECT_TRUE(counted->whole) << "as far as was looked";
   EXPECT_EQ(counted->tables.at(0).rows, 2U);
   ASSERT_EQ(counted->findings.size(), 1U);
   EXPECT_EQ(counted->findings[0].code, "typedb-export-identities-unchecked");
-  const auto compared = inspect_place(place.path() / "twice.typedb", true, {});
+  const auto compared = inspect_place(place.path() / "twice.typedb", deep, {});
   ASSERT_TRUE(compared);
   EXPECT_FALSE(compared->whole);
   EXPECT_EQ(compared->findings.at(0).code, "typedb-export-ids-repeated");
@@ -63,10 +65,10 @@ TEST(TypedbInspect, OtherThingsAreNotKnown) {
   const TemporaryDirectory place("typedb-test");
   put_file(place.path() / "notes.txt", "define");
   put_file(place.path() / "empty", "");
-  EXPECT_FALSE(inspect_place(place.path() / "notes.txt", false, {}));
-  EXPECT_FALSE(inspect_place(place.path() / "empty", false, {}));
-  EXPECT_FALSE(inspect_place(place.path() / "gone", false, {}));
-  EXPECT_FALSE(inspect_place(place.path(), false, {}));
+  EXPECT_FALSE(inspect_place(place.path() / "notes.txt", {}, {}));
+  EXPECT_FALSE(inspect_place(place.path() / "empty", {}, {}));
+  EXPECT_FALSE(inspect_place(place.path() / "gone", {}, {}));
+  EXPECT_FALSE(inspect_place(place.path(), {}, {}));
 }
 
 TEST(TypedbInspect, DataDirectoryTellsEachDatabase) {
@@ -75,7 +77,7 @@ TEST(TypedbInspect, DataDirectoryTellsEachDatabase) {
   make_database_3(place.path() / "shop");
   put_segment(place.path() / "shop", 11,
               wal_commits(11, 20) + wal_statistics_record(20, {1, 2, 3, 4, 5}));
-  const auto all = inspect_place(place.path() / "", false, {});
+  const auto all = inspect_place(place.path() / "", {}, {});
   ASSERT_TRUE(all);
   EXPECT_EQ(all->kind, "TypeDB data directory");
   EXPECT_TRUE(all->whole);
@@ -90,7 +92,7 @@ TEST(TypedbInspect, DataDirectoryTellsEachDatabase) {
                        R"("ownerships":5},"things_as_of":20)"),
             std::string::npos)
       << facts;
-  const auto one = inspect_place(place.path() / "shop" / "", false, {});
+  const auto one = inspect_place(place.path() / "shop" / "", {}, {});
   ASSERT_TRUE(one);
   EXPECT_EQ(one->kind, "TypeDB database");
   EXPECT_EQ(one->facts.at("name").as_string(), "shop");
@@ -101,7 +103,7 @@ TEST(TypedbInspect, NewAndOldCommitsAreOpenedByOneRelease) {
   const TemporaryDirectory place("typedb-test");
   make_database_3(place.path() / "a", wal_commit_old);
   make_database_3(place.path() / "b", wal_commit);
-  const auto all = inspect_place(place.path(), true, {});
+  const auto all = inspect_place(place.path(), deep, {});
   ASSERT_TRUE(all);
   for (const model::Finding& one : all->findings) EXPECT_EQ(one.code, "typedb-storage-unread");
 }
@@ -109,16 +111,16 @@ TEST(TypedbInspect, NewAndOldCommitsAreOpenedByOneRelease) {
 TEST(TypedbInspect, OnlyWhatWasReadIsToldAsRead) {
   const TemporaryDirectory place("typedb-test");
   put_file(place.path() / "x.typedb", people_export(1).bytes);
-  EXPECT_FALSE(inspect_place(place.path() / "x.typedb", false, {})->deep);
-  EXPECT_TRUE(inspect_place(place.path() / "x.typedb", true, {})->deep);
+  EXPECT_FALSE(inspect_place(place.path() / "x.typedb", {}, {})->deep);
+  EXPECT_TRUE(inspect_place(place.path() / "x.typedb", deep, {})->deep);
   make_database_3(place.path() / "shop");
-  const auto found = inspect_place(place.path() / "shop", true, {});
+  const auto found = inspect_place(place.path() / "shop", deep, {});
   EXPECT_TRUE(found->deep);
   ASSERT_EQ(found->findings.size(), 1U);
   EXPECT_EQ(found->findings[0].code, "typedb-storage-unread");
-  EXPECT_TRUE(inspect_place(place.path() / "shop", false, {})->findings.empty());
+  EXPECT_TRUE(inspect_place(place.path() / "shop", {}, {})->findings.empty());
   make_database_2(place.path() / "old", 2);
-  EXPECT_FALSE(inspect_place(place.path() / "old", true, {})->deep) << "it has no real tables";
+  EXPECT_FALSE(inspect_place(place.path() / "old", deep, {})->deep) << "it has no real tables";
 }
 
 TEST(TypedbInspect, FindingsNameTheirDatabase) {
@@ -126,7 +128,7 @@ TEST(TypedbInspect, FindingsNameTheirDatabase) {
   make_database_3(place.path() / "good");
   make_database_3(place.path() / "shop");
   std::filesystem::remove(place.path() / "shop" / "wal" / segment_name(1));
-  const auto found = inspect_place(place.path(), false, {});
+  const auto found = inspect_place(place.path(), {}, {});
   ASSERT_TRUE(found);
   ASSERT_EQ(found->findings.size(), 1U);
   EXPECT_EQ(found->findings[0].code, "typedb-wal-begins-late");
@@ -137,7 +139,7 @@ TEST(TypedbInspect, DamageMakesItNotWhole) {
   const TemporaryDirectory place("typedb-test");
   make_database_3(place.path());
   std::filesystem::remove(place.path() / "wal" / segment_name(11));
-  const auto found = inspect_place(place.path(), false, {});
+  const auto found = inspect_place(place.path(), {}, {});
   ASSERT_TRUE(found);
   EXPECT_FALSE(found->whole) << "the checkpoint at 15 is ahead of a log that ends at 10";
 }

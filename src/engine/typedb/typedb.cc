@@ -139,12 +139,18 @@ class TypedbEngine final : public Engine {
 
   [[nodiscard]] std::string grants(const model::Endpoint& endpoint,
                                    std::string_view purpose) const override;
-  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file, bool deep,
+  [[nodiscard]] std::optional<Inspection> inspect(const std::filesystem::path& file,
+                                                  const InspectOptions& options,
                                                   std::stop_token stop) const override {
-    return inspect_place(file, deep, stop);
+    return inspect_place(file, options, stop);
   }
-  void inspect_rows(const std::filesystem::path& /*file*/, const model::TableName& /*table*/,
-                    model::RowSink& /*into*/, std::stop_token /*stop*/) const override {
+  void check_schema(const std::filesystem::path& file, std::stop_token stop) const override {
+    static_cast<void>(read_schema(file, stop));
+  }
+  void inspect_rows(const std::filesystem::path& /*file*/,
+                    std::span<const std::filesystem::path> /*others*/,
+                    const model::TableName& /*table*/, model::RowSink& /*into*/,
+                    std::stop_token /*stop*/) const override {
     refuse("has no rows", "Things of TypeDB are no rows of tables: export them.");
   }
   LoadReport import_file(const std::filesystem::path& file, const model::Endpoint& into,

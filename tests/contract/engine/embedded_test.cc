@@ -271,7 +271,7 @@ TEST_P(Embedded, IsDiscoveredAndInspected) {
   const auto found = engine().discover(home_.path(), {});
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].endpoint.uri, endpoint("db").uri);
-  const auto inspected = engine().inspect(path("db"), true, {});
+  const auto inspected = engine().inspect(path("db"), {.deep = true}, {});
   ASSERT_TRUE(inspected);
   EXPECT_TRUE(inspected->whole);
   EXPECT_TRUE(inspected->findings.empty());

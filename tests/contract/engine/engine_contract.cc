@@ -554,15 +554,18 @@ TEST_P(EngineContract, PrintsGrantsForItsPurposesOnly) {
 TEST_P(EngineContract, InspectsAndImportsItsOwnFiles) {
   const std::filesystem::path file = fixture().foreign_file();
   if (file.empty()) return;  // the engine has no files of its own
-  const auto inspection = engine().inspect(file, true);
+  const auto inspection = engine().inspect(file, {.deep = true});
   ASSERT_TRUE(inspection.has_value());
   EXPECT_TRUE(inspection->whole);
   EXPECT_TRUE(inspection->deep);
   EXPECT_FALSE(inspection->kind.empty());
   CollectingRows sink;
-  engine().inspect_rows(file, {"", "items"}, sink);
+  engine().inspect_rows(file, {}, {"", "items"}, sink);
   EXPECT_EQ(sink.rows.size(), 200U);
-  EXPECT_EQ(code_of([&] { engine().inspect_rows(file, {"", "absent"}, sink); }), Errc::not_found);
+  EXPECT_EQ(code_of([&] {
+              engine().inspect_rows(file, {}, {"", "absent"}, sink);
+            }),
+            Errc::not_found);
   const model::Endpoint target = fixture().absent("imported");
   engine().import_file(file, target, load_options(), {});
   EXPECT_EQ(rows_of(describe(target), "items"), 200U);
@@ -577,11 +580,12 @@ TEST_P(EngineContract, LooksEndWithAStopRequest) {
             Errc::cancelled);
   const std::filesystem::path file = fixture().foreign_file();
   if (file.empty()) return;  // the engine has no files of its own
-  EXPECT_EQ(code_of([&] { static_cast<void>(engine().inspect(file, true, stop.get_token())); }),
-            Errc::cancelled);
+  EXPECT_EQ(
+      code_of([&] { static_cast<void>(engine().inspect(file, {.deep = true}, stop.get_token())); }),
+      Errc::cancelled);
   CollectingRows sink;
   EXPECT_EQ(code_of([&] {
-              engine().inspect_rows(file, {"", "items"}, sink, stop.get_token());
+              engine().inspect_rows(file, {}, {"", "items"}, sink, stop.get_token());
             }),
             Errc::cancelled);
 }
@@ -594,10 +598,10 @@ TEST_P(EngineContract, DoesNotClaimFilesOfOthers) {
       as_bytes(
           "Dear Ann, this is no database at all, and it goes on for quite a while, so that it is "
           "longer than any header that somebody might look for at its beginning.\n"));
-  EXPECT_FALSE(engine().inspect(file, true).has_value());
+  EXPECT_FALSE(engine().inspect(file, {.deep = true}).has_value());
   write_file_durably(file, {});
-  EXPECT_FALSE(engine().inspect(file, true).has_value());
-  EXPECT_FALSE(engine().inspect(home.path(), true).has_value());
+  EXPECT_FALSE(engine().inspect(file, {.deep = true}).has_value());
+  EXPECT_FALSE(engine().inspect(home.path(), {.deep = true}).has_value());
 }
 
 TEST_P(EngineContract, TellsHowToRestoreWithoutHoldfast) {

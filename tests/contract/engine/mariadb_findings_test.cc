@@ -177,7 +177,7 @@ TEST_F(MariadbFindings, TellOfDumpsThatCannotBeRead) {
   write("shop.a-schema.sql", "CREATE TABLE `a` (`id` int);\n");
   write("shop.a.00000.dat", "1\n");
   write("shop.b-schema.sql", "DELIMITER \n");
-  const auto inspection = engine().inspect(home.path(), true, {});
+  const auto inspection = engine().inspect(home.path(), {.deep = true}, {});
   ASSERT_TRUE(inspection);
   EXPECT_EQ(by_code(inspection->findings),
             (Found{{"mariadb-dump-damaged", Severity::blocker},

@@ -366,7 +366,7 @@ TEST_F(TypedbServerEngine, ADirectoryAndAnExportDoNotFitIntoEachOther) {
 TEST_F(TypedbServerEngine, ImportsAFileWithItsSchema) {
   TypedbServer server;
   const fs::path file = write("shop.typedb", people_export(30).bytes);
-  ASSERT_TRUE(engine().inspect(file, true).has_value());
+  ASSERT_TRUE(engine().inspect(file, {.deep = true}).has_value());
   const auto import = [&](const std::string& name, const LoadOptions& loading) {
     return engine().import_file(file, endpoint(server, name), loading, {});
   };
@@ -377,7 +377,7 @@ TEST_F(TypedbServerEngine, ImportsAFileWithItsSchema) {
   EXPECT_EQ(report.rows, things_of_30);
   // As job compares them: labels with what was inspected, and no schema.
   model::DatabaseFacts expected, found = *report.found;
-  expected.tables = engine().inspect(file, true)->tables;
+  expected.tables = engine().inspect(file, {.deep = true})->tables;
   engine().harmonize(expected, found, loading);
   EXPECT_EQ(found.tables.size(), expected.tables.size());
   EXPECT_TRUE(found.objects.empty());
