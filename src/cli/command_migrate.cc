@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/instance_forms.h"
 #include "cli/snapshot_options.h"
+#include "job/dump_migration.h"
 #include "job/instance_restore.h"
 #include "job/migrate.h"
 #include "job/read_instance.h"
@@ -25,7 +26,8 @@ constexpr std::array migrate_options{
     Option{.name = "from",
            .kind = OptionKind::list,
            .value_name = "file",
-           .help = "load this dump, made by a vendor's tool, instead of an instance"},
+           .help = "load this file, made by a vendor's tool, instead of an instance; several "
+                   "times for the files of one set"},
 };
 
 void run(Invocation& invocation) {
@@ -46,8 +48,8 @@ void run(Invocation& invocation) {
   const job::InstanceRestoreReport report =
       files.empty() ? job::migrate_instance(invocation.job(), invocation.instance(), target,
                                             restore, progress->observer(), invocation.stop())
-                    : job::import_instance(invocation.job(), files, target, restore,
-                                           progress->observer(), invocation.stop());
+                    : job::migrate_dump(invocation.job(), files, target, restore,
+                                        progress->observer(), invocation.stop());
   progress->finish();
   finish_instance_restore(invocation, report);
 }
@@ -57,7 +59,7 @@ void run(Invocation& invocation) {
 constinit const Command migrate_command{
     .name = "migrate",
     .group = VerbGroup::instances,
-    .arguments = "-I OLD.toml --to NEW.toml [--replace] [--schema FILE]",
+    .arguments = "-I OLD.toml|--from FILE... --to NEW.toml [--replace] [--table T] [--schema FILE]",
     .summary = "Copy an instance straight into another one",
     .description =
         "Checks both sides, holds the source at one moment, and lets its databases and files flow "
@@ -65,7 +67,10 @@ constinit const Command migrate_command{
         "was read before it takes its place. The source goes on working, unless its [quiesce] "
         "says otherwise, and is not changed. What exists in the target is not touched without "
         "--replace, and then kept under a new name. Hooks of both sides run; what cuts over is "
-        "after_restore of the target. With --from a dump made by a vendor's tool is the source. "
+        "after_restore of the target. With --from a file made by a vendor's tool is the source: "
+        "imported by a database of its kind; else its tables, all or those of --table, are made in "
+        "the one database that the target names, which may be PostgreSQL, MariaDB or SQLite, every "
+        "value exactly or none of them. "
         "--schema gives one database of TypeDB this schema instead of the source's, where that "
         "has to be adapted by hand.",
     .options = {instance_restore_options, migrate_options, schema_options},

@@ -332,9 +332,10 @@ class Engine : public FileReader {
   [[nodiscard]] virtual std::string grants(const model::Endpoint& endpoint,
                                            std::string_view purpose) const = 0;
 
-  // Statements that make such tables here, for fill() with the rows of inspect_rows(); names are
-  // kept but for their schema, which `into` decides. Errc::unsupported naming each column whose
-  // type has no exact counterpart here.
+  // Statements that make such tables here, for fill() with the rows of inspect_rows() as
+  // NewTable::held has them; names are kept but for their schema, which `into` decides.
+  // Errc::unsupported naming all that has no exact counterpart here: each such column with its
+  // type and why, names that are too long or fall together. May ask the server what it is.
   [[nodiscard]] virtual std::vector<model::NewTable> design(
       const model::Endpoint& into, std::span<const model::TableDefinition> tables) const;
   // Loads a file that the vendor's tools or other programs made, under load()'s rules.

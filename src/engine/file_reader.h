@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/copy_check.h"
 #include "model/finding.h"
 #include "model/manifest.h"
 #include "model/table_definition.h"
@@ -72,6 +73,13 @@ class FileReader {
                             std::span<const std::filesystem::path> others,
                             const model::TableName& table, model::RowSink& into,
                             std::stop_token stop = {}) const = 0;
+  // The rows of several tables. `tap` is asked for each once, without a component, by up to
+  // `parallel` threads at once; a sink is told of its last row by being destroyed. In this order,
+  // by inspect_rows(), unless there is a shorter way.
+  virtual void inspect_tables(const std::filesystem::path& file,
+                              std::span<const std::filesystem::path> others,
+                              std::span<const model::TableName> tables, const model::RowTap& tap,
+                              unsigned parallel, std::stop_token stop = {}) const;
 
  protected:
   FileReader() = default;

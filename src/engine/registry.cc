@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <vector>
 
+#include "base/crew.h"
 #include "base/error.h"
 #include "engine/derby/derby.h"
 #include "engine/h2/h2.h"
@@ -93,6 +95,25 @@ std::vector<model::NewTable> Engine::design(
   throw Error(Errc::unsupported,
               fmt::format("{}: engine {} makes no tables for rows of foreign files", into.component,
                           name()));
+}
+
+void FileReader::inspect_tables(const std::filesystem::path& file,
+                                std::span<const std::filesystem::path> others,
+                                std::span<const model::TableName> tables, const model::RowTap& tap,
+                                unsigned parallel, std::stop_token stop) const {
+  std::atomic<std::size_t> next = 0;
+  Crew crew;
+  const std::stop_callback forward(stop, [&] { crew.request_stop(); });
+  for (std::size_t i = 0; i < std::min<std::size_t>(parallel, tables.size()); ++i) {
+    crew.start([&](const std::stop_token& own) {
+      for (std::size_t at = next++; at < tables.size(); at = next++) {
+        if (own.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+        if (const auto rows = tap({}, tables[at]))
+          inspect_rows(file, others, tables[at], *rows, own);
+      }
+    });
+  }
+  crew.join();
 }
 
 void FileReader::check_schema(const std::filesystem::path& file, std::stop_token /*stop*/) const {

@@ -26,6 +26,8 @@ struct ColumnDefinition {
   std::optional<int> scale;
   // Times, timestamps and instants: digits of the seconds' fraction, 0 to 9.
   unsigned fraction_digits = 0;
+  // Why its values cannot be given to another database at all; empty: they can.
+  std::string obstacle = {};
 };
 
 struct TableDefinition {

@@ -8,8 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -20,6 +18,7 @@
 #include "engine/embedded/place.h"
 #include "engine/embedded/rows.h"
 #include "engine/embedded/switch.h"
+#include "engine/turns.h"
 
 namespace holdfast::engine::embedded {
 namespace {
@@ -169,7 +168,6 @@ class NewTables final : public Filling {
     schema_ = schema;
   }
 
-  class Turn;
   class NewRows;
 
   const Kind& kind_;
@@ -183,44 +181,20 @@ class NewTables final : public Filling {
   fs::path beside_;  // the directory in which a new one is made
   std::optional<java::JavaDatabase> database_;
   std::string schema_;  // of its session
-  std::mutex mutex_;    // guards is_taken_
-  std::condition_variable_any returned_;
-  bool is_taken_ = false;
-};
-
-// The database is one sink's at a time.
-class NewTables::Turn {
- public:
-  explicit Turn(NewTables& tables) : tables_(tables) {
-    std::unique_lock lock(tables_.mutex_);
-    const bool had =
-        tables_.returned_.wait(lock, tables_.stop_, [&] { return !tables_.is_taken_; });
-    if (!had)
-      throw Error(Errc::cancelled, fmt::format("stopped filling {}", tables.place_.native()));
-    tables_.is_taken_ = true;
-  }
-  ~Turn() {
-    const std::lock_guard lock(tables_.mutex_);
-    tables_.is_taken_ = false;
-    tables_.returned_.notify_one();
-  }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
- private:
-  NewTables& tables_;
+  Turns turns_;         // the database is one sink's at a time
 };
 
 class NewTables::NewRows final : public Filling::Rows {
  public:
   NewRows(NewTables& tables, const model::NewTable& table)
-      : turn_(tables), loader_(tables.database_->load(table.name, table.columns)) {}
+      : turn_(tables.turns_, tables.stop_, "filling " + tables.place_.native()),
+        loader_(tables.database_->load(table.name, table.columns)) {}
   void columns(const std::vector<model::Column>& /*columns*/) override {}
   void row(const model::Row& row) override { loader_->row(row); }
   void finish() override { static_cast<void>(loader_->finish()); }
 
  private:
-  Turn turn_;  // given back last
+  Turns::Turn turn_;  // given back last
   std::unique_ptr<java::RowLoader> loader_;
 };
 

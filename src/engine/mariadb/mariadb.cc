@@ -13,6 +13,7 @@
 #include "engine/mariadb/accounts.h"
 #include "engine/mariadb/client.h"
 #include "engine/mariadb/content.h"
+#include "engine/mariadb/design.h"
 #include "engine/mariadb/greeting.h"
 #include "engine/mariadb/hold.h"
 #include "engine/mariadb/inspect.h"
@@ -108,6 +109,14 @@ class MariadbEngine final : public Engine {
                                                   const InspectOptions& options,
                                                   std::stop_token stop) const override {
     return inspect_file(file, options.deep, stop);
+  }
+  [[nodiscard]] std::vector<model::NewTable> design(
+      const model::Endpoint& into, std::span<const model::TableDefinition> tables) const override {
+    Connection connection(location_of(into), into.password.get(), true);
+    return mariadb::design_tables(
+        tables, {.is_mariadb = connection.is_mariadb(),
+                 .version_number = connection.version_number(),
+                 .folds_tables = connection.number("SELECT @@lower_case_table_names") != 0});
   }
   void inspect_rows(const std::filesystem::path& file,
                     std::span<const std::filesystem::path> /*others*/,

@@ -2,6 +2,7 @@
 #include "engine/postgresql/postgresql.h"
 
 #include "engine/postgresql/describe.h"
+#include "engine/postgresql/design.h"
 #include "engine/postgresql/grants.h"
 #include "engine/postgresql/hold.h"
 #include "engine/postgresql/inspect.h"
@@ -92,6 +93,11 @@ class PostgresqlEngine final : public Engine {
                                                   const InspectOptions& options,
                                                   std::stop_token stop) const override {
     return inspect_file(file, options.deep, stop);
+  }
+  [[nodiscard]] std::vector<model::NewTable> design(
+      const model::Endpoint& /*into*/,
+      std::span<const model::TableDefinition> tables) const override {
+    return postgresql::design_tables(tables);
   }
   void inspect_rows(const std::filesystem::path& file,
                     std::span<const std::filesystem::path> /*others*/,

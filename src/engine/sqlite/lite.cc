@@ -8,6 +8,8 @@
 #include <array>
 #include <atomic>
 #include <cctype>
+#include <charconv>
+#include <cmath>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -232,6 +234,37 @@ void Statement::bind(int parameter, std::string_view text) {
 
 void Statement::bind(int parameter, std::int64_t value) {
   const int result = sqlite3_bind_int64(statement_.get(), parameter, value);
+  if (result != SQLITE_OK) fail(result);
+}
+
+void Statement::bind(int parameter, const model::Value& value) {
+  int result = SQLITE_OK;
+  const char* const begin = value.text.data();
+  std::int64_t number = 0;
+  switch (value.kind) {
+    case model::ValueKind::null:
+      result = sqlite3_bind_null(statement_.get(), parameter);
+      break;
+    case model::ValueKind::number: {
+      const char* const end = begin + value.text.size();
+      const auto [last, failure] = std::from_chars(begin, end, number);
+      if (failure != std::errc() || last != end)
+        throw Error(Errc::unsupported, fmt::format("{}: no integer of SQLite's: {}", name_,
+                                                   value.text.substr(0, 100)));
+      return bind(parameter, number);
+    }
+    case model::ValueKind::real:
+      if (std::isnan(value.real))
+        throw Error(Errc::unsupported, fmt::format("{}: SQLite keeps no NaN", name_));
+      result = sqlite3_bind_double(statement_.get(), parameter, value.real);
+      break;
+    case model::ValueKind::bytes:  // a null pointer would be null
+      result = sqlite3_bind_blob64(statement_.get(), parameter, begin, value.text.size(),
+                                   SQLITE_TRANSIENT);
+      break;
+    default:
+      return bind(parameter, std::string_view(value.text));
+  }
   if (result != SQLITE_OK) fail(result);
 }
 

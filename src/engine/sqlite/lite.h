@@ -65,6 +65,9 @@ class Statement {
 
   void bind(int parameter, std::string_view text);
   void bind(int parameter, std::int64_t value);
+  // Exact integers, reals and bytes as what they are, all else as its text. Errc::unsupported for
+  // another number, and for the real that is none, which SQLite would make null.
+  void bind(int parameter, const model::Value& value);
   // Takes over a value of another statement's current row exactly as it is stored.
   void bind(int parameter, const Statement& row, int column);
 

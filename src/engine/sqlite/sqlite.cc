@@ -11,11 +11,13 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "engine/sqlite/content.h"
+#include "engine/sqlite/design.h"
 #include "engine/sqlite/hold.h"
 #include "engine/sqlite/inspect.h"
 #include "engine/sqlite/lite.h"
 #include "engine/sqlite/load.h"
 #include "engine/sqlite/location.h"
+#include "engine/sqlite/new_tables.h"
 #include "engine/sqlite/probe.h"
 #include "engine/sqlite/reader.h"
 #include "engine/sqlite/switch.h"
@@ -67,7 +69,17 @@ class SqliteEngine final : public Engine {
                   std::stop_token stop) const override {
     return load_parts(parts, facts, path_of(into), options, stop);
   }
+  [[nodiscard]] std::unique_ptr<Filling> fill(const model::Endpoint& into,
+                                              std::span<const model::NewTable> tables,
+                                              const LoadOptions& options,
+                                              std::stop_token stop) const override {
+    return make_filling(path_of(into), tables, options, stop);
+  }
   std::string undo(const Json& undo, const model::Endpoint& /*into*/) const override {
+    if (is_of_new_tables(undo)) {
+      undo_new_tables(undo);
+      return {};
+    }
     if (undo.find("scratch") == nullptr) undo_switch(undo);  // of a scratch file nothing stays
     return {};
   }
@@ -96,6 +108,16 @@ class SqliteEngine final : public Engine {
                                                   const InspectOptions& options,
                                                   std::stop_token stop) const override {
     return inspect_file(file, options.deep, stop);
+  }
+  [[nodiscard]] std::vector<model::TableDefinition> define_tables(
+      const std::filesystem::path& file, std::span<const std::filesystem::path> /*others*/,
+      std::stop_token stop) const override {
+    return sqlite::define_tables(file, stop);
+  }
+  [[nodiscard]] std::vector<model::NewTable> design(
+      const model::Endpoint& /*into*/,
+      std::span<const model::TableDefinition> tables) const override {
+    return sqlite::design_tables(tables);
   }
   void inspect_rows(const std::filesystem::path& file,
                     std::span<const std::filesystem::path> /*others*/,

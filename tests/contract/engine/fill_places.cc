@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/fd.h"
 #include "contract/engine/java_fixture.h"
 #include "contract/engine/mariadb_fixture.h"
 #include "contract/engine_contract.h"
 #include "engine/mariadb/client.h"
 #include "engine/registry.h"
+#include "engine/sqlite/lite.h"
 #include "harness/postgres_server.h"
 
 namespace holdfast::test {
@@ -95,6 +97,58 @@ class MariadbPlace final : public FillPlace {
   std::unique_ptr<EngineFixture> fixture_ = make_mariadb_fixture();
 };
 
+class SqlitePlace final : public FillPlace {
+ public:
+  [[nodiscard]] const engine::Engine& engine() const override {
+    return *engine::find_engine("sqlite");
+  }
+  [[nodiscard]] model::Endpoint make() override {
+    run(endpoint("db"), "create table other (a)");
+    return endpoint("db");
+  }
+  [[nodiscard]] std::optional<model::Endpoint> absent() override { return endpoint("absent"); }
+  [[nodiscard]] bool takes_one_writer() const override { return true; }
+  [[nodiscard]] bool is_all_or_nothing() const override { return true; }
+  [[nodiscard]] model::NewTable table(const std::string& name) const override {
+    return table_of(name, "blob", "text check (length(name) <= 255)", {"id", "data", "name"});
+  }
+  [[nodiscard]] model::NewTable numbered(const std::string& name) const override {
+    return numbered_of(name, "integer", {"id", "name"},
+                       fmt::format("create index {0}_by_name on {0} (name)", name));
+  }
+  void run(const model::Endpoint& endpoint, const std::string& sql) override {
+    engine::sqlite::Connection connection(path_of(endpoint), engine::sqlite::Access::create);
+    connection.tidy_on_close(true);
+    connection.run(sql);
+  }
+  [[nodiscard]] std::vector<std::string> litter(const model::Endpoint& endpoint) override {
+    std::vector<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(home_.path()))
+      found.push_back(entry.path().filename().native());
+    std::sort(found.begin(), found.end());
+    if (!std::filesystem::exists(path_of(endpoint))) return found;
+    engine::sqlite::Connection connection(path_of(endpoint), engine::sqlite::Access::read_only);
+    engine::sqlite::Statement names =
+        connection.prepare("SELECT name FROM sqlite_schema ORDER BY name");
+    while (names.step()) found.push_back(names.text(0));
+    return found;
+  }
+
+ private:
+  [[nodiscard]] model::Endpoint endpoint(const std::string& name) const {
+    model::Endpoint one;
+    one.component = name;
+    one.engine = "sqlite";
+    one.uri = "sqlite:" + (home_.path() / name).native();
+    return one;
+  }
+  [[nodiscard]] static std::filesystem::path path_of(const model::Endpoint& endpoint) {
+    return endpoint.uri.substr(endpoint.uri.find(':') + 1);
+  }
+
+  TemporaryDirectory home_{"holdfast-fill"};
+};
+
 class EmbeddedPlace final : public FillPlace {
  public:
   explicit EmbeddedPlace(const std::string& engine) : engine_(engine), databases_(engine) {}
@@ -166,6 +220,9 @@ std::unique_ptr<FillPlace> postgresql_place() {
 }
 std::unique_ptr<FillPlace> mariadb_place() {
   return std::make_unique<MariadbPlace>();
+}
+std::unique_ptr<FillPlace> sqlite_place() {
+  return std::make_unique<SqlitePlace>();
 }
 std::unique_ptr<FillPlace> embedded_place(const std::string& engine) {
   return std::make_unique<EmbeddedPlace>(engine);

@@ -27,6 +27,8 @@ class FillPlace {
   [[nodiscard]] virtual std::optional<model::Endpoint> absent() { return std::nullopt; }
   // Whether sinks are to come one after the other.
   [[nodiscard]] virtual bool takes_one_writer() const { return false; }
+  // Whether nothing is there, for an undo neither, unless a filling is finished.
+  [[nodiscard]] virtual bool is_all_or_nothing() const { return false; }
   // A table (id bigint, the key; data: bytes of any length; name: a text), named as the catalog has
   // it.
   [[nodiscard]] virtual model::NewTable table(const std::string& name) const = 0;
@@ -51,6 +53,7 @@ inline void PrintTo(const FillCase& tested, std::ostream* out) {
 
 [[nodiscard]] std::unique_ptr<FillPlace> postgresql_place();
 [[nodiscard]] std::unique_ptr<FillPlace> mariadb_place();
+[[nodiscard]] std::unique_ptr<FillPlace> sqlite_place();
 // "derby" or "h2".
 [[nodiscard]] std::unique_ptr<FillPlace> embedded_place(const std::string& engine);
 
