@@ -59,7 +59,7 @@ void run(Invocation& invocation) {
 constinit const Command migrate_command{
     .name = "migrate",
     .group = VerbGroup::instances,
-    .arguments = "-I OLD.toml|--from FILE... --to NEW.toml [--replace] [--table T] [--schema FILE]",
+    .arguments = "-I OLD.toml|--from FILE... --to NEW.toml [--replace] [--table T]",
     .summary = "Copy an instance straight into another one",
     .description =
         "Checks both sides, holds the source at one moment, and lets its databases and files flow "

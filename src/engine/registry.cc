@@ -14,6 +14,7 @@
 #include "engine/derby/derby.h"
 #include "engine/h2/h2.h"
 #include "engine/mariadb/mariadb.h"
+#include "engine/oracle/dump_files.h"
 #include "engine/postgresql/postgresql.h"
 #include "engine/sqlite/sqlite.h"
 #include "engine/typedb/typedb.h"
@@ -27,7 +28,11 @@ std::span<const Engine* const> all_engines() noexcept {
 }
 
 std::span<const FileReader* const> all_file_readers() noexcept {
-  static const std::vector<const FileReader*> readers(all_engines().begin(), all_engines().end());
+  static const std::vector<const FileReader*> readers = [] {
+    std::vector<const FileReader*> all(all_engines().begin(), all_engines().end());
+    all.push_back(&oracle::dump_files());
+    return all;
+  }();
   return readers;
 }
 

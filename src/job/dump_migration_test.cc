@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "engine/oracle/test_exp.h"
 #include "job/test_instance.h"
 
 namespace holdfast::job {
@@ -357,6 +358,31 @@ TEST_F(DumpMigrationTest, ImportsAFileOfTheTargetsKind) {
   EXPECT_EQ(ask(place(), "SELECT count(*) FROM big_orders"), "1");
   ASSERT_EQ(report.databases.size(), 1U);
   EXPECT_TRUE(report.databases[0].starts_with("main → ")) << report.databases[0];
+}
+
+TEST_F(DumpMigrationTest, MovesADumpOfOracleIntoADatabase) {
+  using engine::oracle::test::number;
+  engine::oracle::test::TestExp dump;
+  dump.table("JOBS",
+             "(\"ID\" NUMBER(9, 0) NOT NULL ENABLE, \"NAME\" VARCHAR2(20), \"AT\" DATE, CONSTRAINT "
+             "\"JOBS_PK\" PRIMARY KEY (\"ID\"))  STORAGE(INITIAL 1)");
+  dump.begin_rows("JOBS", {{"ID"}, {"NAME", 1, 20}, {"AT", 12, 7}});
+  for (std::uint64_t i = 1; i <= 300; ++i)
+    dump.row(
+        {number(i), "J\xc3\xb6" + std::to_string(i),
+         i == 7 ? std::nullopt : std::optional(engine::oracle::test::of_hex("787b0b0101291d"))});
+  dump.end_rows();
+  dump.line("ENDTABLE");
+  write(file(), dump.finish());
+  const InstanceRestoreReport report =
+      migrate_dump(environment_, files_, to_, {}, observer_, stop_);
+  EXPECT_EQ(report.databases, std::vector<std::string>{"rows → sqlite:" + place().string() +
+                                                       ": 1 table, 300 rows, digests equal"});
+  EXPECT_EQ(ask(place(), "SELECT count(*) || sum(ID) || max(NAME) FROM JOBS"), "30045150Jö99");
+  EXPECT_EQ(ask(place(), "SELECT \"AT\" FROM JOBS WHERE ID = 300"), "2023-11-01T00:40:28");
+  EXPECT_EQ(ask(place(), "SELECT ID FROM JOBS WHERE \"AT\" IS NULL"), "7");
+  EXPECT_EQ(ask(place(), "SELECT group_concat(name) FROM pragma_table_info('JOBS') WHERE pk"),
+            "ID");
 }
 
 }  // namespace
