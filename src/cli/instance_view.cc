@@ -63,6 +63,19 @@ void print_components(Output& output, const model::Manifest& manifest) {
   }
 }
 
+// Of what would fill a screen only how much it is.
+std::string fact_text(const Json& value) {
+  constexpr std::size_t bytes_shown = 160;
+  if (value.is_string()) return value.as_string();
+  std::string text = value.dump();
+  if (text.size() <= bytes_shown) return text;
+  if (value.is_array())
+    return fmt::format("{} entries, which --json lists", value.as_array().size());
+  if (value.is_object())
+    return fmt::format("{} entries, which --json lists", value.as_object().size());
+  return text;
+}
+
 }  // namespace
 
 void print_instance_backup(Output& output, const job::InstanceBackupReport& report,
@@ -176,10 +189,10 @@ void print_inspection(Output& output, const job::InspectedFile& file) {
   }
   output.line(
       fmt::format("  {}, modified {}", format_bytes(file.size_bytes), to_display(file.modified)));
-  for (const auto& [key, value] : file.facts.as_object()) {
-    output.line(printable(
-        fmt::format("  {}: {}", key, value.is_string() ? value.as_string() : value.dump())));
-  }
+  for (const std::filesystem::path& member : file.members)
+    output.line(fmt::format("  together with {}", printable(member.string())));
+  for (const auto& [key, value] : file.facts.as_object())
+    output.line(printable(fmt::format("  {}: {}", key, fact_text(value))));
   if (!file.tables.empty()) {
     Table table;
     table.add_column("Table", true);

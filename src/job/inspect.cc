@@ -322,6 +322,9 @@ Json to_json(const InspectedFile& file) {
   json.set("size_bytes", file.size_bytes)
       .set("modified", to_rfc3339(file.modified))
       .set("uid", file.uid);
+  Json members = Json::array();
+  for (const fs::path& member : file.members) members.push(member.string());
+  json.set("members", std::move(members));
   json.set("facts", file.facts);
   Json tables = Json::array();
   for (const model::TableFacts& table : file.tables) {

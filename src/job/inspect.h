@@ -25,7 +25,7 @@ struct InspectedFile {
   bool whole = false;  // complete and sound as far as was looked
   bool deep = false;   // content was read, not only headers
   bool rows_counted = false;      // those of `tables`
-  bool has_files_beside = false;  // a directory beside which files of another kind were looked at
+  bool has_files_beside = false;  // a directory that may hold files of another kind too
   // Files that are one thing with it, and no results of their own.
   std::vector<std::filesystem::path> members;
   std::uint64_t size_bytes = 0;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/oracle/test_exp.h"
 #include "engine/typedb/test_directories.h"
 #include "engine/typedb/test_exports.h"
 #include "job/test_instance.h"
@@ -196,6 +197,36 @@ TEST_F(InspectTest, KnowsTypedbDataDirectoriesAtAndBelowTheOneThatIsNamed) {
 TEST_F(InspectTest, NamesAPathThatIsNotThere) {
   EXPECT_EQ(error_of([&] { static_cast<void>(inspect_paths({root() / "missing"}, {}, {})); }),
             Errc::not_found);
+}
+
+TEST_F(InspectTest, FilesOfOneSetAreOneThing) {
+  engine::oracle::test::TestExp dump;
+  dump.table("T", "(\"N\" NUMBER)  STORAGE(INITIAL 1)");
+  dump.begin_rows("T", {{"N"}});
+  for (std::uint64_t i = 1; i <= 2000; ++i) dump.row({engine::oracle::test::number(i)});
+  dump.end_rows();
+  const std::vector<std::string> contents = dump.finish_set(4);
+  ASSERT_GE(contents.size(), 2U);
+  std::vector<fs::path> files;
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    files.push_back(root() / "set" / ("part" + std::to_string(i) + ".dmp"));
+    write(files.back(), contents[i]);
+  }
+  const std::vector<fs::path> others(files.begin() + 1, files.end());
+  for (const auto& all : {inspect_paths(files, {}, {}), inspect_paths({root() / "set"}, {}, {})}) {
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_TRUE(all[0].whole);
+    EXPECT_EQ(all[0].members, others);
+    EXPECT_EQ(all[0].tables.at(0).rows, 2000U);
+    EXPECT_EQ(to_json(all[0]).at("members").as_array().size(), others.size());
+  }
+  EXPECT_FALSE(only(files[0]).whole);
+  Rows rows;
+  inspect_rows(files, "T", rows, {});
+  EXPECT_EQ(rows.values.size(), 2000U);
+  write(root() / "other.dmp", "no part of it");
+  files.push_back(root() / "other.dmp");
+  EXPECT_EQ(error_of([&] { inspect_rows(files, "T", rows, {}); }), Errc::usage);
 }
 
 }  // namespace
