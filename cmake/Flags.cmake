@@ -15,6 +15,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug")
 else()
   target_compile_definitions(holdfast_flags INTERFACE _FORTIFY_SOURCE=2)
   target_compile_options(holdfast_flags INTERFACE -g1)
+  # cmake/PrecompiledHeaders.cmake
+  target_compile_options(holdfast_flags INTERFACE
+    $<$<BOOL:$<TARGET_PROPERTY:HOLDFAST_IS_TEST>>:-g0> $<$<BOOL:$<TARGET_PROPERTY:HOLDFAST_IS_TEST>>:-O1>)
   target_link_options(holdfast_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 if(HOLDFAST_SANITIZE)
@@ -27,6 +30,16 @@ if(HOLDFAST_SANITIZE)
   # relocate each of them whenever it starts, and tests start it thousands of times.
   if(HOLDFAST_SANITIZE MATCHES "address")
     target_link_options(holdfast_flags INTERFACE -no-pie)
+  endif()
+endif()
+# A hundred test programs have most of the product in each: this linker takes a second where the
+# usual one takes six. What is shipped is linked as Debian does it.
+find_program(HOLDFAST_MOLD mold)
+if(HOLDFAST_MOLD AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12.1)
+  if(HOLDFAST_SANITIZE)
+    target_link_options(holdfast_flags INTERFACE -fuse-ld=mold)
+  else()
+    target_link_options(holdfast_flags INTERFACE $<$<BOOL:$<TARGET_PROPERTY:HOLDFAST_IS_TEST>>:-fuse-ld=mold>)
   endif()
 endif()
 if(HOLDFAST_COVERAGE)

@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +17,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 
 #include "base/error.h"
 #include "base/secret.h"
@@ -242,6 +245,52 @@ Pipe make_pipe() {
   Fd reading(ends[0]);
   Fd writing(ends[1]);
   return {above_standard(std::move(reading)), above_standard(std::move(writing))};
+}
+
+SocketPair make_socket_pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    throw system_error(errno, "making a socket");
+  Fd ours(ends[0]);
+  Fd theirs(ends[1]);
+  return {above_standard(std::move(ours)), above_standard(std::move(theirs))};
+}
+
+void make_nonblocking(const Fd& fd) {
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0)
+    throw system_error(errno, "preparing a pipe");
+}
+
+ssize_t write_without_signal(int fd, ByteView bytes) noexcept {
+  sigset_t pipe_signal;
+  sigset_t before;
+  sigset_t pending;
+  ::sigemptyset(&pipe_signal);
+  ::sigaddset(&pipe_signal, SIGPIPE);
+  ::sigpending(&pending);
+  const bool was_pending = ::sigismember(&pending, SIGPIPE) == 1;
+  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+  const int error_number = errno;
+  if (count < 0 && error_number == EPIPE && !was_pending) {
+    const struct timespec at_once {};
+    while (::sigtimedwait(&pipe_signal, nullptr, &at_once) < 0 && errno == EINTR) {
+    }
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error_number;
+  return count;
+}
+
+StopWake::StopWake(const std::stop_token& stop)
+    : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), waking_(stop, Waking{fd_.get()}) {
+  if (!fd_) throw system_error(errno, "making an eventfd");
+}
+
+void StopWake::Waking::operator()() const noexcept {
+  const std::uint64_t one = 1;
+  static_cast<void>(!::write(fd, &one, sizeof one));  // full means awake already
 }
 
 // pidfd_open(2) goes by its number, because glibc 2.36 declares it without C linkage.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A started program from spawn to reaping. The ground of process.h, and for its use only: it moves
-// no bytes and knows no deadlines of its own.
+// A started program from spawn to reaping, and what waits for it: the ground of process.h, and of
+// those that talk with a program for long. Knows no deadlines of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -8,6 +8,7 @@
 #include <chrono>
 #include <optional>
 #include <span>
+#include <stop_token>
 
 #include "base/fd.h"
 #include "base/process.h"
@@ -38,6 +39,35 @@ struct Pipe {
   Fd writing;
 };
 [[nodiscard]] Pipe make_pipe();
+
+// One socket for both ways, close-on-exec and above the standard streams: writing to it when nobody
+// reads raises no signal where MSG_NOSIGNAL says so.
+struct SocketPair {
+  Fd ours;
+  Fd theirs;
+};
+[[nodiscard]] SocketPair make_socket_pair();
+
+void make_nonblocking(const Fd& fd);
+
+// write(2) to a pipe that reports a reader's absence as EPIPE alone, without the signal, which
+// would end us. Other threads and the rest of this one keep their disposition of SIGPIPE.
+ssize_t write_without_signal(int fd, ByteView bytes) noexcept;
+
+// A descriptor that becomes readable at a stop request, for waits in poll(2).
+class StopWake {
+ public:
+  explicit StopWake(const std::stop_token& stop);
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+ private:
+  struct Waking {
+    int fd;
+    void operator()() const noexcept;
+  };
+  Fd fd_;
+  std::stop_callback<Waking> waking_;  // last: it uses `fd_`
+};
 
 class Child {
  public:

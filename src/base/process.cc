@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,51 +37,6 @@ std::optional<TimePoint> deadline_of(const Command& command) {
   return std::chrono::steady_clock::now() + *command.timeout;
 }
 
-void make_nonblocking(const Fd& fd) {
-  const int flags = ::fcntl(fd.get(), F_GETFL);
-  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
-    throw system_error(errno, "preparing a pipe");
-  }
-}
-
-Fd make_eventfd() {
-  Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!fd) throw system_error(errno, "making an eventfd");
-  return fd;
-}
-
-// Makes an eventfd readable; for stop requests.
-struct Waking {
-  int fd;
-  void operator()() const noexcept {
-    const std::uint64_t one = 1;
-    static_cast<void>(!::write(fd, &one, sizeof one));  // full means awake already
-  }
-};
-
-// write(2) to a pipe that reports a reader's absence as EPIPE alone, without the signal, which
-// would end us. Other threads and the rest of this one keep their disposition of SIGPIPE.
-ssize_t write_without_signal(int fd, std::string_view bytes) noexcept {
-  sigset_t pipe_signal;
-  sigset_t before;
-  sigset_t pending;
-  ::sigemptyset(&pipe_signal);
-  ::sigaddset(&pipe_signal, SIGPIPE);
-  ::sigpending(&pending);
-  const bool was_pending = ::sigismember(&pending, SIGPIPE) == 1;
-  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-  const int error_number = errno;
-  if (count < 0 && error_number == EPIPE && !was_pending) {
-    const struct timespec at_once {};
-    while (::sigtimedwait(&pipe_signal, nullptr, &at_once) < 0 && errno == EINTR) {
-    }
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  errno = error_number;
-  return count;
-}
-
 constexpr std::size_t password_bytes_usual = 4096;
 
 // One run_process() from start to end.
@@ -94,7 +48,7 @@ class Run {
         input_(input),
         stop_(std::move(stop)),
         output_bytes_max_(output_bytes_max),
-        wake_(make_eventfd()),
+        wake_(stop_),
         input_pipe_(input.empty() ? Pipe() : make_pipe()),
         output_pipe_(make_pipe()),
         errors_pipe_(make_pipe()),
@@ -116,7 +70,6 @@ class Run {
   Run& operator=(const Run&) = delete;
 
   ProcessResult to_the_end() {
-    const std::stop_callback waking(stop_, Waking{wake_.get()});
     while (!is_complete()) {
       wait_for_events();
       write_input();
@@ -163,7 +116,7 @@ class Run {
 
   void wait_for_events() {
     const bool is_stop_awaited = ending_ == Ending::own;
-    std::array<pollfd, 5> waits{{{is_stop_awaited ? wake_.get() : -1, POLLIN, 0},
+    std::array<pollfd, 5> waits{{{is_stop_awaited ? wake_.fd() : -1, POLLIN, 0},
                                  {ended_at_ ? -1 : child_.end_fd(), POLLIN, 0},
                                  {input_pipe_.writing.get(), POLLOUT, 0},
                                  {output_pipe_.reading.get(), POLLIN, 0},
@@ -173,7 +126,8 @@ class Run {
 
   void write_input() {
     if (!input_pipe_.writing) return;
-    const ssize_t count = write_without_signal(input_pipe_.writing.get(), input_);
+    const ssize_t count =
+        write_without_signal(input_pipe_.writing.get(), std::as_bytes(std::span(input_)));
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (count > 0) input_.remove_prefix(static_cast<std::size_t>(count));
     // A program that does not want to read everything is no failure.
@@ -234,7 +188,7 @@ class Run {
   std::string_view input_;
   std::stop_token stop_;
   std::size_t output_bytes_max_;
-  Fd wake_;
+  StopWake wake_;
   Pipe input_pipe_;
   Pipe output_pipe_;
   Pipe errors_pipe_;
@@ -282,14 +236,13 @@ struct ChildSource::State {
   State(const Command& command, std::stop_token stop_in)
       : program(command.argv.empty() ? "" : command.argv.front()),
         stop(std::move(stop_in)),
-        wake(make_eventfd()),
+        wake(stop),
         error_file(make_error_file()),
         output(make_pipe()),
         child(command,
               std::array{Placement{STDIN_FILENO}, Placement{STDOUT_FILENO, output.writing.get()},
                          Placement{STDERR_FILENO, error_file.get()}}),
-        deadline(deadline_of(command)),
-        waking(stop, Waking{wake.get()}) {
+        deadline(deadline_of(command)) {
     output.writing.reset();
   }
   ~State() { output.reading.reset(); }  // before the child is asked to end: it may wait to write
@@ -298,7 +251,7 @@ struct ChildSource::State {
 
   // Waits until `fd` is readable. Ends the program and throws if it is stopped or late before.
   void wait_for(int fd) {
-    std::array<pollfd, 2> waits{{{fd, POLLIN, 0}, {wake.get(), POLLIN, 0}}};
+    std::array<pollfd, 2> waits{{{fd, POLLIN, 0}, {wake.fd(), POLLIN, 0}}};
     do {
       if (stop.stop_requested()) {
         end();
@@ -318,12 +271,11 @@ struct ChildSource::State {
 
   std::string program;
   std::stop_token stop;
-  Fd wake;
+  StopWake wake;
   Fd error_file;
   Pipe output;
   Child child;
   std::optional<TimePoint> deadline;
-  std::stop_callback<Waking> waking;  // last: it uses `wake`
 };
 
 ChildSource::ChildSource(const Command& command, std::stop_token stop)

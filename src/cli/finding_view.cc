@@ -37,9 +37,16 @@ std::vector<std::string> finding_block(const model::Finding& finding, std::size_
   for (const auto& [label, text] : parts) {
     if (text->empty()) continue;
     const std::size_t room = width > label_width + 22 ? width - label_width - 2 : 0;
-    const std::string shown = printable(*text);
+    // A mend may have lines to be copied, after its words.
+    const std::size_t end = label == "mend" ? text->find('\n') : std::string::npos;
+    const std::string shown = printable(text->substr(0, end));
     std::vector<std::string> wrapped_text{shown};
     if (room > 0) wrapped_text = wrapped(shown, room);
+    for (std::size_t at = end; at < text->size();) {
+      const std::size_t next = std::min(text->find('\n', at + 1), text->size());
+      wrapped_text.push_back(printable(text->substr(at + 1, next - at - 1)));
+      at = next;
+    }
     for (std::size_t i = 0; i < wrapped_text.size(); ++i) {
       const std::string front = i == 0 ? fmt::format("{}:", label) : std::string();
       lines.push_back(fmt::format("  {:<{}}{}", front, label_width, wrapped_text[i]));

@@ -27,6 +27,16 @@ TEST(FindingView, IsABlockWithWhatToDo) {
                                       "  why:    it would be left out", "  mend:   Put it back."}));
 }
 
+TEST(FindingView, LeavesLinesToBeCopiedAsTheyAre) {
+  model::Finding one = finding();
+  const std::string line = "    \"A.B\" = \"not 1\"  # " + std::string(100, 'x');
+  one.mend = "Add these many words to the file, whose name does not fit here:\n" + line + "\n    c";
+  const auto lines = finding_block(one, 50);
+  ASSERT_GE(lines.size(), 5U);
+  EXPECT_EQ(lines[lines.size() - 2], "          " + line);
+  EXPECT_EQ(lines.back(), "              c");
+}
+
 TEST(FindingView, SaysWhoAcceptedABlocker) {
   model::Finding one = finding();
   one.accepted = true;

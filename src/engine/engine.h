@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/secret.h"
 #include "engine/file_reader.h"
 #include "model/copy_check.h"
 #include "model/endpoint.h"
@@ -43,6 +44,8 @@ struct Abilities {
   bool grants = false;     // Engine::grants
   bool sequences = false;  // LoadOptions::sequence: restore of a log up to a record
   bool schemas = false;    // LoadOptions::schema_file, data_only: imports of data without a schema
+  // Engine::query_rows and execute, LoadOptions::statements
+  bool statements = false;
 };
 
 struct Probe {
@@ -77,6 +80,11 @@ struct HoldOptions {
   bool with_other_servers = false;
   // Gets every row that is copied, and what is described without having been copied; may be empty.
   model::RowTap row_tap;
+  // Told before something is made on the server that outlives us, with the component it is for; job
+  // writes it to the journal, and undoes it at the end in any case. Returns once durable. May be
+  // empty.
+  std::function<void(std::string_view component, std::string_view what, const Json& undo)>
+      before_change;
   // Once requested, hold(), fence() and capture() end soon with Errc::cancelled and nothing held.
   std::stop_token stop;
 };
@@ -172,11 +180,22 @@ struct LoadOptions {
   std::filesystem::path schema_file;
   // Of an import: the database is there, empty, and its schema stays. Abilities::schemas.
   bool data_only = false;
+  // Who will own what is loaded, on a server that keeps schemas by user (Oracle) and has none of
+  // that name: the user of the target's location. Without a password nobody is made.
+  struct NewUser {
+    std::shared_ptr<const Secret> password;
+    std::string default_tablespace, quota;  // empty: as the copy says
+  };
+  NewUser new_user;
   // Told before anything that exists outside is changed; job writes it to the journal. Returns once
   // durable.
   std::function<void(std::string_view what, const Json& undo)> before_change;
   // Of check_load(): whoever runs at the target is stopped before load().
   bool is_stopped_first = false;
+  // Run in what was loaded, once it is proven and before it is put in its place, as one
+  // transaction where there are such. Without `takes_place` one that changes rows again when it is
+  // repeated is Errc::differs, where the server says so. Abilities::statements.
+  std::vector<std::string> statements;
 };
 
 // What load() did, for the report.
@@ -319,6 +338,19 @@ class Engine : public FileReader {
   // yields no single value or would write.
   [[nodiscard]] virtual std::string query_one(const model::Endpoint& endpoint,
                                               std::string_view sql) const = 0;
+
+  // The rows of one statement that only reads, as texts, null as the empty one: of catalogs and
+  // small tables. Abilities::statements. Errc::usage if it would write, Errc::unsupported for more
+  // than `queried_rows_max`.
+  static constexpr std::size_t queried_rows_max = 10'000;
+  [[nodiscard]] virtual std::vector<std::vector<std::string>> query_rows(
+      const model::Endpoint& endpoint, std::string_view sql, std::stop_token stop = {}) const;
+  // Runs one statement that changes something; committed when it returns. The rows it changed;
+  // nothing where the server does not count them, as of a block or a call. Waits half a minute for
+  // a lock. Abilities::statements. Errc::denied, not_found, usage or unsupported if the server
+  // refused it, so that nothing is changed; Errc::cancelled, and nothing said of whether it is.
+  virtual std::optional<std::uint64_t> execute(const model::Endpoint& endpoint,
+                                               std::string_view sql, std::stop_token stop) const;
 
   // Abilities::scratch. `directory` is empty and ours alone; a server that refuses root runs as its
   // owner, or if that is root too, as a user of the engine's choice. Should this process die,

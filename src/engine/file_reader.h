@@ -22,6 +22,8 @@ namespace holdfast::engine {
 
 struct InspectOptions {
   bool deep = false;  // read the content too, not only the outline
+  // With `deep`: false where nobody asks for those of tables; an engine may leave them out then.
+  bool digests = true;
   // A file with a schema, which must define what the file names; empty: none. check_schema() has
   // passed it.
   std::filesystem::path schema = {};
@@ -40,6 +42,10 @@ struct Inspection {
   // Of InspectOptions::others, those that are one thing with it, and told of here.
   std::vector<std::filesystem::path> members;
   Json facts = Json::object();
+  // What check_load() asks of an import: the release it is of, and of describe()'s engine_facts
+  // what the file tells.
+  std::string version = {};
+  Json engine_facts = Json::object();
   std::vector<model::Finding> findings;
   std::vector<model::TableFacts> tables;
   std::vector<model::ObjectFacts> objects;

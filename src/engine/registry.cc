@@ -14,7 +14,7 @@
 #include "engine/derby/derby.h"
 #include "engine/h2/h2.h"
 #include "engine/mariadb/mariadb.h"
-#include "engine/oracle/dump_files.h"
+#include "engine/oracle/oracle.h"
 #include "engine/postgresql/postgresql.h"
 #include "engine/sqlite/sqlite.h"
 #include "engine/typedb/typedb.h"
@@ -23,14 +23,15 @@ namespace holdfast::engine {
 
 std::span<const Engine* const> all_engines() noexcept {
   static const std::array engines{&sqlite::engine(), &postgresql::engine(), &mariadb::engine(),
-                                  &derby::engine(),  &h2::engine(),         &typedb::engine()};
+                                  &derby::engine(),  &h2::engine(),         &typedb::engine(),
+                                  &oracle::engine()};
   return engines;
 }
 
 std::span<const FileReader* const> all_file_readers() noexcept {
   static const std::vector<const FileReader*> readers = [] {
-    std::vector<const FileReader*> all(all_engines().begin(), all_engines().end());
-    all.push_back(&oracle::dump_files());
+    const auto engines = all_engines();
+    std::vector<const FileReader*> all(engines.begin(), engines.end());
     return all;
   }();
   return readers;
@@ -124,6 +125,20 @@ void FileReader::inspect_tables(const std::filesystem::path& file,
 void FileReader::check_schema(const std::filesystem::path& file, std::stop_token /*stop*/) const {
   throw Error(Errc::unsupported, fmt::format("{} compares no file with a schema, as that of {}",
                                              name(), file.string()));
+}
+
+std::vector<std::vector<std::string>> Engine::query_rows(const model::Endpoint& endpoint,
+                                                         std::string_view /*sql*/,
+                                                         std::stop_token /*stop*/) const {
+  throw Error(Errc::unsupported, fmt::format("{}: the {} engine answers no questions of a profile",
+                                             endpoint.component, name()));
+}
+
+std::optional<std::uint64_t> Engine::execute(const model::Endpoint& endpoint,
+                                             std::string_view /*sql*/,
+                                             std::stop_token /*stop*/) const {
+  throw Error(Errc::unsupported, fmt::format("{}: the {} engine runs no statements of a profile",
+                                             endpoint.component, name()));
 }
 
 std::string Engine::mend(const model::Endpoint& endpoint, std::string_view code) const {

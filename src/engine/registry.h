@@ -10,7 +10,8 @@
 namespace holdfast::engine {
 
 [[nodiscard]] std::span<const Engine* const> all_engines() noexcept;
-// All that look into files: the engines, and more. An engine comes before what is none of its kind.
+// All that looks into foreign files: the engines, and behind them what reads files of databases
+// that no engine of this build reaches.
 [[nodiscard]] std::span<const FileReader* const> all_file_readers() noexcept;
 // The engine of that name, or nullptr.
 [[nodiscard]] const Engine* find_engine(std::string_view name) noexcept;

@@ -8,17 +8,11 @@
 #include <set>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 
 namespace holdfast::engine {
 namespace {
-
-std::string folded(std::string name, bool folds) {
-  if (!folds) return name;
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return name;
-}
 
 std::size_t characters_of(std::string_view name) {
   return static_cast<std::size_t>(std::count_if(name.begin(), name.end(), [](char c) {
@@ -36,8 +30,8 @@ class Design {
     for (const model::TableDefinition& table : tables) {
       const std::string shown = "table " + table.name.display();
       check_length(shown, table.name.table);
-      const auto [other, is_new] =
-          taken.try_emplace(folded(table.name.table, rules_.names.folds_tables), shown);
+      const auto [other, is_new] = taken.try_emplace(
+          rules_.names.folds_tables ? ascii_lower(table.name.table) : table.name.table, shown);
       if (!is_new) refuse(shown, "would have the name of " + other->second);
       made.push_back(make_one(table, shown));
     }
@@ -56,7 +50,7 @@ class Design {
     for (const model::ColumnDefinition& column : table.columns) {
       const std::string place = fmt::format("{}, column {} ({})", shown, column.name, column.type);
       check_length(place, column.name);
-      if (!taken.insert(folded(column.name, rules_.names.folds_columns)).second)
+      if (!taken.insert(rules_.names.folds_columns ? ascii_lower(column.name) : column.name).second)
         refuse(place, "would have the name of another column");
       if (!column.obstacle.empty()) {
         refuse(place, column.obstacle);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "job/restored_files.h"
+#include "job/target_place.h"
 #include "job/workspace_restore.h"
 #include "profile/registry.h"
 
@@ -98,6 +99,56 @@ std::set<std::string> adapt_application(const InstanceSource& source, const mode
   if (plan.workspace) return {};
   for (const std::string& line : adaptation.by_hand) report.missing.push_back(line);
   return std::move(adaptation.left_databases);
+}
+
+namespace {
+
+// Of single tables nothing is changed; what would be in them, whoever asked for them must do.
+void tell_unrun(const DatabaseTarget& database, const std::vector<std::string>& statements,
+                RestorePlan& plan) {
+  for (const std::string& statement : statements) {
+    const bool is_about_one = std::any_of(
+        database.tables.begin(), database.tables.end(), [&](const model::TableName& one) {
+          return one.table == "*" || statement.find(one.table) != std::string::npos;
+        });
+    if (is_about_one) {
+      plan.missing.push_back(
+          fmt::format("{}: single tables are restored as they were; run there yourself: {}",
+                      database.facts.name, statement));
+    }
+  }
+}
+
+}  // namespace
+
+void plan_statements(const InstanceSource& source, const model::Instance& target,
+                     RestorePlan& plan) {
+  const model::Profile* const profile = profile::find_profile(source.manifest().profile);
+  if (profile == nullptr) return;
+  const auto refuse = [&](const DatabaseTarget& database, const std::string& why) {
+    plan.missing.push_back(database.facts.name + ": " + why);
+    plan.findings.push_back(finding_of(
+        "target-statements", model::Severity::blocker, database.facts.name, why,
+        "what the copy does by itself (schedulers) would go on there",
+        "Choose another target; or accept this, and keep from it whatever its rows would start."));
+  };
+  for (DatabaseTarget& database : plan.databases) {
+    std::vector<std::string> statements;
+    try {
+      statements = profile->restore_statements(source.manifest().profile_facts, database.facts.name,
+                                               plan.role == "clone", target.restore_names);
+    } catch (const Error& error) {
+      refuse(database, error.message());
+    }
+    if (!database.tables.empty()) {
+      tell_unrun(database, statements, plan);
+    } else if (!statements.empty() && !database.probe.abilities.statements) {
+      refuse(database, fmt::format("engine {} runs no statements in what it restores",
+                                   database.settings.engine));
+    } else {
+      database.statements = std::move(statements);
+    }
+  }
 }
 
 void check_application(const Environment& environment, const InstanceSource& source,

@@ -20,6 +20,11 @@ namespace holdfast::job {
 std::set<std::string> adapt_application(const InstanceSource& source, const model::Instance& target,
                                         const RestorePlan& plan, InstanceRestoreReport& report);
 
+// Adds to the databases of a plan what is run in them, and to its findings and what is missing what
+// cannot be.
+void plan_statements(const InstanceSource& source, const model::Instance& target,
+                     RestorePlan& plan);
+
 // Before it may start. Errc::not_consistent for what nobody accepted. Of a part of an instance that
 // is no workspace nothing can be said.
 void check_application(const Environment& environment, const InstanceSource& source,

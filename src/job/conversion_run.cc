@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/crew.h"
 #include "base/error.h"
 #include "base/units.h"
@@ -39,13 +40,6 @@ struct OldTable {
   model::TableName name;
   friend auto operator<=>(const OldTable&, const OldTable&) = default;
 };
-
-// Servers may fold the letters of names.
-bool same_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
 
 // Rows that a new table was given.
 struct Given {
@@ -443,7 +437,7 @@ class ConversionRun {
     const model::TableDigest wanted = tally_.given(place).digest;
     std::string seen = "nothing";
     for (const model::TableFacts& one : found.tables) {
-      const bool is_it = same_name(one.table, table.name.table) &&
+      const bool is_it = equal_but_for_case(one.table, table.name.table) &&
                          (table.name.schema.empty() || table.name.schema == one.schema);
       if (!is_it) continue;
       if (one.rows == wanted.rows() && one.digest == wanted.hex()) return;

@@ -126,8 +126,8 @@ class DumpMigration {
       if (!fs::exists(file, failure))
         throw Error(Errc::not_found, file.string() + " does not exist");
     }
-    auto inspection =
-        dump_.reader->inspect(dump_.file, {.deep = true, .others = dump_.files}, stop_);
+    auto inspection = dump_.reader->inspect(
+        dump_.file, {.deep = true, .digests = false, .others = dump_.files}, stop_);
     if (!inspection)
       throw Error(Errc::unsupported, fmt::format("{} is no file of engine {}", dump_.file.string(),
                                                  dump_.reader->name()));

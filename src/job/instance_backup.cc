@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <map>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -12,13 +13,16 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "job/application_locks.h"
+#include "job/copy_findings.h"
 #include "job/export_target.h"
+#include "job/hold_entries.h"
 #include "job/holds.h"
 #include "job/hooks.h"
 #include "job/instance_access.h"
 #include "job/instance_sink.h"
 #include "job/instance_steps.h"
 #include "job/journal.h"
+#include "job/quiet_look.h"
 #include "job/restore_text.h"
 #include "job/scratch.h"
 #include "model/copy_facts.h"
@@ -48,8 +52,10 @@ class InstanceCopy {
         scratch_(new_scratch_path("holdfast-backup", scratch_base())),
         journal_(Journal::begin(environment.state_directory, instance.name, "backup",
                                 environment.program)),
-        scratch_entry_(journal_->announce("scratch", "made a directory for a backup",
-                                          scratch_undo(scratch_))) {
+        scratch_entry_(
+            journal_->announce("scratch", "made a directory for a backup", scratch_undo(scratch_))),
+        on_servers_(survey, *journal_),
+        quiet_({environment, instance, survey, acceptances, observer, stop_}) {
     make_scratch(scratch_);
     manifest_.program_version = "holdfast " HOLDFAST_VERSION;
     manifest_.instance = instance.name;
@@ -71,8 +77,14 @@ class InstanceCopy {
   ~InstanceCopy() {
     quiesced_.reset();
     try {
+      quiet_.end();
+    } catch (const std::exception& error) {
+      log_failure(error);
+    }
+    try {
+      on_servers_.undo();
       journal_->undo(scratch_entry_);
-      if (may_close_) journal_->close();
+      if (journal_->is_settled()) journal_->close();
     } catch (const std::exception& error) {
       log_failure(error);
     }
@@ -88,15 +100,20 @@ class InstanceCopy {
     if (stops) warm_up();
     if (!is_repeated)
       run_hooks(instance_.hooks.before_backup, "before_backup", instance_, observer_, stop_);
+    // What would start something comes first, then the end of what runs is waited for.
+    quiet_.begin(*journal_, manifest_.profile_facts);
     if (stops) {
-      may_close_ = false;
+      quiet_.look(model::QuietMoment::settling, manifest_, instance_.quiesce.timeout);
       quiesced_.emplace(instance_, locks_of(survey_), *journal_, observer_, stop_);
       manifest_.quiesced = true;
+      quiet_.look(model::QuietMoment::still, manifest_, instance_.quiesce.timeout);
     }
     copy();
     if (!moved_.empty()) return false;
     describe_trees();
-    verify();
+    if (last_ != nullptr)
+      for (model::Finding& finding : lost_tables(*last_, manifest_))
+        add_finding(std::move(finding));
     prove();
     finish();
     return true;
@@ -142,6 +159,8 @@ class InstanceCopy {
   void copy() {
     const std::set<std::string> early = early_files();
     save_files([&](const std::string& name) { return early.contains(name); });
+    // Those may have taken long.
+    if (!quiesced_) quiet_.look(model::QuietMoment::still, manifest_);
     options_ = hold_options(instance_, scratch_, stop_);
     options_.stopped = quiesced_.has_value();
     if (check_) {
@@ -149,9 +168,11 @@ class InstanceCopy {
         return check_->rows(component, table);
       };
     }
+    options_.before_change = on_servers_.announcer();
     Holds holds(survey_, options_);
     observer_.phase("capturing");
     holds.capture(instance_.limits, *environment_.clock, manifest_, observer_);
+    quiet_.look(model::QuietMoment::during, manifest_);
     const auto later = [&](const std::string& name) { return !early.contains(name); };
     // First those whose writers wait for it: even to ask others for their parts may take long.
     std::vector<Holds::Member*> urgent, others;
@@ -172,17 +193,20 @@ class InstanceCopy {
       end(others);
     } else {
       save_parts(others);
+      quiet_.look(model::QuietMoment::during, manifest_);
       describe(urgent);
       describe(others);
       save_files(later);
       for (Holds::Member& member : holds.members()) member.hold->release();
       look_whether_moved();
+      quiet_.end();
     }
     note_moments(holds);
   }
 
   void look_whether_moved() {
     if (!survey_.state.empty()) moved_ = what_moved(survey_.state, plan_of(instance_).state);
+    quiet_.look(model::QuietMoment::after, manifest_);
   }
 
   void end(const std::vector<Holds::Member*>& members) {
@@ -206,20 +230,10 @@ class InstanceCopy {
   }
 
   void note_unreadable(const model::FilesFacts& facts) {
-    if (facts.unreadable.empty()) return;
+    std::optional<model::Finding> finding = unreadable_files(facts);
+    if (!finding) return;
     manifest_.complete = false;
-    model::Finding finding;
-    finding.code = "files-unreadable";
-    finding.severity = model::Severity::warning;
-    finding.component = facts.name;
-    // The list ends where it would fill the manifest.
-    finding.seen = (facts.unreadable.size() < 10'000 ? "" : "at least ") +
-                   std::to_string(facts.unreadable.size()) +
-                   " could not be read, the first: " + facts.unreadable[0];
-    finding.why = "they are not in this copy";
-    finding.mend = "Give this user the right to read them, or exclude them.";
-    finding.mend_class = model::MendClass::manual;
-    add_finding(std::move(finding));
+    add_finding(std::move(*finding));
   }
 
   void add_finding(model::Finding finding) {
@@ -328,22 +342,12 @@ class InstanceCopy {
   }
 
   void note_unread_rows(const model::DatabaseFacts& facts) {
-    const std::string why = facts.engine_facts.string_or("rows_unread", "");
-    const std::string code = facts.engine + "-rows-unread";
-    const bool is_told =
-        std::any_of(survey_.findings.begin(), survey_.findings.end(), [&](const auto& finding) {
-          return finding.code == code && finding.component == facts.name;
-        });
-    if (why.empty() || is_told) return;
-    model::Finding finding;
-    finding.code = code;
-    finding.severity = model::Severity::warning;
-    finding.component = facts.name;
-    finding.seen = "the copy's files are sound, its rows were not read: " + why;
-    finding.why = "nothing is known of what its tables hold";
-    finding.mend = "Name the application's driver, user and password, so that they can be read.";
-    finding.mend_class = model::MendClass::manual;
-    add_finding(std::move(finding));
+    std::optional<model::Finding> finding = unread_rows(facts);
+    if (!finding) return;
+    const bool is_told = std::any_of(
+        survey_.findings.begin(), survey_.findings.end(),
+        [&](const auto& one) { return one.code == finding->code && one.component == facts.name; });
+    if (!is_told) add_finding(std::move(*finding));
   }
 
   // What the profile makes of the rows and files that passed.
@@ -387,42 +391,9 @@ class InstanceCopy {
     if (!quiesced_) return;
     observer_.phase("starting the application");
     quiesced_->start();
-    may_close_ = true;
     stopped_ms_ = quiesced_->stopped_ms();
     quiesced_.reset();
-  }
-
-  // Tables that went, or lost all their rows, since the last manifest.
-  void verify() {
-    if (last_ == nullptr) return;
-    for (const model::DatabaseFacts& before : last_->databases) {
-      const auto now =
-          std::find_if(manifest_.databases.begin(), manifest_.databases.end(),
-                       [&](const auto& database) { return database.name == before.name; });
-      if (now == manifest_.databases.end()) continue;
-      // Of a tree that could not be looked into nothing is known; a finding has said so.
-      const bool is_unread = now->parts.size() == 1 && now->parts[0].is_tree && now->tables.empty();
-      if (is_unread) continue;
-      for (const model::TableFacts& table : before.tables) {
-        const auto same =
-            std::find_if(now->tables.begin(), now->tables.end(), [&](const auto& candidate) {
-              return candidate.schema == table.schema && candidate.table == table.table;
-            });
-        const bool vanished = same == now->tables.end();
-        if (!vanished && !(table.rows > 0 && same->rows == 0)) continue;
-        model::Finding finding;
-        finding.code = vanished ? "table-vanished" : "table-emptied";
-        finding.severity = model::Severity::warning;
-        finding.component = before.name;
-        finding.seen = "table " + model::TableName{table.schema, table.table}.display() + " had " +
-                       std::to_string(table.rows) + " rows in the last snapshot, now " +
-                       (vanished ? "it is gone" : "it has none");
-        finding.why = "if nobody meant that, the older snapshots are the only copies";
-        finding.mend = "Find out whether it was meant; keep the older snapshots until then.";
-        finding.mend_class = model::MendClass::manual;
-        add_finding(std::move(finding));
-      }
-    }
+    quiet_.end();
   }
 
   void finish() {
@@ -454,11 +425,12 @@ class InstanceCopy {
   const fs::path scratch_;
   std::unique_ptr<Journal> journal_;
   std::uint64_t scratch_entry_;
+  HoldEntries on_servers_;
+  QuietWatch quiet_;  // after journal_, so that it goes first
   model::Manifest manifest_;
   std::vector<model::DatabaseFacts>
       facts_;  // as the survey's databases; without name where left out
   std::optional<Quiesced> quiesced_;
-  bool may_close_ = true;  // the journal: all of it but our scratch is settled
   std::uint64_t stopped_ms_ = 0;
   engine::HoldOptions options_;
   std::string moved_;  // what must not move while it is copied, and did

@@ -273,6 +273,8 @@ class RestoreRun {
       load.scratch_directory = scratch_;
       load.leave_beside = true;
       load.takes_place = plan_.role == "replacement";
+      load.statements = database.statements;
+      for (const std::string& one : load.statements) observer_.note(name + ": run there: " + one);
       load.before_change = [this, &database](std::string_view what, const Json& undo) {
         changes_->announce("engine", database.facts.name + ": " + std::string(what),
                            engine_undo(database.settings, undo, is_last_switch_));

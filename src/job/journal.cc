@@ -370,11 +370,15 @@ void Journal::undo_all(const std::function<void(const std::string&)>& tell) {
   if (first) std::rethrow_exception(first);
 }
 
+bool Journal::is_settled() const {
+  const std::lock_guard guard(state_->mutex);
+  return std::all_of(state_->entries.begin(), state_->entries.end(),
+                     [](const JournalEntry& entry) { return entry.settled; });
+}
+
 void Journal::close() {
   State& state = *state_;
-  for (const JournalEntry& entry : state.entries) {
-    check_rule(entry.settled, "a journal is closed only when every entry is settled");
-  }
+  check_rule(is_settled(), "a journal is closed only when every entry is settled");
   // Any byte dismisses the guardian.
   if (state.guardian_alive()) {
     const char dismissal = 'd';
@@ -398,6 +402,7 @@ std::string Journal::run_id() const {
 
 namespace {
 
+constexpr std::chrono::minutes guardian_patience{5};
 constexpr std::chrono::milliseconds between_looks{10};
 constexpr int looks_max = 1000;
 
@@ -557,6 +562,9 @@ bool guard(int fd, const fs::path& directory, UndoPart part) {
     if (::ftruncate(entries_file.get(), static_cast<off_t>(whole)) != 0)
       throw system_error(errno, "mending " + path);
   }
+  // After a job that died nobody waits, and a server that is restarted comes back.
+  const auto give_up =
+      std::chrono::steady_clock::now() + (fd >= 0 ? guardian_patience : std::chrono::minutes(0));
   bool all = true;
   // What cannot be recorded, on a full disk, is put back all the same.
   const auto append = [&](const Json& record) {
@@ -597,7 +605,7 @@ bool guard(int fd, const fs::path& directory, UndoPart part) {
     try {
       Json record;
       const std::string told =
-          perform_undo(*entry, directory.filename().string(), journal.instance);
+          perform_undo(*entry, directory.filename().string(), journal.instance, give_up);
       record.set("settled", entry->number);
       if (!told.empty()) record.set("told", told);
       append(record);

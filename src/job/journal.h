@@ -24,6 +24,7 @@
 // And nothing is undone as long as some of it cannot be; what fails all the same ends it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -44,8 +45,9 @@ namespace holdfast::job {
 
 struct JournalEntry {
   std::uint64_t number = 0;
-  std::string kind;  // who undoes it: "start" (argv), "engine" (engine name + its undo), "rename",
-                     // "remove", "rmdir"; "scratch": what lies beside and is in nobody's way
+  // Who undoes it: "start" (argv), "engine" (engine name + its undo), "statement" (of a database),
+  // "rename", "remove", "rmdir"; "scratch": what lies beside and is in nobody's way.
+  std::string kind;
   std::string what;  // for people: "stopped the application"
   Json undo;
   bool settled = false;
@@ -88,6 +90,7 @@ class Journal {
   // though not with what is of a restore, and throws the first. Hands what each says to `tell`.
   void undo_all(const std::function<void(const std::string&)>& tell = {});
 
+  [[nodiscard]] bool is_settled() const;  // all of it
   // All settled: dismisses the guardian and removes the directory.
   void close();
   [[nodiscard]] const std::filesystem::path& directory() const noexcept;
@@ -155,15 +158,18 @@ bool guard(int fd, const std::filesystem::path& journal_directory, UndoPart part
 // As it stands on a guardian's command line: "all", "changes", "leavings". Errc::usage.
 [[nodiscard]] UndoPart parse_undo_part(std::string_view text);
 
-// What an entry of kind "engine" holds: the engine's undo, and how to reach the database again. No
-// password: where it comes from. `last`: with it everything of the restore is in its place.
+// What an entry of kind "engine" holds, or "statement", whose undo is one: the engine's undo, and
+// how to reach the database again. No password: where it comes from. `last`: with it everything of
+// the restore is in its place.
 [[nodiscard]] Json engine_undo(const model::DatabaseSettings& database, const Json& undo,
                                bool last = false);
 
 // Undoes one entry. Returns what is left for somebody to look at; empty: nothing. Errors say what
-// failed; nothing is recorded.
+// failed; nothing is recorded. A statement whose database does not answer, or whose rows somebody
+// has locked, is tried until `give_up`.
 std::string perform_undo(const JournalEntry& entry, std::string_view run_id,
-                         std::string_view instance);
+                         std::string_view instance,
+                         std::chrono::steady_clock::time_point give_up = {});
 
 // What is to be known before the first entry of a restore is undone.
 struct UndoOutlook {

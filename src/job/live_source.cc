@@ -473,6 +473,7 @@ std::vector<model::DatabaseFacts> LiveSource::read_rows(const model::RowTap& tap
 }
 
 void LiveSource::release() const {
+  if (before_release_) before_release_();
   const std::string moved = state_.empty() ? "" : what_moved(state_, plan_of(instance_).state);
   if (!moved.empty()) {
     throw Error(Errc::not_consistent, moved + " changed while it was copied")

@@ -47,6 +47,8 @@ class LiveSource final : public InstanceSource {
   [[nodiscard]] std::vector<model::DatabaseFacts> read_rows(const model::RowTap& tap,
                                                             std::stop_token stop) const override;
   void release() const override;
+  // Called by release() first; what it throws keeps the copy from counting.
+  void before_release(std::function<void()> check) { before_release_ = std::move(check); }
 
  private:
   struct Held {
@@ -72,6 +74,7 @@ class LiveSource final : public InstanceSource {
   std::unique_ptr<Holds> holds_;                // after check_, which its rows go to
   std::map<std::string, Held> held_;            // by component
   std::map<std::string, std::shared_ptr<const archive::PatternList>> excludes_;  // by place
+  std::function<void()> before_release_;
   std::stop_token stop_;
 };
 

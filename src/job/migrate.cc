@@ -2,6 +2,8 @@
 #include "job/migrate.h"
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -9,10 +11,12 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "job/application_locks.h"
+#include "job/hold_entries.h"
 #include "job/hooks.h"
 #include "job/instance_steps.h"
 #include "job/journal.h"
 #include "job/live_source.h"
+#include "job/quiet_look.h"
 #include "job/restore_plan.h"
 #include "job/restore_run.h"
 #include "job/scratch.h"
@@ -131,47 +135,69 @@ RestorePlan plan_held(const Environment& environment, const LiveSource& live,
   return plan;
 }
 
-// The application of the source while it is stopped; started in the end, whatever happens.
-class StoppedApplication {
+// The source while it is copied: its databases kept quiet, its application stopped if it must be.
+// Both are let go whatever happens, the application first.
+class RestingSource {
  public:
-  StoppedApplication(const Environment& environment, const model::Instance& instance,
-                     const Survey& survey, model::Observer& observer, const std::stop_token& stop)
-      : observer_(observer),
-        journal_(Journal::begin(environment.state_directory, instance.name, "migration",
-                                environment.program)),
-        quiesced_(std::in_place, instance, locks_of(survey), *journal_, observer, stop) {}
-  ~StoppedApplication() {
+  // `copied`: what of the survey is copied.
+  RestingSource(const QuietWatch::Job& job, const Survey& copied)
+      : job_(job),
+        copied_(copied),
+        journal_(Journal::begin(job.environment.state_directory, job.instance.name, "migration",
+                                job.environment.program)),
+        watch_(job) {}
+  ~RestingSource() {
     try {
-      start();
+      static_cast<void>(end());
+      if (journal_->is_settled()) journal_->close();
     } catch (const std::exception& error) {
-      log_failure(error);  // the guardian tries again
+      log_failure(error);
     }
   }
-  // The same once all is done, which stands whatever happens now.
-  [[nodiscard]] std::optional<Error> start_again() {
-    try {
-      start();
-    } catch (const Error& error) {
-      return error;
-    }
-    return std::nullopt;
-  }
-  StoppedApplication(const StoppedApplication&) = delete;
-  StoppedApplication& operator=(const StoppedApplication&) = delete;
+  RestingSource(const RestingSource&) = delete;
+  RestingSource& operator=(const RestingSource&) = delete;
 
+  void rest(model::Manifest& told) {
+    const std::chrono::milliseconds patience = job_.instance.quiesce.timeout;
+    const bool stops = must_stop(job_.instance, copied_);
+    watch_.begin(*journal_, told.profile_facts);
+    if (stops) {
+      watch_.look(model::QuietMoment::settling, told, patience);
+      quiesced_.emplace(job_.instance, locks_of(copied_), *journal_, job_.observer, job_.stop);
+    }
+    watch_.look(model::QuietMoment::still, told, stops ? patience : std::chrono::milliseconds(0));
+  }
+  [[nodiscard]] bool is_stopped() const noexcept { return quiesced_ && !was_tried_; }
+  void look(model::QuietMoment moment, model::Manifest& told) { watch_.look(moment, told); }
   void start() {
     if (!quiesced_ || std::exchange(was_tried_, true)) return;
-    observer_.phase("starting the application");
+    job_.observer.phase("starting the application");
     quiesced_->start();
     quiesced_.reset();
-    journal_->close();
+  }
+  // Once all is done, which stands whatever happens now: what fails is the guardian's.
+  [[nodiscard]] std::optional<Error> end() {
+    std::optional<Error> failure;
+    const auto attempt = [&](const auto& work) {
+      try {
+        work();
+      } catch (const Error& error) {
+        log_failure(error);
+        if (!failure) failure = error;
+      }
+    };
+    attempt([&] { start(); });
+    attempt([&] { watch_.end(); });
+    return failure;
   }
 
  private:
-  model::Observer& observer_;
+  const QuietWatch::Job job_;
+  const Survey& copied_;
+  bool was_tried_ = false;  // to start it
   std::unique_ptr<Journal> journal_;
-  std::optional<Quiesced> quiesced_;  // after journal_, so that it goes first
-  bool was_tried_ = false;
+  QuietWatch watch_;                  // after journal_, so that it goes first
+  std::optional<Quiesced> quiesced_;  // and it before the other
 };
 
 // Everything of a migration but the hooks after it.
@@ -190,34 +216,57 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
     throw Error(Errc::usage, "a migration to databases of another kind takes all components")
         .set_hint("Leave out --component.");
   }
+  const Survey whole = survey;  // all of it rests, whatever is copied
   keep_components(options, survey);
   const std::filesystem::path scratch = new_scratch_path("holdfast-migrate", scratch_base());
   const std::unique_ptr<Journal> journal =
       Journal::begin(environment.state_directory, migration_journal(source.name), "migration",
                      environment.program);
   const JournaledScratch kept(*journal, scratch);
+  HoldEntries on_servers(survey, *journal);  // undone with the scratch
   make_scratch(scratch);
   engine::HoldOptions hold = hold_options(source, scratch, stop.get_token());
+  hold.before_change = on_servers.announcer();
   const std::vector<model::Finding> told =
       check_target(environment, passage, options, hold, observer, stop.get_token());
   run_hooks(source.hooks.before_backup, "before_backup", source, observer, stop.get_token());
-  std::optional<StoppedApplication> stopped;
-  if (must_stop(source, survey)) {
-    stopped.emplace(environment, source, survey, observer, stop.get_token());
-    hold.stopped = true;
-  }
-  InstanceRestoreReport report;
-  const LiveSource live(environment, source, survey, hold, observer, stop.get_token(),
-                        passage.conversion ? LiveUse::rows : LiveUse::parts);
+  RestingSource resting(
+      {environment, source, whole, options.acceptances, observer, stop.get_token()}, survey);
+  model::Manifest looked;  // what looking at the source says, until there is a manifest
+  looked.findings = survey.findings;
+  looked.profile_facts = survey.profile_facts;
+  resting.rest(looked);
+  survey.profile_facts = looked.profile_facts;
+  hold.stopped = resting.is_stopped();
+  LiveSource live(environment, source, survey, hold, observer, stop.get_token(),
+                  passage.conversion ? LiveUse::rows : LiveUse::parts);
+  resting.look(model::QuietMoment::during, looked);
   const RestorePlan plan =
       plan_held(environment, live, passage, options, told, observer, stop.get_token());
   refuse_blockers(plan.findings);
-  // Files have no moment but the time for which nobody writes to them.
-  if (stopped && plan.files.empty() && live.lets_writers_work()) stopped->start();
+  InstanceRestoreReport report;
   report.manifest = live.manifest();
-  report.manifest.quiesced = stopped.has_value();
+  report.manifest.quiesced = resting.is_stopped();
+  // Files have no moment but the time for which nobody writes to them.
+  if (resting.is_stopped() && plan.files.empty() && live.lets_writers_work()) {
+    resting.look(model::QuietMoment::after, looked);
+    resting.start();
+  } else {
+    live.before_release([&] { resting.look(model::QuietMoment::after, looked); });
+  }
   run_restore(environment, &live, target, plan, options, observer, stop.get_token(), report);
-  if (stopped) report.hook_failure = stopped->start_again();
+  report.manifest.profile_facts = std::move(looked.profile_facts);
+  report.manifest.findings.insert(
+      report.manifest.findings.end(),
+      std::next(looked.findings.begin(), static_cast<std::ptrdiff_t>(survey.findings.size())),
+      looked.findings.end());
+  if (plan.role == "replacement" && survey.quiet && !plan.databases.empty()) {
+    report.missing.push_back(
+        "both " + source.name +
+        " and the replacement that was made of it do from now on what they do by themselves "
+        "(schedulers, jobs): stop one of them before the next is due");
+  }
+  report.hook_failure = resting.end();
   report.manifest.ended = environment.clock->now();
   return report;
 }

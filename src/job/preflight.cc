@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "engine/registry.h"
 #include "job/journal.h"
+#include "job/quiet_look.h"
 #include "job/scratch.h"
 #include "job/served_databases.h"
 #include "profile/instance_file.h"
@@ -338,6 +339,13 @@ void check_components(const model::Instance& instance, Survey& survey) {
   }
 }
 
+void add_look(QuietLook look, Survey& survey) {
+  survey.findings.insert(survey.findings.end(), look.findings.begin(), look.findings.end());
+  survey.steps = std::move(look.steps);
+  add_facts(look.facts, survey.profile_facts);
+  add_evidence(look.evidence, survey.profile_facts);
+}
+
 std::string today(Clock& clock) {
   return to_rfc3339(clock.now()).substr(0, 10);
 }
@@ -405,7 +413,10 @@ bool leaves_out(const Finding& finding) {
                                                    "magnolia-tables-lost",
                                                    "magnolia-variable-circular",
                                                    "magnolia-variable-undefined",
-                                                   "magnolia-workspace-unconfigured"};
+                                                   "magnolia-workspace-unconfigured",
+                                                   "migration-center-database-missing",
+                                                   "migration-center-home-missing",
+                                                   "migration-center-staged-file-missing"};
   return finding.accepted && codes.contains(finding.code);
 }
 
@@ -480,6 +491,9 @@ Survey survey_instance(const Environment& environment, const model::Instance& in
   survey.profile_facts = plan.facts;
   survey.make_check = plan.make_check;
   probe_databases(plan.databases, survey, stop);
+  survey.quiet = plan.quiet;
+  add_look(look_whether_quiet(survey, model::QuietMoment::before, *environment.clock, stop),
+           survey);
   look_at_files(plan, survey, stop);
   check_components(instance, survey);
   check_journals(environment, instance, survey);

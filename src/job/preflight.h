@@ -32,6 +32,8 @@ struct Survey {
   std::string state;  // this and the next as of model::Plan
   Json profile_facts = Json::object();
   std::function<std::unique_ptr<model::CopyCheck>()> make_check;
+  std::shared_ptr<model::QuietCheck> quiet;  // null: whether it rests is of no matter
+  std::vector<model::QuietStep> steps;       // what keeps it quiet while it is copied
 };
 
 // The profile's plan of an instance as it is now, with what it leaves to an engine to find.

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/uri.h"
 #include "engine/registry.h"
+#include "job/application_check.h"
 #include "job/application_locks.h"
 #include "job/import_files.h"
 #include "job/kept_aside.h"
@@ -18,6 +19,7 @@
 #include "job/served_databases.h"
 #include "job/target_place.h"
 #include "job/workspace_restore.h"
+#include "profile/instance_file.h"
 #include "profile/registry.h"
 
 namespace holdfast::job {
@@ -139,6 +141,7 @@ class Planner {
     }
     database.endpoint = make_endpoint(*settings, stop_);
     database.engine->check_endpoint(database.endpoint);
+    database.new_user = new_user();
     look_at(database);
     plan.databases.push_back(std::move(database));
   }
@@ -296,6 +299,16 @@ class Planner {
     return plan.role == "replacement" && !target_.quiesce.stop.empty();
   }
 
+  // The same for all: its command is run once.
+  [[nodiscard]] const engine::LoadOptions::NewUser& new_user() {
+    const model::NewUserSettings& user = target_.restore_user;
+    if (!new_user_) {
+      new_user_ = {profile::resolve_password(user.password, "[restore.user]", stop_),
+                   user.default_tablespace, user.quota};
+    }
+    return *new_user_;
+  }
+
   static std::string sources_of(const model::FilesFacts& facts) {
     std::string text;
     for (const model::PathFacts& path : facts.paths)
@@ -359,6 +372,7 @@ class Planner {
   const InstanceRestoreOptions& options_;
   model::Observer& observer_;
   std::stop_token stop_;
+  std::optional<engine::LoadOptions::NewUser> new_user_;
 };
 
 // A single workspace, into the instance that is there.
@@ -442,6 +456,7 @@ engine::LoadOptions load_options(const model::Instance& target,
   load.owners = target.restore_names.owners;
   load.schemas = target.restore_names.schemas;
   load.tablespaces = target.restore_names.tablespaces;
+  load.new_user = database.new_user;
   load.sequence = options.sequence;
   load.schema_file = options.schema_file;
   load.data_only = options.data_only;
@@ -487,6 +502,7 @@ RestorePlan plan_restore(const Environment& environment, const InstanceSource& s
     if (planner.wants(facts.name)) planner.add_files(facts, source, stop);
   }
   check_single(options, planner.plan);
+  plan_statements(source, target, planner.plan);
   if (options.components.empty())
     if (auto beside = find_databases_beside(manifest, target)) planner.add(std::move(*beside));
   planner.check_overlaps();
@@ -558,6 +574,8 @@ RestorePlan plan_import(const Environment& environment, const std::vector<fs::pa
     facts.name = assigned[i]->name;
     facts.engine = file.engine->name();
     facts.uri = file.path.string();
+    facts.version = file.inspection.version;
+    facts.engine_facts = file.inspection.engine_facts;
     facts.tables = file.inspection.tables;
     if (file.inspection.objects_comparable) facts.objects = file.inspection.objects;
     std::error_code failure;

@@ -32,6 +32,9 @@ struct DatabaseTarget {
   const engine::Engine* engine = nullptr;
   engine::Probe probe;
   std::vector<model::TableName> tables;  // empty: all
+  // Run in it once it is restored whole, before anybody sees it.
+  std::vector<std::string> statements;
+  engine::LoadOptions::NewUser new_user;
 };
 
 struct PathTarget {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <thread>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto in_use_after = 60s;
+constexpr auto between_tries = 1s;
 
 // Directories that were made; one in which somebody has put something stays.
 void undo_directories(const Json& undo) {
@@ -97,6 +99,19 @@ const engine::Engine& engine_of(const JournalEntry& entry) {
   return *engine;
 }
 
+// A lock of the application's passes, and so does the restart of a server.
+void undo_statement(const JournalEntry& entry, std::chrono::steady_clock::time_point give_up) {
+  for (;;) {
+    try {
+      engine_of(entry).execute(endpoint_of(entry.undo), entry.undo.at("undo").as_string(), {});
+      return;
+    } catch (const Error& error) {
+      if (!error.retryable() || std::chrono::steady_clock::now() >= give_up) throw;
+    }
+    std::this_thread::sleep_for(between_tries);
+  }
+}
+
 // The newest entry of the change after which all is in its place.
 const JournalEntry* last_of(std::span<const JournalEntry> entries) {
   const JournalEntry* last = nullptr;
@@ -161,7 +176,7 @@ Json engine_undo(const model::DatabaseSettings& database, const Json& undo, bool
 }
 
 std::string perform_undo(const JournalEntry& entry, std::string_view run_id,
-                         std::string_view instance) {
+                         std::string_view instance, std::chrono::steady_clock::time_point give_up) {
   return in_context("putting back: " + entry.what, [&]() -> std::string {
     if (entry.kind == "start") {
       const std::chrono::milliseconds timeout(entry.undo.at("timeout_ms").as_int());
@@ -171,6 +186,8 @@ std::string perform_undo(const JournalEntry& entry, std::string_view run_id,
       run_start_command(argv, instance, timeout);
     } else if (entry.kind == "engine") {
       return engine_of(entry).undo(entry.undo.at("undo"), endpoint_of(entry.undo));
+    } else if (entry.kind == "statement") {
+      undo_statement(entry, give_up);
     } else if (entry.kind == "rename") {
       return undo_rename(entry.undo);
     } else if (entry.kind == "rmdir") {

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <set>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/hash.h"
@@ -119,11 +120,6 @@ model::Workspace find_workspace(const model::Manifest& manifest, const std::stri
 
 std::vector<std::string> workspace_tables(const model::Manifest& manifest,
                                           const model::Workspace& workspace) {
-  const auto is_same = [](const std::string& a, const std::string& b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : int{c}; };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [&](char x, char y) { return lower(x) == lower(y); });
-  };
   std::vector<std::string> names;
   for (const model::DatabaseFacts& facts : manifest.databases) {
     if (facts.name != workspace.component) continue;
@@ -131,7 +127,8 @@ std::vector<std::string> workspace_tables(const model::Manifest& manifest,
       const bool is_its = std::any_of(
           workspace.tables.begin(), workspace.tables.end(), [&](const model::TableName& one) {
             const bool any_schema = one.schema.empty() || table.schema.empty();
-            return is_same(one.table, table.table) && (any_schema || one.schema == table.schema);
+            return equal_but_for_case(one.table, table.table) &&
+                   (any_schema || one.schema == table.schema);
           });
       if (is_its) names.push_back(model::TableName{table.schema, table.table}.display());
     }

@@ -27,7 +27,7 @@ struct Finding {
   std::string component;  // empty: the whole instance
   std::string seen;       // what was observed, with values
   std::string why;        // why it matters
-  std::string mend;       // what to do, a sentence or a command
+  std::string mend;       // what to do, a sentence or a command; lines to be copied may follow
   MendClass mend_class = MendClass::none;
   bool accepted = false;  // overridden by --accept or [[accept]]; stands in the manifest
   std::string accepted_reason;

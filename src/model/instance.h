@@ -99,11 +99,37 @@ struct MagnoliaSettings {
   std::map<std::string, std::string> system_properties;
 };
 
+// Rows of a database that name files: each `column` holds a path, absolute or below `root`.
+struct StagedColumn {
+  std::string table, column, root;
+};
+
+// What profile `migration-center` is told.
+struct MigrationCenterSettings {
+  std::string schema;                   // of its tables; empty: the one with SCHEDULERS in it
+  std::vector<std::string> jobservers;  // "host:port"; none: the one of `home`
+  std::uint64_t jobserver_port = 9700;
+  std::string web_client;                     // directory of its Tomcat
+  std::vector<std::string> staging, logs;     // absolute
+  bool disables_schedulers = false;           // schedulers = "disable"
+  std::string scheduler_column;               // "SCHEDULERS.ENABLED"
+  std::string scheduler_on, scheduler_off;    // its values
+  std::map<std::string, std::string> status;  // codes of what is at work by "TABLE.COLUMN"
+  std::vector<StagedColumn> staged;
+};
+
+// The user that a restore makes where a schema has none.
+struct NewUserSettings {
+  PasswordSource password;
+  std::string default_tablespace, quota;
+};
+
 struct Instance {
   std::string name;
   std::string profile = "custom";
   std::string home;
   MagnoliaSettings magnolia;
+  MigrationCenterSettings migration_center;
   std::string file;  // path it was read from
   RepositorySettings repository;
   std::vector<DatabaseSettings> databases;
@@ -114,6 +140,7 @@ struct Instance {
   DrillSettings drill;
   RestoreRole restore_role = RestoreRole::unset;
   NameMappings restore_names;
+  NewUserSettings restore_user;
   std::vector<AcceptSetting> accepts;
 };
 

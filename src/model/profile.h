@@ -17,6 +17,7 @@
 #include "model/copy_check.h"
 #include "model/finding.h"
 #include "model/instance.h"
+#include "model/quiet_check.h"
 #include "model/value.h"
 
 namespace holdfast::model {
@@ -39,6 +40,8 @@ struct Plan {
   Json facts = Json::object();
   // Makes the check that a copy by this plan has to pass; empty: there is none.
   std::function<std::unique_ptr<CopyCheck>()> make_check;
+  // Looks whether the application rests; null: that is of no matter.
+  std::shared_ptr<QuietCheck> quiet;
 };
 
 // Where an application may be found: a directory, or a process as /proc shows it.
@@ -138,6 +141,13 @@ class Profile {
   // What must be changed in restored files before the application may start there. Errc::corrupt
   // for facts that are none.
   [[nodiscard]] virtual Adaptation adapt(const RestoredInstance& /*restored*/) const { return {}; }
+  // Statements for a component's database that was restored and compared, before anybody else can
+  // see it. Errc::corrupt for facts that are none.
+  [[nodiscard]] virtual std::vector<std::string> restore_statements(
+      const Json& /*facts*/, std::string_view /*component*/, bool /*is_clone*/,
+      const NameMappings& /*names*/) const {
+    return {};
+  }
   // Whether an application that was restored whole, and adapted, will find all of it when it is
   // started as `target` describes it: read in its own configuration where that is now. A blocker
   // that nobody accepted fails the restore. Reads only.

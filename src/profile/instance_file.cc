@@ -32,11 +32,11 @@ namespace {
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/process.h"
 #include "base/units.h"
 #include "base/uri.h"
 #include "profile/instance_keys.h"
 #include "profile/instance_references.h"
+#include "profile/migration_center/settings.h"
 #include "profile/registry.h"
 
 namespace holdfast::profile {
@@ -339,10 +339,11 @@ model::DatabaseSettings read_place(const Table& table, std::initializer_list<con
 }
 
 model::DatabaseSettings read_database(const Table& table) {
-  model::DatabaseSettings database = read_place(
-      table, {"application_schema", "application_user", "bin_dir", "driver", "exchange_directory",
-              "home", "maintenance_database", "method", "nontransactional", "definer", "grants",
-              "program", "release", "tls", "tls_ca"});
+  model::DatabaseSettings database =
+      read_place(table, {"application_schema", "application_user", "bin_dir", "definer",
+                         "directory", "driver", "exchange_directory", "grants", "home",
+                         "kept_directory", "maintenance_database", "method", "nontransactional",
+                         "program", "release", "schema", "tls", "tls_ca", "tns_admin"});
   database.name = table.text("name");
   check_name(table, database.name);
   database.after = table.texts("after");
@@ -424,8 +425,37 @@ void read_magnolia(const Table& table, model::Instance& instance) {
   instance.magnolia.system_properties = table.names("system_properties");
 }
 
+void read_migration_center(const Table& table, model::Instance& instance) {
+  if (instance.profile != "migration-center")
+    throw table.place()
+        .error("[migration_center] is of profile \"migration-center\"")
+        .set_hint("Write profile = \"migration-center\" at the top.");
+  model::MigrationCenterSettings& settings = instance.migration_center;
+  settings.schema = table.text("schema");
+  settings.jobservers = table.texts("jobservers");
+  settings.jobserver_port = table.number("jobserver_port", settings.jobserver_port);
+  settings.web_client = table.path("web_client");
+  settings.staging = table.paths("staging");
+  settings.logs = table.paths("logs");
+  const std::string schedulers = table.text("schedulers");
+  if (!schedulers.empty() && schedulers != "leave" && schedulers != "disable")
+    throw table.place("schedulers").error("`schedulers` must be \"leave\" or \"disable\"");
+  settings.disables_schedulers = schedulers == "disable";
+  settings.scheduler_column = table.text("scheduler_column");
+  settings.scheduler_on = table.text("scheduler_on");
+  settings.scheduler_off = table.text("scheduler_off");
+  settings.status = table.names("status");
+  for (const Table& staged : table.inner("staged", "migration_center.staged", true))
+    settings.staged.push_back({staged.text("table"), staged.text("column"), staged.path("root")});
+  if (const auto complaint = migration_center::complaint_about(settings))
+    throw(complaint->key.empty() ? table.place() : table.place(complaint->key))
+        .error(complaint->text);
+}
+
 void read_restore(const Table& table, model::Instance& instance) {
   instance.restore_names = {table.names("owner"), table.names("schema"), table.names("tablespace")};
+  for (const Table& user : table.inner("user", "restore.user", false))
+    instance.restore_user = {user.password(), user.text("default_tablespace"), user.text("quota")};
   const std::string role = table.text("role");
   if (role == "clone") {
     instance.restore_role = model::RestoreRole::clone;
@@ -479,6 +509,8 @@ model::Instance read_instance(const toml::table& document, std::string_view file
   instance.home = top.path("home");
   for (const Table& table : top.inner("magnolia", "magnolia", false))
     read_magnolia(table, instance);
+  for (const Table& table : top.inner("migration_center", "migration_center", false))
+    read_migration_center(table, instance);
   for (const Table& table : top.inner("repository", "repository", false)) {
     instance.repository = read_repository(table, is_open_to_all);
   }
@@ -509,30 +541,6 @@ model::Instance read_instance(const toml::table& document, std::string_view file
   return instance;
 }
 
-}  // namespace
-
-std::filesystem::path find_instance_file(std::string_view name) {
-  const std::filesystem::path direct(name);
-  std::error_code ignored;
-  const bool is_path = name.find('/') != std::string_view::npos || name.ends_with(".toml");
-  if (is_path || std::filesystem::is_regular_file(direct, ignored)) {
-    if (std::filesystem::exists(direct, ignored)) return std::filesystem::absolute(direct);
-    if (is_path) {
-      throw Error(Errc::not_found, "no instance file " + direct.string())
-          .set_hint("`holdfast discover DIRECTORY` writes one.");
-    }
-  }
-  const std::filesystem::path shared =
-      std::filesystem::path("/etc/holdfast") / (std::string(name) + ".toml");
-  if (std::filesystem::exists(shared, ignored)) return shared;
-  throw Error(Errc::not_found, "no instance file for \"" + std::string(name) + "\": neither " +
-                                   std::filesystem::absolute(direct).string() + " nor " +
-                                   shared.string())
-      .set_hint("`holdfast discover DIRECTORY` writes one.");
-}
-
-namespace {
-
 model::Instance parse(std::string_view toml, const std::string& file, bool is_open_to_all) {
   if (!is_utf8(toml)) throw Error(Errc::usage, file + ": no valid TOML: it is not UTF-8");
   try {
@@ -553,40 +561,6 @@ model::Instance read_instance_file(const std::filesystem::path& file) {
   struct ::stat status {};
   const bool is_open_to_all = ::stat(file.c_str(), &status) == 0 && (status.st_mode & 0007U) != 0;
   return parse(text, file.string(), is_open_to_all);
-}
-
-std::shared_ptr<const Secret> resolve_password(const model::PasswordSource& source,
-                                               std::string_view whose, std::stop_token stop) {
-  const auto trimmed = [](std::string text) {
-    const auto space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
-    while (!text.empty() && space(text.back())) text.pop_back();
-    std::size_t first = 0;
-    while (first < text.size() && space(text[first])) ++first;
-    std::string result = text.substr(first);
-    wipe(text.data(), text.size());
-    return std::make_shared<const Secret>(std::move(result));
-  };
-  if (source.known) return source.known;
-  if (!source.file.empty()) {
-    return in_context("reading the password of " + std::string(whose),
-                      [&] { return trimmed(read_text_file(source.file, 64U * 1024)); });
-  }
-  if (source.command.empty()) return nullptr;
-  Command command{.argv = source.command,
-                  .environment = {},
-                  .directory = {},
-                  .timeout = std::chrono::seconds(60),
-                  .fetches_password = true};
-  ProcessResult result = run_process(command, {}, std::move(stop));
-  if (result.timed_out || result.exit_code != 0) {
-    wipe(result.output.data(), result.output.size());
-    throw Error(Errc::failed_child,
-                "password_command of " + std::string(whose) + " failed: " + source.command.front() +
-                    ": " +
-                    (result.timed_out ? "no end after 60 s"
-                                      : "exit code " + std::to_string(result.exit_code)));
-  }
-  return trimmed(std::move(result.output));
 }
 
 }  // namespace holdfast::profile

@@ -102,6 +102,25 @@ fast = "pg_default"
                Error);
 }
 
+TEST(InstanceFile, ReadsAndWritesWhoShallOwnWhatIsRestored) {
+  const model::Instance instance = parse_instance(R"(name = "shop"
+[restore.user]
+password_command = ["pass", "fmemc"]
+default_tablespace = "USERS"
+quota = "10G"
+)",
+                                                  "f");
+  const auto expect = [](const model::NewUserSettings& user) {
+    EXPECT_EQ(user.password.command, (std::vector<std::string>{"pass", "fmemc"}));
+    EXPECT_EQ(user.default_tablespace, "USERS");
+    EXPECT_EQ(user.quota, "10G");
+  };
+  expect(instance.restore_user);
+  expect(parse_instance(to_toml(instance, {}), "again").restore_user);
+  EXPECT_THROW(static_cast<void>(parse_instance("name = \"x\"\n[restore.user]\nname = \"a\"", "f")),
+               Error);
+}
+
 TEST(InstanceFile, ReadsEndpointsOfDrills) {
   constexpr std::string_view start =
       "name = \"shop\"\n[[database]]\nname = \"a\"\nuri = "

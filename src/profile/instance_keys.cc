@@ -12,6 +12,11 @@ namespace {
 constexpr InstanceTable tables[] = {
     {"", false, "The instance itself."},
     {"magnolia", false, "What profile magnolia is told; everything else it reads in `home`."},
+    {"migration_center", false,
+     "What profile migration-center is told; its vendor publishes neither the schema nor its "
+     "codes."},
+    {"migration_center.staged", true,
+     "A column that names staged files: after a copy it is looked whether it has them."},
     {"repository", false, "Where its snapshots go."},
     {"database", true, "One database."},
     {"files", true, "One set of files."},
@@ -30,16 +35,19 @@ constexpr InstanceTable tables[] = {
      "server."},
     {"drill.query", true, "A question the restored instance must answer."},
     {"restore", false, "What this instance is when a snapshot is restored into it."},
+    {"restore.user", false,
+     "The user that is made for a schema of Oracle where there is none, by a DBA's connection."},
     {"accept", true, "A blocker that is accepted, with the reason; it stands in every manifest."},
 };
 
 constexpr InstanceKey keys[] = {
     {"", "name", KeyType::text, true, "", "Name of the instance; snapshots are grouped by it."},
     {"", "profile", KeyType::text, false, "custom",
-     "Kind of application: custom, magnolia, typedb."},
+     "Kind of application: custom, magnolia, migration-center, typedb."},
     {"", "home", KeyType::path, false, "",
      "Directory of the application; what lay below the old home moves with it. Of magnolia: the "
-     "web application's, with WEB-INF in it. Of typedb: the distribution's, or that of its data."},
+     "web application's, with WEB-INF in it. Of typedb: the distribution's, or that of its data. "
+     "Of migration-center: one with Jobservers and a WebClient in it."},
 
     {"magnolia", "search_index", KeyType::text, false, "skip",
      "\"skip\": search indexes are left out, and built anew from the content; \"include\": they "
@@ -53,6 +61,38 @@ constexpr InstanceKey keys[] = {
      "System properties of its JVM, as -D gives them, where no file of Tomcat's names them: "
      "[magnolia.system_properties] \"magnolia.home\" = \"/srv/magnolia\". No passwords."},
 
+    {"migration_center", "schema", KeyType::text, false,
+     "oracle: that of [[database]]; postgresql: the one with a table SCHEDULERS",
+     "Schema of its tables."},
+    {"migration_center", "jobservers", KeyType::texts, false, "that of `home`",
+     "Its Jobservers: \"host\", \"host:port\". Those of other hosts cannot be seen from here."},
+    {"migration_center", "jobserver_port", KeyType::integer, false, "9700",
+     "Port of Jobservers that name none."},
+    {"migration_center", "web_client", KeyType::path, false, "that of `home`",
+     "Directory of the Tomcat with the WebClient."},
+    {"migration_center", "staging", KeyType::paths, false, "",
+     "Where content is staged: component `staging`."},
+    {"migration_center", "logs", KeyType::paths, false, "log and logs of Jobservers and WebClient",
+     "Further directories with logs: component `logs`, and watched while a copy is made."},
+    {"migration_center", "schedulers", KeyType::text, false, "leave",
+     "\"disable\": enabled schedulers are disabled for a copy and enabled again after it, or by "
+     "the guardian; \"leave\": they are a finding."},
+    {"migration_center", "scheduler_column", KeyType::text, false, "one named like it",
+     "Column that enables schedulers: \"SCHEDULERS.ENABLED\"."},
+    {"migration_center", "scheduler_on", KeyType::text, false, "",
+     "Its value of those that are enabled."},
+    {"migration_center", "scheduler_off", KeyType::text, false, "",
+     "Its value of those that are not."},
+    {"migration_center", "status", KeyType::names, false, "by their words",
+     "Codes of what is at work, by column: [migration_center.status] \"SCHEDULER_RUNS.STATUS\" = "
+     "\"2, 3\", and all others mean rest; \"not 1, 4\": all but these; \"not *\": none. Preflight "
+     "prints the lines for what it does not know."},
+    {"migration_center.staged", "table", KeyType::text, true, "",
+     "The table, with or without schema."},
+    {"migration_center.staged", "column", KeyType::text, true, "", "The column."},
+    {"migration_center.staged", "root", KeyType::path, false, "",
+     "Where relative paths in it begin."},
+
     {"repository", "location", KeyType::text, true, "",
      "Repository, as for --repo. If a password stands in it, others must not read this file."},
     {"repository", "password_file", KeyType::path, false, "",
@@ -62,13 +102,14 @@ constexpr InstanceKey keys[] = {
 
     {"database", "name", KeyType::text, true, "", "Name of the component."},
     {"database", "engine", KeyType::text, false, "from the uri",
-     "Kind of database: sqlite, postgresql, mariadb (MySQL too), derby, h2, typedb."},
+     "Kind of database: sqlite, postgresql, mariadb (MySQL too), derby, h2, typedb, oracle."},
     {"database", "uri", KeyType::text, true, "",
      "Where it is: \"sqlite:/srv/shop/orders.db\", \"postgresql://host:5432/shop\", "
      "\"postgresql:///shop?host=/run/postgresql\", \"mysql://host:3306/schema\", "
      "\"mysql:///schema?socket=/run/mysqld/mysqld.sock\", \"derby:/directory\" (the one with "
      "service.properties), \"h2:/file.mv.db\", \"typedb:/data/directory/name\", "
-     "\"typedb://host:1729/name\". Never holds a password."},
+     "\"typedb://host:1729/name\", \"oracle://host:1521/SERVICE\", \"oracle:ALIAS\". Never "
+     "holds a password."},
     {"database", "user", KeyType::text, false, "", "Who we are there."},
     {"database", "password_file", KeyType::path, false, "",
      "File with the user's password; not readable by others."},
@@ -103,17 +144,27 @@ constexpr InstanceKey keys[] = {
      "mariadb, typedb: certificates of those whom \"verified\" trusts."},
     {"database", "home", KeyType::path, false, "",
      "typedb, of a directory: where the server's distribution is unpacked or installed, which "
-     "tells its release in restores."},
+     "tells its release in restores. oracle: the Oracle home or Instant Client with sqlplus and "
+     "the tools; else they are looked for in PATH."},
     {"database", "release", KeyType::text, false, "what the server or its distribution says",
      "typedb: the release of the server, \"3.11.5\", where nothing else tells it."},
     {"database", "method", KeyType::text, false, "auto",
      "typedb, of a directory: \"cold\" copies it while no server has it open, \"hot\" beside its "
-     "server, \"auto\" as it is found."},
+     "server, \"auto\" as it is found. oracle: \"exp\", \"datapump\", or \"auto\": Data Pump where "
+     "`directory` is set."},
+    {"database", "schema", KeyType::text, false, "the user's own", "oracle: the schema."},
+    {"database", "directory", KeyType::text, false, "",
+     "oracle: the directory object in which Data Pump writes on the server."},
+    {"database", "tns_admin", KeyType::path, false, "as the client finds it",
+     "oracle: directory of tnsnames.ora, sqlnet.ora and a wallet."},
+    {"database", "kept_directory", KeyType::path, false, "/var/tmp",
+     "oracle, in restores: where the export of what is replaced stays."},
     {"database", "program", KeyType::path, false, "",
      "typedb, of a server of 2.x: the vendor's program, \"/opt/typedb/core/typedb\", where the "
      "server's own export does not answer."},
     {"database", "exchange_directory", KeyType::path, false, "pipes in the scratch directory",
-     "typedb, of a server of 2.x: a directory that the server and we see under the same path."},
+     "typedb, of a server of 2.x: a directory that the server and we see under the same path. "
+     "oracle: where we see what is in `directory`; else files come through the session."},
     {"database", "after", KeyType::texts, false, "", "Components that are copied before this one."},
 
     {"files", "name", KeyType::text, true, "", "Name of the component."},
@@ -193,6 +244,15 @@ constexpr InstanceKey keys[] = {
      "New owner by old: [restore.owner] shop = \"shop_test\"; \"*\" is every other."},
     {"restore", "schema", KeyType::names, false, "", "New schema by old."},
     {"restore", "tablespace", KeyType::names, false, "", "New tablespace by old."},
+
+    {"restore.user", "password_file", KeyType::path, false, "",
+     "File with the new user's password; not readable by others."},
+    {"restore.user", "password_command", KeyType::argv, false, "",
+     "Program that prints the new user's password."},
+    {"restore.user", "default_tablespace", KeyType::text, false, "as the copy says",
+     "His default tablespace."},
+    {"restore.user", "quota", KeyType::text, false, "as the copy says",
+     "How much of it he may fill: \"UNLIMITED\", \"10G\"."},
 
     {"accept", "code", KeyType::text, true, "", "Code of the finding."},
     {"accept", "component", KeyType::text, false, "any", "Component it is accepted for."},

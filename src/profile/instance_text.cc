@@ -80,6 +80,8 @@ class Writer {
     text("password_file", source.file);
     texts("password_command", source.command);
   }
+  // Those of another writer.
+  void lines(std::string_view text) { text_ += text; }
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
@@ -111,6 +113,32 @@ void write_magnolia(Writer& writer, const model::MagnoliaSettings& magnolia) {
     writer.text("data_store", magnolia.data_store);
   }
   writer.names("magnolia.system_properties", magnolia.system_properties);
+}
+
+void write_migration_center(Writer& writer, const model::MigrationCenterSettings& settings) {
+  const model::MigrationCenterSettings usual;
+  Writer inner;
+  inner.text("schema", settings.schema);
+  inner.texts("jobservers", settings.jobservers);
+  inner.number("jobserver_port", settings.jobserver_port, usual.jobserver_port);
+  inner.text("web_client", settings.web_client);
+  inner.texts("staging", settings.staging);
+  inner.texts("logs", settings.logs);
+  inner.text("schedulers", settings.disables_schedulers ? "disable" : "");
+  inner.text("scheduler_column", settings.scheduler_column);
+  inner.text("scheduler_on", settings.scheduler_on);
+  inner.text("scheduler_off", settings.scheduler_off);
+  if (const std::string lines = inner.take(); !lines.empty()) {
+    writer.table("migration_center", false);
+    writer.lines(lines);
+  }
+  writer.names("migration_center.status", settings.status);
+  for (const model::StagedColumn& staged : settings.staged) {
+    writer.table("migration_center.staged", true);
+    writer.text("table", staged.table);
+    writer.text("column", staged.column);
+    writer.text("root", staged.root);
+  }
 }
 
 void write_settings(Writer& writer, const model::Instance& instance) {
@@ -164,6 +192,13 @@ void write_settings(Writer& writer, const model::Instance& instance) {
   writer.names("restore.owner", instance.restore_names.owners);
   writer.names("restore.schema", instance.restore_names.schemas);
   writer.names("restore.tablespace", instance.restore_names.tablespaces);
+  const model::NewUserSettings& user = instance.restore_user;
+  if (!user.password.empty() || !user.default_tablespace.empty() || !user.quota.empty()) {
+    writer.table("restore.user", false);
+    writer.password(user.password);
+    writer.text("default_tablespace", user.default_tablespace);
+    writer.text("quota", user.quota);
+  }
   for (const model::AcceptSetting& accept : instance.accepts) {
     writer.table("accept", true);
     writer.text("code", accept.code);
@@ -188,6 +223,7 @@ std::string to_toml(const model::Instance& instance,
   if (instance.profile != "custom") writer.text("profile", instance.profile);
   writer.text("home", instance.home);
   write_magnolia(writer, instance.magnolia);
+  write_migration_center(writer, instance.migration_center);
   if (!instance.repository.location.empty()) {
     writer.table("repository", false);
     writer.text("location", instance.repository.location);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "base/uri.h"
@@ -37,11 +38,7 @@ constexpr std::size_t directories_max = 20'000;
 std::string host_name() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return {};
-  std::string text = name.data();
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
+  return ascii_lower(name.data());
 }
 
 // A web application with what stands around it.
@@ -180,8 +177,7 @@ model::FoundInstance draft(const std::string& directory, const Surroundings& aro
     std::string value = property == nullptr ? "" : property->value;
     if (property == nullptr) {
       std::string variable;
-      for (const char c : name)
-        variable += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c == '.' ? '_' : c;
+      for (const char c : name) variable += c == '.' ? '_' : ascii_upper(c);
       value = magnolia::environment_value(around.environ, variable);
     } else if (property->where == found_around ||
                property->where.find("catalina.properties:") != std::string::npos) {

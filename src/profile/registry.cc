@@ -3,6 +3,7 @@
 
 #include "profile/custom.h"
 #include "profile/magnolia.h"
+#include "profile/migration_center.h"
 #include "profile/typedb.h"
 
 namespace holdfast::profile {
@@ -10,8 +11,9 @@ namespace holdfast::profile {
 std::span<const model::Profile* const> all_profiles() noexcept {
   static const CustomProfile custom;
   static const MagnoliaProfile magnolia;
+  static const MigrationCenterProfile migration_center;
   static const TypedbProfile typedb;
-  static const model::Profile* const profiles[] = {&custom, &magnolia, &typedb};
+  static const model::Profile* const profiles[] = {&custom, &magnolia, &migration_center, &typedb};
   return profiles;
 }
 

@@ -164,6 +164,18 @@ class Files(Bench):
             self.assertEqual(figures[f"{mode}, memory"]["limit"], 256)
         self.assert_nothing_left()
 
+    def test_a_dump_is_read_and_loaded(self):
+        done = self.bench("oracle", "--scale", "0.0005", "--json", "report.json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(self.place.name, "report.json")) as file:
+            row = json.load(file)["rows"][0]
+        figures = {figure["name"]: figure for figure in row["figures"]}
+        for what in ("rows counted", "values decoded"):
+            self.assertGreater(figures[f"{what}, for each GB"]["value"], 0)
+            self.assertEqual(figures[f"{what}, memory"]["limit"], 64)
+        self.assertTrue("loaded into PostgreSQL, for each GB" in figures or row["notes"])
+        self.assert_nothing_left()
+
     def test_limits_are_measured_on_all_of_a_file(self):
         path = os.path.join(self.work, "file")
         with open(path, "wb") as file:

@@ -15,8 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!oracle::begins_as_exp(input)) return 0;
   fuzz::allow_errors([&] {
     holdfast::BytesSource for_counting(input), for_values(input);
-    const oracle::ExpReport counted = oracle::examine_exp(for_counting, false, {});
-    const oracle::ExpReport deep = oracle::examine_exp(for_values, true, {});
+    const oracle::ExpReport counted =
+        oracle::examine_exp(for_counting, oracle::ExpDepth::counted, {});
+    const oracle::ExpReport deep = oracle::examine_exp(for_values, oracle::ExpDepth::digested, {});
     const bool is_good =
         std::ranges::none_of(counted.findings, [](const holdfast::model::Finding& finding) {
           return finding.severity == holdfast::model::Severity::blocker;

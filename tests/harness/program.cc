@@ -191,6 +191,19 @@ Started Place::start_program(const std::vector<std::string>& argv, const RunOpti
   return Started(words, all, runs(), options.input);
 }
 
+pid_t Place::guardian() const {
+  for (const auto& process : fs::directory_iterator("/proc")) {
+    const std::string name = process.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string words = read_text(process.path() / "cmdline");
+    if (words.find(state().string()) != std::string::npos &&
+        words.find("--when-closed") != std::string::npos) {
+      return static_cast<pid_t>(std::stol(name));
+    }
+  }
+  return 0;
+}
+
 void write_text(const fs::path& path, std::string_view text) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(text.data(), static_cast<std::streamsize>(text.size()));

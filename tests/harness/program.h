@@ -99,6 +99,9 @@ class Place {
   [[nodiscard]] Started start_program(const std::vector<std::string>& argv,
                                       const RunOptions& options = {});
 
+  // The guardian of a job below its state directory; 0 if there is none.
+  [[nodiscard]] pid_t guardian() const;
+
   // The output and errors of all runs so far, for those who search them.
   [[nodiscard]] std::filesystem::path runs() const { return root() / "runs"; }
 

@@ -17,20 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The guardian of a job below this state directory; 0 if there is none.
-pid_t find_guardian(const fs::path& state) {
-  for (const auto& process : fs::directory_iterator("/proc")) {
-    const std::string name = process.path().filename().string();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string words = read_text(process.path() / "cmdline");
-    if (words.find(state.string()) != std::string::npos &&
-        words.find("--when-closed") != std::string::npos) {
-      return static_cast<pid_t>(std::stol(name));
-    }
-  }
-  return 0;
-}
-
 // Runs the product with storages that can be made to fail or wait (fault_main.cc) while the
 // application is stopped.
 class Comeback : public testing::Test {
@@ -55,7 +41,7 @@ class Comeback : public testing::Test {
     release("start");
     release("hook");
     write_text(place_ / "pause" / "go", "");
-    EXPECT_TRUE(eventually([&] { return find_guardian(place_.state()) == 0; }));
+    EXPECT_TRUE(eventually([&] { return place_.guardian() == 0; }));
   }
 
   // Lines of shell: if the file NAME-waits is there, say that we are here and wait for NAME-go.
@@ -89,7 +75,7 @@ class Comeback : public testing::Test {
 
   void expect_back(std::size_t stops) {
     EXPECT_TRUE(eventually([&] { return shop_.runs(); })) << "the application is down";
-    EXPECT_TRUE(eventually([&] { return find_guardian(place_.state()) == 0; }));
+    EXPECT_TRUE(eventually([&] { return place_.guardian() == 0; }));
     EXPECT_EQ(shop_.logged("stop"), stops);
     EXPECT_EQ(shop_.logged("start"), stops) << "each stop is undone once";
     EXPECT_EQ(shop_.snapshots().size(), 1U) << "no snapshot of a failed run";
@@ -176,7 +162,7 @@ TEST_F(Comeback, KilledWhileStartRuns) {
   job.kill(SIGKILL);
   EXPECT_EQ(job.wait().exit_code, 137);
   release("start");
-  EXPECT_TRUE(eventually([&] { return shop_.runs() && find_guardian(place_.state()) == 0; }));
+  EXPECT_TRUE(eventually([&] { return shop_.runs() && place_.guardian() == 0; }));
   EXPECT_EQ(shop_.logged("stop"), 1U);
   EXPECT_LE(shop_.logged("start"), 2U);
   EXPECT_EQ(shop_.snapshots().size(), 1U);
@@ -235,7 +221,7 @@ TEST_F(Comeback, FailingStart) {
   EXPECT_EQ(outcome.exit_code, 1) << outcome.text();
   EXPECT_TRUE(outcome.says("start")) << outcome.text();
   EXPECT_FALSE(shop_.runs());
-  EXPECT_TRUE(eventually([&] { return find_guardian(place_.state()) == 0; }));
+  EXPECT_TRUE(eventually([&] { return place_.guardian() == 0; }));
   EXPECT_EQ(shop_.snapshots().size(), 1U);
   const Outcome blocked = place_.holdfast({"preflight", "-I", shop_.instance_path(), "--json"});
   EXPECT_EQ(blocked.exit_code, 20) << blocked.text();
@@ -251,7 +237,7 @@ TEST_F(Comeback, FailingStart) {
 
 TEST_F(Comeback, LossOfTheGuardianAloneIsBorne) {
   Started job = begin_paused();
-  const pid_t guardian = find_guardian(place_.state());
+  const pid_t guardian = place_.guardian();
   ASSERT_GT(guardian, 0);
   ::kill(guardian, SIGKILL);
   write_text(place_ / "pause" / "go", "");
@@ -264,7 +250,7 @@ TEST_F(Comeback, LossOfTheGuardianAloneIsBorne) {
 
 TEST_F(Comeback, LossOfGuardianAndJobIsMendedByResume) {
   Started job = begin_paused();
-  const pid_t guardian = find_guardian(place_.state());
+  const pid_t guardian = place_.guardian();
   ASSERT_GT(guardian, 0);
   ::kill(guardian, SIGKILL);
   job.kill(SIGKILL);
@@ -278,7 +264,7 @@ TEST_F(Comeback, LossOfGuardianAndJobIsMendedByResume) {
 
 TEST_F(Comeback, LossOfGuardianAndJobIsMendedByTheNextBackup) {
   Started job = begin_paused();
-  ::kill(find_guardian(place_.state()), SIGKILL);
+  ::kill(place_.guardian(), SIGKILL);
   job.kill(SIGKILL);
   EXPECT_EQ(job.wait().exit_code, 137);
   EXPECT_FALSE(shop_.runs());
@@ -292,7 +278,7 @@ TEST_F(Comeback, LossOfGuardianAndJobIsMendedByTheNextBackup) {
 
 TEST_F(Comeback, ASecondCrashDuringResumeRepeatsNothing) {
   Started job = begin_paused();
-  ::kill(find_guardian(place_.state()), SIGKILL);
+  ::kill(place_.guardian(), SIGKILL);
   job.kill(SIGKILL);
   EXPECT_EQ(job.wait().exit_code, 137);
   hold("start");
@@ -347,13 +333,13 @@ TEST_F(Exports, KilledLeaveNothingBesideTheirTarget) {
   job.kill(SIGKILL);
   EXPECT_EQ(job.wait().exit_code, 137);
   EXPECT_TRUE(eventually([&] { return grown() == 0; }));
-  EXPECT_TRUE(eventually([&] { return find_guardian(place_.state()) == 0; }));
+  EXPECT_TRUE(eventually([&] { return place_.guardian() == 0; }));
   expect_next_is_whole();
 }
 
 TEST_F(Exports, KilledWithTheirGuardianAreRemovedByResume) {
   Started job = begin_paused_export();
-  ::kill(find_guardian(place_.state()), SIGKILL);
+  ::kill(place_.guardian(), SIGKILL);
   job.kill(SIGKILL);
   EXPECT_EQ(job.wait().exit_code, 137);
   EXPECT_EQ(grown(), 1U);
@@ -365,7 +351,7 @@ TEST_F(Exports, KilledWithTheirGuardianAreRemovedByResume) {
 
 TEST_F(Exports, KilledWithTheirGuardianAreRemovedByTheNextRun) {
   Started job = begin_paused_export();
-  ::kill(find_guardian(place_.state()), SIGKILL);
+  ::kill(place_.guardian(), SIGKILL);
   job.kill(SIGKILL);
   EXPECT_EQ(job.wait().exit_code, 137);
   EXPECT_EQ(grown(), 1U);

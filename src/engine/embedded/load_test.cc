@@ -93,6 +93,10 @@ class EmbeddedLoad : public PlacesTest {
 INSTANTIATE_TEST_SUITE_P(Kinds, EmbeddedLoad, testing::Values("derby", "h2"),
                          [](const auto& tested) { return tested.param; });
 
+// What has lock files and scratch beside the database.
+class DerbyLoad : public EmbeddedLoad {};
+INSTANTIATE_TEST_SUITE_P(Kinds, DerbyLoad, testing::Values("derby"));
+
 TEST_P(EmbeddedLoad, DoesNotVouchForADamagedCopy) {
   const auto place = make("db");
   damage(place);
@@ -122,8 +126,7 @@ TEST_P(EmbeddedLoad, PutsADatabaseWhereNoneWas) {
   undo_all();  // repeated, it does no harm
 }
 
-TEST_P(EmbeddedLoad, NeverRestoresLocksAndScratch) {
-  if (!is_derby()) GTEST_SKIP() << "H2 has none";
+TEST_P(DerbyLoad, NeverRestoresLocksAndScratch) {
   for (const char* const name : {"db.lck", "dbex.lck", "derby.log"})
     write_file_durably(path("copied") / name, as_bytes("x"));
   std::filesystem::create_directory(path("copied") / "tmp");

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/java/link.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,40 +19,6 @@ namespace {
 constexpr std::size_t errors_bytes_max = std::size_t{8} << 10U;
 constexpr std::size_t read_bytes = std::size_t{128} << 10U;
 constexpr std::size_t lines_shown_max = 5;
-
-struct Waking {
-  int fd;
-  void operator()() const noexcept {
-    const std::uint64_t one = 1;
-    static_cast<void>(!::write(fd, &one, sizeof one));  // full means awake already
-  }
-};
-
-Fd make_eventfd() {
-  Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!fd) throw system_error(errno, "making an eventfd");
-  return fd;
-}
-
-// One socket for both ways: writing to it when nobody reads raises no signal if we say so.
-struct Ends {
-  Fd ours, theirs;
-};
-
-Ends make_ends() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    throw system_error(errno, "making a socket");
-  Fd ours(ends[0]);
-  Fd theirs(ends[1]);
-  return {above_standard(std::move(ours)), above_standard(std::move(theirs))};
-}
-
-void make_nonblocking(const Fd& fd) {
-  const int flags = ::fcntl(fd.get(), F_GETFL);
-  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0)
-    throw system_error(errno, "preparing a pipe");
-}
 
 // The last lines, for a message.
 std::string last_lines(std::string_view text) {
@@ -75,13 +39,12 @@ std::string last_lines(std::string_view text) {
 struct Link::State {
   State(const Command& command, std::stop_token stop_in)
       : stop(std::move(stop_in)),
-        wake(make_eventfd()),
-        ends(make_ends()),
+        wake(stop),
+        ends(make_socket_pair()),
         errors_pipe(make_pipe()),
         child(command, std::array{Placement{STDIN_FILENO, ends.theirs.get()},
                                   Placement{STDOUT_FILENO, ends.theirs.get()},
-                                  Placement{STDERR_FILENO, errors_pipe.writing.get()}}),
-        waking(stop, Waking{wake.get()}) {
+                                  Placement{STDERR_FILENO, errors_pipe.writing.get()}}) {
     ends.theirs.reset();
     errors_pipe.writing.reset();
     make_nonblocking(ends.ours);
@@ -110,7 +73,7 @@ struct Link::State {
   void wait(short events) {
     std::array<pollfd, 3> waits{{{ends.ours.get(), events, 0},
                                  {errors_pipe.reading.get(), POLLIN, 0},
-                                 {wake.get(), POLLIN, 0}}};
+                                 {wake.fd(), POLLIN, 0}}};
     poll_until(waits, std::nullopt, false);
     take_errors();
     if (stop.stop_requested())
@@ -139,13 +102,12 @@ struct Link::State {
   }
 
   std::stop_token stop;
-  Fd wake;
-  Ends ends;
+  StopWake wake;
+  SocketPair ends;
   Pipe errors_pipe;
   Child child;
   std::string errors;
   FrameReader frames;
-  std::stop_callback<Waking> waking;  // last: it uses `wake`
 };
 
 Link::Link(const Command& command, std::stop_token stop)

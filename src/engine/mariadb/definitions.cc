@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "engine/mariadb/sql_text.h"
 
@@ -17,7 +18,7 @@ bool is_local_engine(const std::string& name) {
   constexpr std::array<std::string_view, 15> local{
       "INNODB", "XTRADB",  "MYISAM", "ARIA",       "MEMORY",  "HEAP",      "CSV",       "ARCHIVE",
       "TOKUDB", "ROCKSDB", "MERGE",  "MRG_MYISAM", "MROONGA", "BLACKHOLE", "NDBCLUSTER"};
-  return std::find(local.begin(), local.end(), upper(name)) != local.end();
+  return std::find(local.begin(), local.end(), ascii_upper(name)) != local.end();
 }
 
 // ENGINE [=] name, at the word ENGINE.

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/decompress.h"
@@ -203,9 +204,7 @@ class Reader {
  private:
   // Dumps set the mode in which something was made before it, and set it back after it.
   void take_setting(std::string_view statement) {
-    std::string upper(statement.substr(0, 1000));
-    std::transform(upper.begin(), upper.end(), upper.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    const std::string upper = ascii_upper(statement.substr(0, 1000));
     if (upper.find("SQL_MODE") == std::string::npos) return;
     reading_.backslash_escapes = upper.find("NO_BACKSLASH_ESCAPES") == std::string::npos;
   }
@@ -258,9 +257,7 @@ class Reader {
            !front[i].is_word("SEQUENCE") && !front[i].is_word("DATABASE"))
       ++i;
     if (i >= front.size()) return;
-    std::string kind(front[i].text);
-    std::transform(kind.begin(), kind.end(), kind.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::string kind = ascii_lower(front[i].text);
     for (++i; i < front.size() &&
               (front[i].is_word("IF") || front[i].is_word("NOT") || front[i].is_word("EXISTS"));)
       ++i;

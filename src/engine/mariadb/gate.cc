@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "engine/mariadb/sql_text.h"
 #include "engine/mariadb/statement_reader.h"
@@ -469,7 +470,7 @@ bool begins_with_rows(std::string_view sql) {
   std::size_t end = 0;
   while (end < sql.size() && end < 8 && ((sql[end] | 0x20) >= 'a' && (sql[end] | 0x20) <= 'z'))
     ++end;
-  const std::string verb = upper(std::string(sql.substr(0, end)));
+  const std::string verb = ascii_upper(sql.substr(0, end));
   return verb == "INSERT" || verb == "REPLACE";
 }
 

@@ -5,18 +5,11 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "engine/mariadb/sql_text.h"
 
 namespace holdfast::engine::mariadb {
 namespace {
-
-std::string upper(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return result;
-}
 
 // The tokens of a line that say something.
 class Words {
@@ -46,7 +39,7 @@ class Words {
     const std::string user = here().name();
     step();
     if (!take_symbol('@'))
-      return is_bare && upper(user) == everybody ? std::string(everybody) : quote_name(user);
+      return is_bare && ascii_upper(user) == everybody ? std::string(everybody) : quote_name(user);
     if (!is_name()) return "";
     const std::string host = here().name();
     step();
@@ -76,7 +69,7 @@ bool take_privileges(Words& words, GrantLine& grant) {
     std::string privilege;
     for (; !words.is_end() && words.here().kind == Token::Kind::word && !words.is_word("ON");
          words.step())
-      privilege += (privilege.empty() ? "" : " ") + upper(words.here().text);
+      privilege += (privilege.empty() ? "" : " ") + ascii_upper(words.here().text);
     if (privilege.empty()) return false;
     grant.privileges.push_back(privilege);
     grant.words += (grant.words.empty() ? "" : ", ") + privilege;
@@ -162,7 +155,7 @@ GrantLine parse_grant(std::string_view line) {
   if (!take_privileges(words, grant) || !words.take_word("ON")) return {};
   for (; !words.is_end() && words.here().kind == Token::Kind::word; words.step()) {
     if (!words.is_word("TABLE"))
-      grant.object_kind += (grant.object_kind.empty() ? "" : " ") + upper(words.here().text);
+      grant.object_kind += (grant.object_kind.empty() ? "" : " ") + ascii_upper(words.here().text);
   }
   if (!words.is_name() && !words.is_symbol('*')) return {};
   grant.schema = words.here().name();

@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "base/error.h"
 
@@ -205,10 +206,7 @@ std::string laid_open(std::string_view sql, const Reading& reading, Comments com
 }
 
 bool Lexeme::is(std::string_view upper_case) const noexcept {
-  return kind == Kind::word && std::equal(text.begin(), text.end(), upper_case.begin(),
-                                          upper_case.end(), [](char a, char b) {
-                                            return std::toupper(static_cast<unsigned char>(a)) == b;
-                                          });
+  return kind == Kind::word && equal_but_for_case(text, upper_case);
 }
 
 std::string Lexeme::name() const {

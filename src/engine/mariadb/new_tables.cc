@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/mariadb/catalog.h"
@@ -147,7 +148,7 @@ class NewTables final : public Filling {
     bool numbers = false;
     for (const std::string& wanted : table.columns) {
       const auto column = std::find_if(found.begin(), found.end(), [&](const auto& one) {
-        return same_name(one[0].value_or(""), wanted);
+        return equal_but_for_case(one[0].value_or(""), wanted);
       });
       if (column == found.end())
         throw Error(Errc::not_found,
@@ -158,13 +159,6 @@ class NewTables final : public Filling {
       numbers = numbers || one[2].value_or("").find("auto_increment") != std::string::npos;
     copied_.push_back(std::move(copied));
     numbers_.push_back(numbers);
-  }
-
-  // Of columns; letters beyond ASCII are not folded.
-  static bool same_name(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [&](char x, char y) { return lower(x) == lower(y); });
   }
 
   const Location location_;

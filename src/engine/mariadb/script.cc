@@ -7,6 +7,7 @@
 #include <cctype>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 
 namespace holdfast::engine::mariadb {
@@ -17,12 +18,6 @@ constexpr std::string_view mark = "-- holdfast: ";
 
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
-
-bool equals_upper(std::string_view text, std::string_view upper_case) {
-  return std::equal(
-      text.begin(), text.end(), upper_case.begin(), upper_case.end(),
-      [](char a, char b) { return std::toupper(static_cast<unsigned char>(a)) == b; });
 }
 
 }  // namespace
@@ -100,7 +95,8 @@ std::optional<Statement> Script::read() {
     }
     static_cast<void>(has(11));
     const std::string_view ahead = std::string_view(buffer_).substr(begin_, 12);
-    if (ahead.size() >= 10 && equals_upper(ahead.substr(0, 9), "DELIMITER") && is_space(ahead[9])) {
+    if (ahead.size() >= 10 && equal_but_for_case(ahead.substr(0, 9), "DELIMITER") &&
+        is_space(ahead[9])) {
       std::string line = take_line().substr(9);
       std::erase_if(line, is_space);
       if (line.empty()) throw Error(Errc::corrupt, "a DELIMITER without one");

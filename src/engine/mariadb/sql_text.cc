@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/ascii.h"
+
 namespace holdfast::engine::mariadb {
 namespace {
 
@@ -167,10 +169,7 @@ std::string Token::name() const {
 }
 
 bool Token::is_word(std::string_view upper_case) const noexcept {
-  return kind == Kind::word && std::equal(text.begin(), text.end(), upper_case.begin(),
-                                          upper_case.end(), [](char a, char b) {
-                                            return std::toupper(static_cast<unsigned char>(a)) == b;
-                                          });
+  return kind == Kind::word && equal_but_for_case(text, upper_case);
 }
 
 std::vector<Token> tokens_of(std::string_view sql) {

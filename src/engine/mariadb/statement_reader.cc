@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "engine/mariadb/sql_text.h"
 
@@ -30,12 +31,6 @@ std::string verb_of(const Lexeme& lexeme) {
 bool is_one_of(const Lexeme& lexeme, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(),
                      [&](std::string_view word) { return lexeme.is(word); });
-}
-
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-  return text;
 }
 
 std::string unquoted(const Lexeme& lexeme) {

@@ -19,7 +19,6 @@ namespace holdfast::engine::mariadb {
 // A word of a statement for a message: no more than a keyword has.
 [[nodiscard]] std::string verb_of(const Lexeme& lexeme);
 [[nodiscard]] bool is_one_of(const Lexeme& lexeme, std::initializer_list<std::string_view> words);
-[[nodiscard]] std::string upper(std::string text);
 // A name or a text without its quotes.
 [[nodiscard]] std::string unquoted(const Lexeme& lexeme);
 

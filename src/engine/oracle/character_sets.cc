@@ -272,14 +272,21 @@ bool TextDecoder::convert(std::string_view stored, std::string& utf8) {
   return false;
 }
 
-model::Value TextDecoder::decode(ByteView stored) {
+void TextDecoder::decode(ByteView stored, model::Value& into) {
   const std::string_view bytes = as_text(stored);
   const bool is_wide = way_ == Way::utf16be || way_ == Way::utf16le;
-  if (!is_wide && ascii_prefix_bytes(bytes) == bytes.size())
-    return model::Value::of_kind(model::ValueKind::text, std::string(bytes));
-  std::string utf8;
-  if (!convert(bytes, utf8)) return model::Value::of_bytes(stored);
-  return model::Value::of_kind(model::ValueKind::text, std::move(utf8));
+  into.kind = model::ValueKind::text;
+  into.text.clear();
+  const bool is_ascii = !is_wide && ascii_prefix_bytes(bytes) == bytes.size();
+  if (!is_ascii && convert(bytes, into.text)) return;
+  if (!is_ascii) into.kind = model::ValueKind::bytes;
+  into.text.assign(bytes);
+}
+
+model::Value TextDecoder::decode(ByteView stored) {
+  model::Value value;
+  decode(stored, value);
+  return value;
 }
 
 }  // namespace holdfast::engine::oracle

@@ -45,7 +45,8 @@ class TextDecoder {
   TextDecoder(TextDecoder&&) noexcept;
   TextDecoder& operator=(TextDecoder&&) noexcept;
 
-  // A text; the same bytes as kind bytes where they are none of the set.
+  // A text; the same bytes as kind bytes where they are none of the set. `into` keeps its buffer.
+  void decode(ByteView stored, model::Value& into);
   [[nodiscard]] model::Value decode(ByteView stored);
   // Whether more than ASCII can be told.
   [[nodiscard]] bool is_complete() const noexcept;

@@ -15,6 +15,11 @@ namespace {
 using model::Value;
 using model::ValueKind;
 
+void set_bytes(Value& into, ByteView stored) {
+  into.kind = ValueKind::bytes;
+  into.text.assign(as_text(stored));
+}
+
 constexpr std::uint16_t plain_bytes_max = exp_length_end - 1;
 constexpr std::uint16_t number_bytes_max = 22;
 
@@ -158,56 +163,58 @@ TextDecoder* ExpDecoder::decoder_of(std::uint16_t charset) {
   return place->second ? &*place->second : nullptr;
 }
 
-Value ExpDecoder::decode_text(std::uint16_t charset, ByteView stored) {
+void ExpDecoder::decode_text(std::uint16_t charset, ByteView stored, Value& into) {
   TextDecoder* const decoder = decoder_of(charset);
-  Value value = decoder != nullptr ? decoder->decode(stored) : Value::of_bytes(stored);
-  if (value.kind != ValueKind::text) ++undecodable_;
-  return value;
+  if (decoder != nullptr)
+    decoder->decode(stored, into);
+  else
+    set_bytes(into, stored);
+  if (into.kind != ValueKind::text) ++undecodable_;
 }
 
-Value ExpDecoder::decode_sound(const ExpColumn& column, ByteView stored) {
+void ExpDecoder::decode_sound(const ExpColumn& column, ByteView stored, Value& into) {
   switch (static_cast<ExpType>(column.type)) {
     case ExpType::varchar2:
     case ExpType::character:
-      return decode_text(column.charset, stored);
+      return decode_text(column.charset, stored, into);
     case ExpType::long_text:
-      return decode_text(database_, stored);
+      return decode_text(database_, stored, into);
     case ExpType::clob: {
       // The server keeps what would need several bytes a character two by two.
       const CharacterSet* const set = find_character_set(column.charset);
       const bool is_wide = set == nullptr || set->is_multibyte;
-      return decode_text(is_wide ? utf16be_id : column.charset, stored);
+      return decode_text(is_wide ? utf16be_id : column.charset, stored, into);
     }
     case ExpType::number:
-      return decode_number(stored);
+      return decode_number(stored, into);
     case ExpType::date:
-      return decode_date(stored);
+      return decode_date(stored, into);
     case ExpType::timestamp:
-      return decode_timestamp(stored);
+      return decode_timestamp(stored, into);
     case ExpType::timestamp_zone:
-      return decode_instant(stored);
+      return decode_instant(stored, into);
     case ExpType::timestamp_local:
-      return decode_local_instant(stored, zone_minutes_);
+      return decode_local_instant(stored, zone_minutes_, into);
     case ExpType::binary_float:
-      return decode_binary_float(stored);
+      return decode_binary_float(stored, into);
     case ExpType::binary_double:
-      return decode_binary_double(stored);
+      return decode_binary_double(stored, into);
     case ExpType::interval_ym:
-      return decode_interval_ym(stored);
+      return decode_interval_ym(stored, into);
     case ExpType::interval_ds:
-      return decode_interval_ds(stored);
+      return decode_interval_ds(stored, into);
     default:
-      return Value::of_bytes(stored);
+      return set_bytes(into, stored);
   }
 }
 
-Value ExpDecoder::decode(const ExpColumn& column, ByteView stored) {
+void ExpDecoder::decode(const ExpColumn& column, ByteView stored, Value& into) {
   try {
-    return decode_sound(column, stored);
+    decode_sound(column, stored, into);
   } catch (const Error& error) {
     if (error.code() != Errc::corrupt) throw;
     ++undecodable_;
-    return Value::of_bytes(stored);
+    set_bytes(into, stored);
   }
 }
 

@@ -75,18 +75,20 @@ struct ExpColumn {
 // Makes values of stored bytes. One thread.
 class ExpDecoder {
  public:
-  // `national` is the national character set; `zone` DBTIMEZONE, "+00:00" or empty if unknown.
+  // The client's and the database's character sets; `zone` is DBTIMEZONE, "-07:00". Of a zone that
+  // is no such offset UTC is taken.
   ExpDecoder(std::uint16_t client, std::uint16_t database, std::string_view zone);
 
   // Bytes that are no value of the column's type are kept as they are, kind bytes, and counted.
-  [[nodiscard]] model::Value decode(const ExpColumn& column, ByteView stored);
+  // `into` keeps its buffer.
+  void decode(const ExpColumn& column, ByteView stored, model::Value& into);
   [[nodiscard]] std::uint64_t undecodable() const noexcept { return undecodable_; }
   // Text of statements, names and the header: the client's. What is none of it has U+FFFD instead.
   [[nodiscard]] std::string client_text(std::string_view stored);
 
  private:
-  [[nodiscard]] model::Value decode_sound(const ExpColumn& column, ByteView stored);
-  [[nodiscard]] model::Value decode_text(std::uint16_t charset, ByteView stored);
+  void decode_sound(const ExpColumn& column, ByteView stored, model::Value& into);
+  void decode_text(std::uint16_t charset, ByteView stored, model::Value& into);
   [[nodiscard]] TextDecoder* decoder_of(std::uint16_t charset);
 
   std::uint16_t client_, database_;

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace holdfast::engine::oracle {
 namespace {
 
@@ -92,26 +94,12 @@ class Words {
   Word now_;
 };
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
-std::string upper(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  return result;
-}
-
 // A name with what it belongs to: `"A"."B"` is "A.B".
 std::string qualified_name(Words& words) {
   std::string name;
   while (words.now().is_identifier()) {
     const Word word = words.take();
-    name += word.kind == Word::Kind::name ? std::string(word.text) : upper(word.text);
+    name += word.kind == Word::Kind::name ? std::string(word.text) : ascii_upper(word.text);
     if (!words.take_if(".")) break;
     name += '.';
   }
@@ -170,9 +158,9 @@ std::optional<ExpObject> created_object(Words& words) {
   const Word first = words.take();
   if (first.kind != Word::Kind::word) return std::nullopt;
   ExpObject object;
-  object.kind = lower(first.text);
+  object.kind = ascii_lower(first.text);
   for (const auto& [one, two] : first_words)
-    if (first.is(one) && words.take_if(two)) object.kind += " " + lower(two);
+    if (first.is(one) && words.take_if(two)) object.kind += " " + ascii_lower(two);
   if (words.take_if("LOG")) {
     object.kind += " log";
     words.take_if("ON");
@@ -193,9 +181,9 @@ std::optional<ExpObject> added_constraint(Words& words) {
   if (words.take_if("CONSTRAINT")) name = words.take().text;
   const Word kind = words.take();
   if (kind.is("FOREIGN") || kind.is("PRIMARY"))
-    object.kind = lower(kind.text) + " key";
+    object.kind = ascii_lower(kind.text) + " key";
   else if (kind.is("UNIQUE") || kind.is("CHECK"))
-    object.kind = lower(kind.text) + " constraint";
+    object.kind = ascii_lower(kind.text) + " constraint";
   else
     return std::nullopt;
   if (!name.empty()) object.name += "." + name;
@@ -322,7 +310,7 @@ TypeWords type_words(std::string_view type) {
     if (!words.take_if("(")) {
       const Word word = words.take();
       if (!result.base.empty()) result.base += ' ';
-      result.base += word.kind == Word::Kind::name ? "\"" : upper(word.text);
+      result.base += word.kind == Word::Kind::name ? "\"" : ascii_upper(word.text);
       continue;
     }
     // Of INTERVAL DAY (2) TO SECOND (6) the last counts: the digits of seconds.
@@ -408,6 +396,7 @@ std::string statement_text(const ExpStatement& statement) {
 bool is_known_statement(std::string_view line) {
   if (runs_on(line)) return false;
   if (line.starts_with("METRICS") || line.starts_with("METRICE")) return true;
+  if (line.starts_with("CALTER")) return line == "CALTER TABLE";
   if (std::ranges::count(line, '"') % 2 != 0) return false;
   constexpr std::array words{
       "ALTER",        "ANALCOMPUTE", "ANALSTATS",       "ANALYZE",      "ASSOCIATE", "AUDIT",

@@ -64,7 +64,7 @@ TEST(OracleExpDdl, LinesAreKnownByHowTheyBeginAndEnd) {
                            "ANALCOMPUTE TR \"T\" ANALYZE  TABLE \"T\"  ESTIMATE STATISTICS "})
     EXPECT_TRUE(is_known_statement(line)) << line;
   for (const char* line :
-       {"", "TABLF \"T\"", "TABLE \"T\"x", "TABLE \"T", "TABLE \"T\"kCALTER TABLE",
+       {"", "CALTER TABLF", "TABLF \"T\"", "TABLE \"T\"x", "TABLE \"T", "TABLE \"T\"kCALTER TABLE",
         "CREATE SEQUENCE \"A\" NOCYCLE\rCREATE SEQUENCE \"B\" NOCYCLE",
         "METRICEU 4kCREATE SEQUENCE \"B\"", " || \"A\")"})
     EXPECT_FALSE(is_known_statement(line)) << line;

@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "engine/finding.h"
 #include "engine/oracle/exp_findings.h"
-#include "engine/oracle/finding.h"
 
 namespace holdfast::engine::oracle {
 namespace {
@@ -19,8 +19,9 @@ using model::Severity;
 
 class Examination final : public ExpVisitor {
  public:
-  Examination(ByteSource& source, bool deep, const std::stop_token& stop)
-      : deep_(deep), reader_(source, {}, stop) {}
+  Examination(ByteSource& source, ExpDepth depth, const std::stop_token& stop,
+              const model::RowTap& tap)
+      : depth_(depth), tap_(tap), reader_(source, options_for(tap), stop) {}
 
   ExpReport run() {
     if (read_front()) {
@@ -39,8 +40,13 @@ class Examination final : public ExpVisitor {
   void section_end(const ExpSection& section) override;
 
  private:
+  static ExpReader::Options options_for(const model::RowTap& tap) {
+    return tap ? ExpReader::Options{.row_bytes_max = exp_row_bytes_max, .refuses_large_rows = true}
+               : ExpReader::Options{};
+  }
   bool read_front();
   void read_content();
+  void offer(const ExpTable& table, const ExpSection& section);
   void add(std::string code, Severity severity, std::string seen, std::string why) {
     report_.findings.push_back(finding(std::move(code), severity, std::move(seen), std::move(why),
                                        "Export again, or find a whole copy."));
@@ -56,7 +62,8 @@ class Examination final : public ExpVisitor {
   void check_names(const ExpSection& section, const ExpTable& table);
   void note_columns(const ExpSection& section, const ExpTable& table);
 
-  bool deep_;
+  ExpDepth depth_;
+  const model::RowTap& tap_;
   ExpReader reader_;
   ExpReport report_;
   ExpTally tally_;
@@ -64,6 +71,7 @@ class Examination final : public ExpVisitor {
   std::string schema_;      // of CONNECT, else who exported
   std::string in_bracket_;  // of TABLE "X", as it stands there
   ExpTable* table_ = nullptr;
+  std::unique_ptr<model::RowSink> sink_;  // of the section
   model::RowHasher hasher_;
   std::uint64_t undecodable_before_ = 0;
   std::size_t kept_bytes_ = 0;
@@ -123,7 +131,7 @@ ExpTable& Examination::table_of(const std::string& name) {
     ExpTable& table = report_.tables.emplace_back();
     table.schema = schema_;
     table.table = name;
-    table.has_digest = deep_;
+    table.has_digest = depth_ == ExpDepth::digested;
   }
   return report_.tables[place->second];
 }
@@ -201,6 +209,8 @@ void Examination::note_columns(const ExpSection& section, const ExpTable& table)
   for (const ExpColumn& column : section.columns) {
     const std::string name = table.table + "." + text(column.name);
     if (!column.kind()) tally_.unread_columns.add(name);
+    if (column.is(ExpType::timestamp_local) && !zone_minutes_of(report_.descriptors.zone))
+      tally_.local_times.add(name);
     if (!exp_type_has_charset(column.type)) continue;
     tally_.charsets.insert(column.charset);
     const std::uint16_t expected =
@@ -226,18 +236,31 @@ bool Examination::section(const ExpSection& section) {
   table_ = &table;
   undecodable_before_ = reader_.decoder().undecodable();
   hasher_ = {};
-  return deep_;
+  offer(table, section);
+  return depth_ != ExpDepth::counted || sink_ != nullptr;
+}
+
+void Examination::offer(const ExpTable& table, const ExpSection& section) {
+  if (!tap_) return;
+  sink_ = tap_({}, {table.schema, table.table});
+  if (!sink_) return;
+  std::vector<model::Column> columns;
+  for (const ExpColumn& column : section.columns)
+    columns.push_back({text(column.name), column.type_text()});
+  sink_->columns(columns);
 }
 
 void Examination::row(const ExpSection& /*section*/, model::Row& row) {
-  hasher_.add(row);
+  if (depth_ == ExpDepth::digested) hasher_.add(row);
+  if (sink_) sink_->row(row);
 }
 
 void Examination::section_end(const ExpSection& section) {
+  sink_.reset();
   ExpTable& table = *table_;
   table.partitions.push_back({text(section.partition), section.rows});
   table.rows += section.rows;
-  if (deep_) table.digest.add(hasher_.digest());
+  table.digest.add(hasher_.digest());
   const auto note = [&](ExpPlaces& places, std::uint64_t count) {
     if (count > 0) places.add(fmt::format("{} in {}", count, table.table));
   };
@@ -251,8 +274,25 @@ void Examination::section_end(const ExpSection& section) {
 
 }  // namespace
 
-ExpReport examine_exp(ByteSource& source, bool deep, const std::stop_token& stop) {
-  return Examination(source, deep, stop).run();
+std::vector<DeclaredColumn> columns_of(const ExpTable& table) {
+  if (table.columns.empty())
+    return table.declared ? table.declared->columns : std::vector<DeclaredColumn>{};
+  std::vector<DeclaredColumn> columns;
+  for (const ExpColumn& column : table.columns) {
+    DeclaredColumn found{column.name, column.type_text(), true};
+    if (table.declared) {
+      const auto declared =
+          std::ranges::find(table.declared->columns, column.name, &DeclaredColumn::name);
+      if (declared != table.declared->columns.end()) found = *declared;
+    }
+    columns.push_back(std::move(found));
+  }
+  return columns;
+}
+
+ExpReport examine_exp(ByteSource& source, ExpDepth depth, const std::stop_token& stop,
+                      const model::RowTap& tap) {
+  return Examination(source, depth, stop, tap).run();
 }
 
 }  // namespace holdfast::engine::oracle

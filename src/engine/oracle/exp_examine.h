@@ -13,6 +13,7 @@
 #include "engine/oracle/exp_ddl.h"
 #include "engine/oracle/exp_header.h"
 #include "engine/oracle/exp_reader.h"
+#include "model/copy_check.h"
 #include "model/finding.h"
 #include "model/manifest.h"
 #include "model/value.h"
@@ -54,8 +55,23 @@ struct ExpReport {
   bool is_complete = false;              // read up to its own end
 };
 
-// Reads the whole stream, with `deep` every value too. Errc::cancelled soon after a stop request,
-// Errc::unsupported for a report above exp_report_bytes_max, what `source` throws.
-[[nodiscard]] ExpReport examine_exp(ByteSource& source, bool deep, const std::stop_token& stop);
+// In the order of the rows' values; of a table without a section in that of CREATE TABLE.
+[[nodiscard]] std::vector<DeclaredColumn> columns_of(const ExpTable& table);
+
+// Rows of a table that is looked at may have so much, each.
+inline constexpr std::uint64_t exp_row_bytes_max = 256U << 20U;
+
+enum class ExpDepth : std::uint8_t {
+  counted,   // rows are counted
+  decoded,   // every value is read
+  digested,  // and tables have digests
+};
+
+// Reads the whole stream. `tap` is asked, without a component, for each section of rows when it
+// begins. Errc::cancelled soon after a stop request, Errc::unsupported
+// for a report above exp_report_bytes_max and for a row above exp_row_bytes_max of a table that
+// `tap` wants, what `source` and sinks throw.
+[[nodiscard]] ExpReport examine_exp(ByteSource& source, ExpDepth depth, const std::stop_token& stop,
+                                    const model::RowTap& tap = {});
 
 }  // namespace holdfast::engine::oracle

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/oracle/finding.h"
+#include "engine/finding.h"
 
 namespace holdfast::engine::oracle {
 namespace {
@@ -166,6 +166,12 @@ void judge_content(const ExpTally& tally, ExpReport& report) {
     add(report, "oracle-exp-clob-unverified", Severity::note,
         "CLOB of a database with one byte a character: " + tally.narrow_lobs.text(),
         "their values are taken to be in its character set; no genuine file was seen with one");
+  if (tally.local_times.count() > 0)
+    add(report, "oracle-exp-zone-unknown", Severity::warning,
+        fmt::format("times in the database's zone, which is \"{}\": {}", report.descriptors.zone,
+                    tally.local_times.text()),
+        "they are taken for UTC, as the zone is no offset from it",
+        "Compare these columns with the database.");
   if (tally.undecodable.count() > 0)
     add(report, "oracle-exp-value-undecodable", Severity::warning,
         "values that are none of their column's type: " + tally.undecodable.text(),

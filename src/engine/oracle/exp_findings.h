@@ -31,6 +31,7 @@ struct ExpTally {
   ExpPlaces unread_columns;   // of types whose values cannot be read
   ExpPlaces long_values;      // of forms known by description only
   ExpPlaces narrow_lobs;      // CLOBs of databases with one byte a character
+  ExpPlaces local_times;      // in a zone that is no offset from UTC
   ExpPlaces undecodable;
   ExpPlaces large_rows;
   std::set<std::string> grantees;

@@ -7,17 +7,15 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/finding.h"
 #include "engine/oracle/exp_examine.h"
 #include "engine/oracle/exp_set.h"
-#include "engine/oracle/finding.h"
 
 namespace holdfast::engine::oracle {
 namespace {
 
 namespace fs = std::filesystem;
 using model::Severity;
-
-constexpr std::uint64_t rows_row_bytes_max = 256U << 20U;
 
 Json charset_json(std::uint16_t id) {
   Json json = Json::object();
@@ -33,23 +31,6 @@ std::string type_of(const ExpTable& table, const ExpColumn& column) {
     for (const DeclaredColumn& declared : table.declared->columns)
       if (declared.name == column.name) return declared.type;
   return column.type_text();
-}
-
-// In the order of the rows' values; of a table without a section in that of CREATE TABLE.
-std::vector<DeclaredColumn> columns_of(const ExpTable& table) {
-  if (table.columns.empty())
-    return table.declared ? table.declared->columns : std::vector<DeclaredColumn>{};
-  std::vector<DeclaredColumn> columns;
-  for (const ExpColumn& column : table.columns) {
-    DeclaredColumn found{column.name, column.type_text(), true};
-    if (table.declared) {
-      const auto declared =
-          std::ranges::find(table.declared->columns, column.name, &DeclaredColumn::name);
-      if (declared != table.declared->columns.end()) found = *declared;
-    }
-    columns.push_back(std::move(found));
-  }
-  return columns;
 }
 
 Json table_json(const ExpTable& table, bool deep) {
@@ -192,9 +173,14 @@ ExpSet set_of(const fs::path& file, std::span<const fs::path> others) {
   return std::move(*set);
 }
 
-ExpReport examine(const ExpSet& set, bool deep, const std::stop_token& stop) {
+ExpDepth depth_of(const InspectOptions& options) noexcept {
+  if (!options.deep) return ExpDepth::counted;
+  return options.digests ? ExpDepth::digested : ExpDepth::decoded;
+}
+
+ExpReport examine(const ExpSet& set, ExpDepth depth, const std::stop_token& stop) {
   ExpSetSource source(set.files, stop);
-  return examine_exp(source, deep, stop);
+  return examine_exp(source, depth, stop);
 }
 
 void check_whole(const fs::path& file, const ExpReport& report) {
@@ -220,7 +206,7 @@ std::optional<Inspection> inspect_exp(const fs::path& file, const InspectOptions
   if (!set) return std::nullopt;
   ExpReport report;
   if (set->is_complete) {
-    report = examine(*set, options.deep, stop);
+    report = examine(*set, depth_of(options), stop);
   } else if (set->header) {
     report.header = set->header;
     ExpDecoder decoder(set->header->client_charset, set->header->database_charset, "");
@@ -261,7 +247,7 @@ void exp_tables(const fs::path& file, std::span<const fs::path> others,
                 const std::stop_token& stop) {
   const ExpSet set = set_of(file, others);
   // What is declared of a table, and that it is there at all, is known at the end only.
-  const ExpReport report = examine(set, false, stop);
+  const ExpReport report = examine(set, ExpDepth::counted, stop);
   std::vector<const ExpTable*> wanted;
   for (const model::TableName& table : tables) {
     const auto known = std::ranges::find_if(report.tables, [&](const ExpTable& one) {
@@ -276,7 +262,7 @@ void exp_tables(const fs::path& file, std::span<const fs::path> others,
     wanted.push_back(&*known);
   }
   ExpSetSource source(set.files, stop);
-  ExpReader reader(source, {.row_bytes_max = rows_row_bytes_max, .refuses_large_rows = true}, stop);
+  ExpReader reader(source, {.row_bytes_max = exp_row_bytes_max, .refuses_large_rows = true}, stop);
   reader.read_header();
   reader.read_descriptors();
   TappedRows rows(reader, std::move(wanted), report.user, tap);
@@ -290,7 +276,7 @@ std::vector<model::TableDefinition> define_exp_tables(const fs::path& file,
                                                       std::span<const fs::path> others,
                                                       const std::stop_token& stop) {
   const ExpSet set = set_of(file, others);
-  const ExpReport report = examine(set, false, stop);
+  const ExpReport report = examine(set, ExpDepth::counted, stop);
   check_whole(file, report);
   const CharacterSet* const characters = find_character_set(report.header->database_charset);
   const bool has_wide_characters = characters == nullptr || characters->is_multibyte;

@@ -250,6 +250,59 @@ TEST_F(OracleExp, ValuesThatAreNoneAreBytes) {
   EXPECT_EQ(rows(dump.finish(), {"SHOP", "T"}).rows.at(0).at(0).kind, ValueKind::bytes);
 }
 
+TEST_F(OracleExp, ValuesAreReadWhereNobodyAsksForDigests) {
+  TestExp dump;
+  dump.table("T", "(\"D\" DATE)  STORAGE(INITIAL 1)");
+  dump.begin_rows("T", {{"D", 12, 7}});
+  dump.row({std::string(7, '\0')});
+  dump.end_rows();
+  const auto found = inspect_exp(write(dump.finish()), {.deep = true, .digests = false}, {});
+  ASSERT_TRUE(found.has_value());
+  EXPECT_TRUE(has(*found, "oracle-exp-value-undecodable"));
+  EXPECT_EQ(found->tables.at(0).rows, 1U);
+  EXPECT_EQ(found->tables[0].digest, "");
+}
+
+TEST_F(OracleExp, ARowHasNothingOfTheOneBefore) {
+  const std::string wide(100'000, 'x');
+  TestExp dump;
+  dump.table("T", "(\"A\" VARCHAR2(40), \"D\" DATE, \"L\" LONG)  STORAGE(INITIAL 1)");
+  dump.begin_rows("T", {{"A", 1, 40}, {"D", 12, 7}, {"L", 8, 0}});
+  dump.row({"a text that is longer than the others", test::of_hex("787b0b0101291d"), wide});
+  dump.row({"short", std::nullopt, std::nullopt});
+  dump.row({std::nullopt, std::string(7, '\0'), "last"});
+  dump.end_rows();
+  const GivenRows found = rows(dump.finish(), {"SHOP", "T"});
+  const auto text = [&](std::size_t row, std::size_t column) {
+    return found.rows.at(row).at(column).text;
+  };
+  EXPECT_EQ(text(0, 1), "2023-11-01T00:40:28");
+  EXPECT_TRUE(text(0, 2) == wide);
+  EXPECT_EQ(text(1, 0), "short");
+  for (const std::size_t column : {1U, 2U}) {
+    EXPECT_EQ(found.rows[1][column].kind, ValueKind::null);
+    EXPECT_EQ(text(1, column), "");
+  }
+  EXPECT_EQ(found.rows[2][0].kind, ValueKind::null);
+  EXPECT_EQ(text(2, 0), "");
+  EXPECT_EQ(text(2, 1), std::string(7, '\0'));
+  EXPECT_EQ(text(2, 2), "last");
+}
+
+TEST_F(OracleExp, LocalTimesAreOfTheDatabasesZone) {
+  for (const char* zone : {"-07:00", "Europe/Vienna"}) {
+    TestExp dump({.zone = zone});
+    dump.table("T", "(\"L\" TIMESTAMP (6) WITH LOCAL TIME ZONE)  STORAGE(INITIAL 1)");
+    dump.begin_rows("T", {{"L", 231, 11}});
+    dump.row({test::of_hex("787a0602092e29")});
+    dump.end_rows();
+    const bool is_offset = zone[0] == '-';
+    EXPECT_EQ(has(inspect(dump.finish()), "oracle-exp-zone-unknown"), !is_offset);
+    EXPECT_EQ(rows(dump.finish(), {"SHOP", "T"}).rows.at(0).at(0).text,
+              is_offset ? "2022-06-02T15:45:40Z" : "2022-06-02T08:45:40Z");
+  }
+}
+
 TEST_F(OracleExp, TypesThatCannotBeReadAreRefusedByName) {
   TestExp dump;
   dump.table("T", "(\"D\" \"SHOP\".\"POINT\")  STORAGE(INITIAL 1)");
@@ -356,6 +409,20 @@ TEST_F(OracleExp, ATruncatedDumpTellsWhereAndWhat) {
   EXPECT_FALSE(found.whole);
   EXPECT_FALSE(found.rows_counted);
   EXPECT_NE(found.findings[0].seen.find("the rows of ORDERS"), std::string::npos)
+      << found.findings[0].seen;
+}
+
+TEST_F(OracleExp, ARowTellsHowManyLargeValuesFollow) {
+  TestExp dump;
+  dump.table("T", "(\"A\" NUMBER)  STORAGE(INITIAL 1)");
+  dump.begin_rows("T", {{"A", 2, 22}});
+  dump.row({test::number(7)});
+  dump.end_rows();
+  std::string damaged = dump.finish();
+  damaged[damaged.find("\xff\xff\n") - 2] = '\x01';
+  const Inspection found = inspect(damaged);
+  ASSERT_EQ(codes(found).front(), "oracle-exp-damaged");
+  EXPECT_NE(found.findings[0].seen.find("1 large values instead of 0"), std::string::npos)
       << found.findings[0].seen;
 }
 

@@ -8,6 +8,12 @@
 #include "base/error.h"
 
 namespace holdfast::engine::oracle {
+namespace {
+
+// Rows of fewer bytes leave their buffers to the next one: each of 1,000 columns may keep so much.
+constexpr std::uint64_t narrow_row_bytes = 16U << 10U;
+
+}  // namespace
 
 ExpReader::Rows::Rows(ExpWindow& window, ExpDecoder& decoder, const Options& options,
                       ExpSection& section)
@@ -106,18 +112,27 @@ void ExpReader::Rows::keep(std::uint64_t count) {
 void ExpReader::Rows::decode(const ExpColumn& column, std::size_t index, std::uint64_t count) {
   if (count < exp_length_end && row_bytes_ + count <= options_.row_bytes_max) {
     row_bytes_ += count;
-    row_[index] = decoder_.decode(column, window_.take(static_cast<std::size_t>(count)));
+    decoder_.decode(column, window_.take(static_cast<std::size_t>(count)), row_[index]);
     return;
   }
   value_.clear();
   keep(count);
-  if (row_bytes_ <= options_.row_bytes_max) row_[index] = decoder_.decode(column, value_);
+  if (row_bytes_ <= options_.row_bytes_max) decoder_.decode(column, value_, row_[index]);
+}
+
+void ExpReader::Rows::clear_row() {
+  if (row_bytes_ >= narrow_row_bytes) row_.clear();
+  row_.resize(section_.columns.size());
+  for (model::Value& value : row_) {
+    value.kind = model::ValueKind::null;
+    value.text.clear();
+  }
+  row_bytes_ = 0;
 }
 
 void ExpReader::Rows::give(ExpVisitor& visitor) {
   for (std::uint16_t length = window_.u16(); length != exp_rows_end;) {
-    row_.assign(section_.columns.size(), model::Value::null());
-    row_bytes_ = 0;
+    clear_row();
     lobs_.clear();
     for (std::size_t i = 0; i < limits_.size(); ++i) {
       if (i > 0) length = window_.u16();
@@ -138,7 +153,7 @@ void ExpReader::Rows::give(ExpVisitor& visitor) {
         const ExpColumn& column = section_.columns[i];
         value_.clear();
         read_lob(column.name, [this](std::uint64_t bytes) { keep(bytes); });
-        if (row_bytes_ <= options_.row_bytes_max) row_[i] = decoder_.decode(column, value_);
+        if (row_bytes_ <= options_.row_bytes_max) decoder_.decode(column, value_, row_[i]);
       }
     }
     ++section_.rows;

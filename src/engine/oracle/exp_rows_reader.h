@@ -30,6 +30,7 @@ class ExpReader::Rows {
   [[nodiscard]] std::uint64_t long_length(const ExpColumn& column, std::uint16_t length);
   void check_lobs(std::uint16_t told, std::size_t found) const;
   void end();
+  void clear_row();  // to nulls; the buffers of narrow rows are kept
   template <typename Piece>
   void read_lob(std::string_view column, Piece&& piece);
   void keep(std::uint64_t count);  // adds so many bytes to the value, unless the row is too large

@@ -125,8 +125,8 @@ class Documents {
 
 class Pass {
  public:
-  Pass(PumpInput& input, std::string name, PumpDepth depth)
-      : input_(input), depth_(depth), documents_(file_) {
+  Pass(PumpInput& input, std::string name, PumpDepth depth, model::RowTap tap = {})
+      : input_(input), depth_(depth), tap_(std::move(tap)), documents_(file_) {
     file_.name = std::move(name);
     file_.depth = depth;
   }
@@ -158,12 +158,17 @@ class Pass {
   void unit();
   void document(PumpUnit& unit, const UnitHead& head);
   void rows(PumpUnit& unit);
+  [[nodiscard]] std::unique_ptr<model::RowSink> wanted(const PumpUnit& unit) const {
+    return tap_ && !unit.is_master ? tap_({}, unit.table->name) : nullptr;
+  }
   void decode(PumpUnit& unit);
+  void give(PumpUnit& unit, model::RowSink& into);
   void master(PumpUnit& unit);
   [[nodiscard]] std::shared_ptr<const PumpTable> shared(PumpTable table);
 
   PumpInput& input_;
   const PumpDepth depth_;
+  const model::RowTap tap_;
   PumpFile file_;
   Documents documents_;
   std::uint64_t block_bytes_ = usual_block_bytes;
@@ -266,6 +271,8 @@ void Pass::rows(PumpUnit& unit) {
       master(unit);
     } else if (depth_ == PumpDepth::decoded && !unit.is_master) {
       decode(unit);
+    } else if (const auto sink = wanted(unit)) {
+      give(unit, *sink);
     } else {
       PieceReader reader(input_, unit.data_bytes, *unit.table, {});
       while (reader.next()) ++unit.rows;
@@ -326,12 +333,29 @@ void Pass::decode(PumpUnit& unit) {
   unit.digest = hasher.digest();
 }
 
+void Pass::give(PumpUnit& unit, model::RowSink& into) {
+  if (const std::string why = why_unreadable(*unit.table); !why.empty())
+    throw Error(Errc::unsupported,
+                fmt::format("rows of {} cannot be read: {}", unit.table->name.display(), why));
+  std::vector<model::Column> columns;
+  for (const PumpColumn& column : unit.table->columns)
+    columns.push_back({column.name, pump_type_name(column)});
+  into.columns(columns);
+  PumpDecoder decoder(*unit.table);
+  PieceReader reader(input_, unit.data_bytes, *unit.table,
+                     {.with_values = true, .row_bytes_max = row_bytes_max});
+  while (reader.next()) {
+    ++unit.rows;
+    into.row(decoded_row(reader, decoder, columns.size()));
+  }
+}
+
 }  // namespace
 
 PumpFile read_pump_file(ByteSource& source, std::string name, PumpDepth depth,
-                        const std::stop_token& stop) {
+                        const std::stop_token& stop, const model::RowTap& tap) {
   PumpInput input(source, stop);
-  return Pass(input, std::move(name), depth).run();
+  return Pass(input, std::move(name), depth, tap).run();
 }
 
 PumpFile read_pump_file(PumpFileSource& source, std::string name, PumpDepth depth,

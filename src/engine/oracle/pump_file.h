@@ -26,6 +26,7 @@
 #include "engine/oracle/pump_input.h"
 #include "engine/oracle/pump_master.h"
 #include "engine/oracle/pump_table.h"
+#include "model/copy_check.h"
 #include "model/value.h"
 
 namespace holdfast::engine::oracle {
@@ -65,9 +66,11 @@ struct PumpFile {
 // Reads a file from its first byte to its last, which is_pump_file(). What is wrong with it is
 // told in the units, not thrown; Errc::unsupported beyond bounds that no genuine file comes near
 // to; Errc::cancelled. Memory: what is told, a document, a row of the master table
-// (pump_master_row_bytes_max), and at PumpDepth::decoded a row.
+// (pump_master_row_bytes_max), and at PumpDepth::decoded a row. `tap` is asked, without a
+// component, for the rows of each unit when they begin, unless they are decoded; Errc::unsupported
+// for rows that it wants and that cannot be read.
 [[nodiscard]] PumpFile read_pump_file(ByteSource& source, std::string name, PumpDepth depth,
-                                      const std::stop_token& stop);
+                                      const std::stop_token& stop, const model::RowTap& tap = {});
 // The same, leaving out what it need not read.
 [[nodiscard]] PumpFile read_pump_file(PumpFileSource& source, std::string name, PumpDepth depth,
                                       const std::stop_token& stop);

@@ -9,6 +9,7 @@
 #include <cctype>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "engine/oracle/character_sets.h"
 
 namespace holdfast::engine::oracle {
@@ -94,9 +95,7 @@ PumpHeader parse_pump_header(ByteView bytes) {
   header.major = static_cast<unsigned>(front.number(0, 1));
   header.minor = static_cast<unsigned>(front.number(1, 1));
   header.has_master = front.number(0x0e, 1) != 0;
-  header.guid = to_hex(front.bytes(0x0f, 16));
-  for (char& digit : header.guid)
-    digit = static_cast<char>(std::toupper(static_cast<unsigned char>(digit)));
+  header.guid = ascii_upper(to_hex(front.bytes(0x0f, 16)));
   header.number = static_cast<std::uint32_t>(front.number(0x1f, 4));
   header.block_bytes = static_cast<std::uint32_t>(front.number(0x23, 4));
   header.charset_id = static_cast<std::uint16_t>(front.number(0x27, 2));

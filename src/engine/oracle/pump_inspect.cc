@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "engine/oracle/character_sets.h"
 
@@ -129,11 +130,8 @@ void tell_master(const PumpMaster& master, Inspection& inspection) {
   facts.set("parameters", std::move(parameters));
   facts.set("master_rows", master.rows);
   for (const PumpMaster::Object& object : master.objects) {
-    std::string kind = object.type;
-    std::transform(kind.begin(), kind.end(), kind.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     inspection.objects.push_back(
-        {std::move(kind), model::TableName{object.schema, object.name}.display(), ""});
+        {ascii_lower(object.type), model::TableName{object.schema, object.name}.display(), ""});
   }
 }
 

@@ -31,8 +31,9 @@ namespace holdfast::engine::oracle {
 void pump_rows(const std::filesystem::path& file, std::span<const std::filesystem::path> others,
                const model::TableName& table, model::RowSink& into, const std::stop_token& stop);
 
-// The user's tables, also the empty ones. Errc::unsupported naming the column or table that cannot
-// be told.
+// The user's tables, also the empty ones. A column whose values cannot be read says so:
+// ColumnDefinition::obstacle. Errc::incomplete where rows are missing, Errc::unsupported naming a
+// table that cannot be told.
 [[nodiscard]] std::vector<model::TableDefinition> define_pump_tables(
     const std::filesystem::path& file, std::span<const std::filesystem::path> others,
     const std::stop_token& stop);

@@ -414,6 +414,20 @@ TEST_F(PumpInspect, RefusesTypesThatItCannotReadByName) {
   EXPECT_EQ(code_of([&] { rows(paths, "NONE"); }), Errc::not_found);
 }
 
+TEST_F(PumpInspect, DefinesTablesBesideOneThatItCannotRead) {
+  TestPump pump;
+  TestTable shapes = numbers(2);
+  shapes.name = "SHAPES";
+  shapes.columns.push_back({"SHAPE", 121, 1, ""});
+  pump.tables = {shapes, numbers(2)};
+  const auto tables = define_pump_tables(pump.write(directory_.path()).front(), {}, {});
+  ASSERT_EQ(tables.size(), 2U);
+  EXPECT_EQ(tables[0].columns.back().obstacle, "");
+  EXPECT_EQ(tables[1].name.table, "SHAPES");
+  EXPECT_EQ(tables[1].columns.back().obstacle, "values of this type cannot be read here");
+  EXPECT_EQ(tables[1].columns.front().obstacle, "");
+}
+
 TEST_F(PumpInspect, NamesTablesWhoseRowsWereNotExported) {
   TestPump pump;
   pump.tables = {numbers(2)};

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "engine/oracle/values.h"
 
@@ -69,7 +70,9 @@ class MasterReader {
   }
   [[nodiscard]] std::string decimal(std::string_view name) {
     const auto bytes = stored(name);
-    return bytes ? decode_number(*bytes).text : "";
+    model::Value value;
+    if (bytes) decode_number(*bytes, value);
+    return std::move(value.text);
   }
   // Without what is behind its point.
   [[nodiscard]] std::optional<std::int64_t> whole(std::string_view name) {
@@ -213,9 +216,7 @@ void MasterReader::other(std::int64_t order) {
     case job_row:
       master_.job = text("NAME");
       master_.owner = text("USER_NAME");
-      if (const auto guid = stored("GUID")) master_.guid = to_hex(*guid);
-      for (char& digit : master_.guid)
-        digit = static_cast<char>(std::toupper(static_cast<unsigned char>(digit)));
+      if (const auto guid = stored("GUID")) master_.guid = ascii_upper(to_hex(*guid));
       master_.mode = text("JOB_MODE");
       master_.db_version = text("DB_VERSION");
       master_.job_version = text("JOB_VERSION");
@@ -248,12 +249,6 @@ void MasterReader::other(std::int64_t order) {
     default:
       return;
   }
-}
-
-bool is_ascii_equal(std::string_view text, std::string_view lower) {
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == b;
-  });
 }
 
 // What a login "name/password@service" ends its password with.
@@ -291,7 +286,7 @@ std::string star_passwords(std::string_view command) {
     const std::size_t equals = word.find('=');
     const std::string_view key = word.substr(0, std::min(equals, word.size()));
     const bool is_secret =
-        key.size() >= 8 && is_ascii_equal(key.substr(key.size() - 8), "password");
+        key.size() >= 8 && equal_but_for_case(key.substr(key.size() - 8), "password");
     const std::size_t slash = word.find('/');
     at = end;
     if (equals != std::string_view::npos && is_secret) {
@@ -300,7 +295,7 @@ std::string star_passwords(std::string_view command) {
       told += stars;
       at = password_end(command, begin + equals + 1);
     } else if (slash != std::string_view::npos &&
-               (equals == std::string_view::npos ? is_first : is_ascii_equal(key, "userid"))) {
+               (equals == std::string_view::npos ? is_first : equal_but_for_case(key, "userid"))) {
       told += word.substr(0, slash + 1);
       const std::size_t behind = password_end(command, begin + slash + 1);
       if (behind > begin + slash + 1) told += stars;

@@ -215,31 +215,38 @@ std::string pump_type_name(const PumpColumn& column) {
   }
 }
 
+namespace {
+
+// Why a column's values cannot be read; empty: they can.
+std::string obstacle_of(const PumpTable& table, std::size_t index) {
+  const PumpColumn& column = table.columns[index];
+  const Type* type = find_type(column.type_number);
+  if (type == nullptr) return "values of this type cannot be read here";
+  // Where a LONG stands among others is not known.
+  if ((column.type_number == 8 || column.type_number == 24) &&
+      (index + 1 < table.columns.size() ||
+       std::any_of(table.columns.begin(), table.columns.end(),
+                   [](const PumpColumn& one) { return one.is_apart(); })))
+    return "it is read only as the last column of a table without LOBs";
+  if (type->kind == ValueKind::text && find_character_set(column.charset_id) == nullptr &&
+      (column.type_number != 8 || column.charset_id != 0))
+    return fmt::format("its character set {} is not known", column.charset_id);
+  return "";
+}
+
+}  // namespace
+
 std::string why_unreadable(const PumpTable& table) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const PumpColumn& column = table.columns[i];
-    const auto told = [&](std::string_view why) {
-      return fmt::format("column {} of {} is of {}, {}", column.name, table.name.display(),
+    if (const std::string why = obstacle_of(table, i); !why.empty())
+      return fmt::format("column {} of {} is of {}: {}", column.name, table.name.display(),
                          pump_type_name(column), why);
-    };
-    const Type* type = find_type(column.type_number);
-    if (type == nullptr) return told("whose values are not read");
-    // Where a LONG stands among others is not known.
-    if ((column.type_number == 8 || column.type_number == 24) &&
-        (i + 1 < table.columns.size() ||
-         std::any_of(table.columns.begin(), table.columns.end(),
-                     [](const PumpColumn& one) { return one.is_apart(); })))
-      return told("which is read only as the last column of a table without LOBs");
-    if (type->kind == ValueKind::text && find_character_set(column.charset_id) == nullptr &&
-        (column.type_number != 8 || column.charset_id != 0))
-      return told(fmt::format("in the unknown character set {}", column.charset_id));
   }
   return "";
 }
 
 model::TableDefinition define(const PumpTable& table) {
-  if (std::string why = why_unreadable(table); !why.empty())
-    throw Error(Errc::unsupported, std::move(why));
   model::TableDefinition definition;
   definition.name = table.name;
   definition.primary_key = table.primary_key;
@@ -248,7 +255,8 @@ model::TableDefinition define(const PumpTable& table) {
     model::ColumnDefinition one;
     one.name = column.name;
     one.type = pump_type_name(column);
-    one.kind = find_type(column.type_number)->kind;
+    one.obstacle = obstacle_of(table, definition.columns.size());
+    if (const Type* type = find_type(column.type_number)) one.kind = type->kind;
     one.is_nullable = column.is_nullable;
     one.is_padded = column.type_number == 96;
     if (column.type_number == 1 || column.type_number == 96) {
@@ -297,34 +305,46 @@ model::Value PumpDecoder::text(const PumpColumn& column, ByteView stored) {
 
 model::Value PumpDecoder::decode(std::size_t index, ByteView stored) {
   const PumpColumn& column = table_.columns.at(index);
-  return in_context(contexts_[index], [&]() -> model::Value {
+  return in_context(contexts_[index], [&] {
+    model::Value value;
     switch (column.type_number) {
       case 1:
       case 8:
       case 96:
       case 112:
-        return text(column, stored);
+        value = text(column, stored);
+        break;
       case 2:
-        return decode_number(stored);
+        decode_number(stored, value);
+        break;
       case 12:
-        return decode_date(stored);
+        decode_date(stored, value);
+        break;
       case 100:
-        return decode_binary_float(stored);
+        decode_binary_float(stored, value);
+        break;
       case 101:
-        return decode_binary_double(stored);
+        decode_binary_double(stored, value);
+        break;
       case 180:
-        return decode_timestamp(stored);
+        decode_timestamp(stored, value);
+        break;
       case 181:
-        return decode_instant(stored);
+        decode_instant(stored, value);
+        break;
       case 231:
-        return decode_local_instant(stored, table_.zone_minutes.value_or(0));
+        decode_local_instant(stored, table_.zone_minutes.value_or(0), value);
+        break;
       case 182:
-        return decode_interval_ym(stored);
+        decode_interval_ym(stored, value);
+        break;
       case 183:
-        return decode_interval_ds(stored);
+        decode_interval_ds(stored, value);
+        break;
       default:
-        return model::Value::of_bytes(stored);
+        value = model::Value::of_bytes(stored);
     }
+    return value;
   });
 }
 

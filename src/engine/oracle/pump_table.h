@@ -62,7 +62,7 @@ struct PumpTable {
 // Why values of this table cannot be read, naming the column; empty: they can.
 [[nodiscard]] std::string why_unreadable(const PumpTable& table);
 
-// Errc::unsupported where why_unreadable() tells something.
+// A column that cannot be read says so: ColumnDefinition::obstacle.
 [[nodiscard]] model::TableDefinition define(const PumpTable& table);
 
 // Values of one table as they are stored, made those of the model. One thread.

@@ -87,11 +87,24 @@ TEST(PumpTable, NamesTypesAsOracleDeclaresThem) {
 
 TEST(PumpTable, RefusesWhatItCannotRead) {
   EXPECT_EQ(why_unreadable(table_of({{"X", 58, 1, ""}})),
-            "column X of APP.T is of type 58, whose values are not read");
+            "column X of APP.T is of type 58: values of this type cannot be read here");
   EXPECT_EQ(why_unreadable(table_of({{"A", 1, 9}, {"L", 8, 0, ""}})), "");
   EXPECT_NE(why_unreadable(table_of({{"L", 8, 0, ""}, {"A", 1, 9}})), "");
   EXPECT_NE(why_unreadable(table_of({{"A", 1, 9, "<CHARSETID>9999</CHARSETID>"}})), "");
-  EXPECT_THROW(static_cast<void>(define(table_of({{"X", 58, 1, ""}}))), Error);
+}
+
+TEST(PumpTable, DefinesColumnsThatItCannotReadWithWhatStandsInTheWay) {
+  const auto columns = define(table_of({{"X", 58, 1, ""},
+                                        {"L", 8, 0, ""},
+                                        {"A", 1, 9, "<CHARSETID>9999</CHARSETID>"},
+                                        {"B", 1, 9}}))
+                           .columns;
+  ASSERT_EQ(columns.size(), 4U);
+  EXPECT_EQ(columns[0].type, "type 58");
+  EXPECT_EQ(columns[0].obstacle, "values of this type cannot be read here");
+  EXPECT_EQ(columns[1].obstacle, "it is read only as the last column of a table without LOBs");
+  EXPECT_EQ(columns[2].obstacle, "its character set 9999 is not known");
+  EXPECT_EQ(columns[3].obstacle, "");
 }
 
 TEST(PumpTable, DecodesEachKindOfText) {

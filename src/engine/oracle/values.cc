@@ -37,25 +37,38 @@ unsigned at(ByteView stored, std::size_t index) {
   return std::to_integer<unsigned>(stored[index]);
 }
 
-// Digits to the base 100, most significant first, of which the first counts 100 to `power`.
-std::string decimal_text(bool is_negative, int power, const unsigned* digits, int count) {
-  std::string text = is_negative ? "-" : "";
-  const auto put = [&text](unsigned pair) {
-    text += static_cast<char>('0' + pair / 10);
-    text += static_cast<char>('0' + pair % 10);
-  };
-  const std::size_t begin = text.size();
-  for (int i = 0; i <= power; ++i) put(i < count ? digits[i] : 0);
-  const std::size_t zeros = std::min(text.find_first_not_of('0', begin), text.size()) - begin;
-  text.erase(begin, zeros);
-  if (text.size() == begin) text += '0';
-  if (count - 1 <= power) return text;
-  text += '.';
-  for (int i = power + 1; i < 0; ++i) put(0);
-  for (int i = std::max(power + 1, 0); i < count; ++i) put(digits[i]);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') text.pop_back();
-  return text;
+void set(Value& into, ValueKind kind, std::string_view text) {
+  into.kind = kind;
+  into.text.assign(text);
+}
+
+// Decimal digits with leading zeros, from `at` on. What is behind them.
+template <int count>
+char* put_digits(char* at, unsigned value) noexcept {
+  for (int i = count; i-- > 0; value /= 10) at[i] = static_cast<char>('0' + value % 10);
+  return at + count;
+}
+
+// Digits to the base 100, most significant first, of which the first is not 0 and counts 100 to
+// `power`.
+void set_decimal(Value& into, bool is_negative, int power, const unsigned* digits, int count) {
+  // Up to 63 pairs in front of the point, up to 64 of zeros behind it, and what is stored.
+  std::array<char, 2 * (64 + number_bytes_max) + 4> text;
+  char* at = text.data();
+  if (is_negative) *at++ = '-';
+  if (power < 0)
+    *at++ = '0';
+  else
+    at = digits[0] < 10 ? put_digits<1>(at, digits[0]) : put_digits<2>(at, digits[0]);
+  for (int i = 1; i <= power; ++i) at = put_digits<2>(at, i < count ? digits[i] : 0);
+  if (count - 1 > power) {
+    *at++ = '.';
+    for (int i = power + 1; i < 0; ++i) at = put_digits<2>(at, 0);
+    for (int i = std::max(power + 1, 0); i < count; ++i) at = put_digits<2>(at, digits[i]);
+    while (at[-1] == '0') --at;
+    if (at[-1] == '.') --at;
+  }
+  set(into, ValueKind::number, {text.data(), at});
 }
 
 struct Calendar {
@@ -102,20 +115,31 @@ Calendar read_calendar(std::string_view what, ByteView stored) {
   return when;
 }
 
-std::string calendar_text(const Calendar& when) {
+// `kind`, or other where the calendars differ.
+void set_moment(Value& into, ValueKind kind, const Calendar& when) {
+  std::array<char, sizeof "-4712-01-01T00:00:00.123456789Z"> text;
+  char* at = text.data();
   const int year = when.astronomical_year();
-  std::string text =
-      fmt::format("{}{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", year < 0 ? "-" : "", std::abs(year),
-                  when.month, when.day, when.hour, when.minute, when.second);
-  if (when.nanoseconds == 0) return text;
-  text += fmt::format(".{:09}", when.nanoseconds);
-  text.erase(text.find_last_not_of('0') + 1);
-  return text;
-}
-
-Value timestamp_of(const Calendar& when) {
-  return Value::of_kind(is_julian_leap_day(when) ? ValueKind::other : ValueKind::timestamp,
-                        calendar_text(when));
+  if (year < 0) *at++ = '-';
+  const auto digits = static_cast<unsigned>(std::abs(year));
+  // Another zone's last hours of 9999 are the next year's in UTC.
+  at = digits > 9999 ? put_digits<5>(at, digits) : put_digits<4>(at, digits);
+  const auto put = [&at](char before, unsigned two) {
+    *at++ = before;
+    at = put_digits<2>(at, two);
+  };
+  put('-', when.month);
+  put('-', when.day);
+  put('T', when.hour);
+  put(':', when.minute);
+  put(':', when.second);
+  if (when.nanoseconds != 0) {
+    *at++ = '.';
+    at = put_digits<9>(at, when.nanoseconds);
+    while (at[-1] == '0') --at;
+  }
+  if (kind == ValueKind::instant) *at++ = 'Z';
+  set(into, is_julian_leap_day(when) ? ValueKind::other : kind, {text.data(), at});
 }
 
 // A part of an interval that is stored as an excess over `zero`.
@@ -132,55 +156,52 @@ std::uint64_t unsorted(std::uint64_t stored, unsigned bits) noexcept {
 
 }  // namespace
 
-Value decode_number(ByteView stored) {
+void decode_number(ByteView stored, Value& into) {
   if (stored.empty() || stored.size() > number_bytes_max) refuse("number", stored);
   const unsigned head = at(stored, 0);
   if (stored.size() == 1) {
-    if (head == 0x80) return Value::of_kind(ValueKind::number, "0");
-    if (head == 0x00) return Value::of_kind(ValueKind::other, "-inf");
+    if (head == 0x80) return set(into, ValueKind::number, "0");
+    if (head == 0x00) return set(into, ValueKind::other, "-inf");
     refuse("number", stored);
   }
   if (head == 0xff && stored.size() == 2 && at(stored, 1) == 0x65)
-    return Value::of_kind(ValueKind::other, "inf");
+    return set(into, ValueKind::other, "inf");
   const bool is_negative = head < 0x80;
   ByteView rest = stored.subspan(1);
   // The mark behind a negative number's digits, that it sorts below those that begin like it.
   if (is_negative && at(rest, rest.size() - 1) == 0x66) rest = rest.first(rest.size() - 1);
-  std::array<unsigned, number_bytes_max> digits{};
+  std::array<unsigned, number_bytes_max> digits;
   for (std::size_t i = 0; i < rest.size(); ++i) {
     digits[i] = is_negative ? 101 - at(rest, i) : at(rest, i) - 1;  // wraps where it is none
     if (digits[i] > 99) refuse("number", stored);
   }
   if (rest.empty() || digits[0] == 0) refuse("number", stored);
   const int power = static_cast<int>(is_negative ? 255 - head : head) - 0xc1;
-  return Value::of_kind(ValueKind::number, decimal_text(is_negative, power, digits.data(),
-                                                        static_cast<int>(rest.size())));
+  set_decimal(into, is_negative, power, digits.data(), static_cast<int>(rest.size()));
 }
 
-Value decode_date(ByteView stored) {
+void decode_date(ByteView stored, Value& into) {
   if (stored.size() != date_bytes) refuse("date", stored);
-  return timestamp_of(read_calendar("date", stored));
+  set_moment(into, ValueKind::timestamp, read_calendar("date", stored));
 }
 
-Value decode_timestamp(ByteView stored) {
+void decode_timestamp(ByteView stored, Value& into) {
   if (stored.size() != date_bytes && stored.size() != timestamp_bytes) refuse("timestamp", stored);
-  return timestamp_of(read_calendar("timestamp", stored));
+  set_moment(into, ValueKind::timestamp, read_calendar("timestamp", stored));
 }
 
-Value decode_instant(ByteView stored) {
+void decode_instant(ByteView stored, Value& into) {
   if (stored.size() != date_bytes && stored.size() != timestamp_bytes &&
       stored.size() != zoned_bytes)
     refuse("timestamp with time zone", stored);
-  const Calendar when = read_calendar("timestamp with time zone", stored);
-  return Value::of_kind(is_julian_leap_day(when) ? ValueKind::other : ValueKind::instant,
-                        calendar_text(when) + "Z");
+  set_moment(into, ValueKind::instant, read_calendar("timestamp with time zone", stored));
 }
 
-Value decode_local_instant(ByteView stored, int zone_minutes) {
+void decode_local_instant(ByteView stored, int zone_minutes, Value& into) {
   if (stored.size() != date_bytes && stored.size() != timestamp_bytes)
     refuse("timestamp with local time zone", stored);
   Calendar when = read_calendar("timestamp with local time zone", stored);
-  if (zone_minutes == 0 || is_julian_leap_day(when)) return decode_instant(stored);
+  if (zone_minutes == 0 || is_julian_leap_day(when)) return decode_instant(stored, into);
   using namespace std::chrono;
   const sys_days day =
       year_month_day(year(when.astronomical_year()), month(when.month), std::chrono::day(when.day));
@@ -194,21 +215,21 @@ Value decode_local_instant(ByteView stored, int zone_minutes) {
   const auto minute_of_day = static_cast<unsigned>(duration_cast<minutes>(utc - utc_day).count());
   when.hour = minute_of_day / 60;
   when.minute = minute_of_day % 60;
-  return Value::of_kind(ValueKind::instant, calendar_text(when) + "Z");
+  set_moment(into, ValueKind::instant, when);
 }
 
-Value decode_binary_float(ByteView stored) {
+void decode_binary_float(ByteView stored, Value& into) {
   if (stored.size() != 4) refuse("binary float", stored);
   const auto bits = static_cast<std::uint32_t>(unsorted(load_be32(stored.data()), 32));
-  return Value::of_real(static_cast<double>(std::bit_cast<float>(bits)));
+  into = Value::of_real(static_cast<double>(std::bit_cast<float>(bits)));
 }
 
-Value decode_binary_double(ByteView stored) {
+void decode_binary_double(ByteView stored, Value& into) {
   if (stored.size() != 8) refuse("binary double", stored);
-  return Value::of_real(std::bit_cast<double>(unsorted(load_be64(stored.data()), 64)));
+  into = Value::of_real(std::bit_cast<double>(unsorted(load_be64(stored.data()), 64)));
 }
 
-Value decode_interval_ym(ByteView stored) {
+void decode_interval_ym(ByteView stored, Value& into) {
   if (stored.size() != 5) refuse("interval year to month", stored);
   const std::int64_t years = std::int64_t{load_be32(stored.data())} - excess_32;
   const int months = excess(at(stored, 4), 60);
@@ -216,11 +237,11 @@ Value decode_interval_ym(ByteView stored) {
   if (std::abs(years) > 999'999'999 || std::abs(months) > 11 ||
       (is_negative && (years > 0 || months > 0)))
     refuse("interval year to month", stored);
-  return Value::of_kind(ValueKind::other, fmt::format("{}{:02}-{:02}", is_negative ? '-' : '+',
-                                                      std::abs(years), std::abs(months)));
+  set(into, ValueKind::other,
+      fmt::format("{}{:02}-{:02}", is_negative ? '-' : '+', std::abs(years), std::abs(months)));
 }
 
-Value decode_interval_ds(ByteView stored) {
+void decode_interval_ds(ByteView stored, Value& into) {
   if (stored.size() != 11) refuse("interval day to second", stored);
   const std::int64_t days = std::int64_t{load_be32(stored.data())} - excess_32;
   const int hours = excess(at(stored, 4), 60);
@@ -233,8 +254,7 @@ Value decode_interval_ds(ByteView stored) {
       std::abs(seconds) > 59 || std::abs(nanoseconds) >= nanoseconds_per_second ||
       (is_negative && is_positive))
     refuse("interval day to second", stored);
-  return Value::of_kind(
-      ValueKind::other,
+  set(into, ValueKind::other,
       fmt::format("{}{:02} {:02}:{:02}:{:02}.{:09}", is_negative ? '-' : '+', std::abs(days),
                   std::abs(hours), std::abs(minutes), std::abs(seconds), std::abs(nanoseconds)));
 }

@@ -97,6 +97,7 @@ struct Connection::State {
   std::optional<std::chrono::milliseconds> time_out;
   std::string encoding;
   std::uint64_t touched = 0;
+  std::optional<std::uint64_t> changed;
 
   [[nodiscard]] PGconn* pg() const noexcept { return connection.get(); }
 
@@ -239,7 +240,10 @@ struct Connection::State {
         abandon();
         throw Error(Errc::usage, fmt::format("{}: a statement began a COPY", location.component));
       }
-      touched = static_cast<std::uint64_t>(to_integer(PQcmdTuples(result.get())));
+      const std::string_view count = PQcmdTuples(result.get());
+      touched = static_cast<std::uint64_t>(to_integer(count));
+      changed.reset();
+      if (status == PGRES_COMMAND_OK && !count.empty()) changed = touched;
       last = std::move(result);
     }
     return last;
@@ -459,6 +463,10 @@ std::string Connection::value(std::string_view sql) {
 
 std::uint64_t Connection::touched() const noexcept {
   return state_->touched;
+}
+
+std::optional<std::uint64_t> Connection::changed() const noexcept {
+  return state_->changed;
 }
 
 std::uint64_t Connection::copy_out(std::string_view sql, const std::function<void(ByteView)>& piece,

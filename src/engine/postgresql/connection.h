@@ -96,6 +96,8 @@ class Connection {
                                                   std::string* message = nullptr);
   // How many rows the last statement of run() touched, as the server counts them.
   [[nodiscard]] std::uint64_t touched() const noexcept;
+  // How many rows the last statement changed; nothing of one whose rows the server does not count.
+  [[nodiscard]] std::optional<std::uint64_t> changed() const noexcept;
 
   // COPY … TO STDOUT: `piece` gets what the server sends, one row of the text format (with its
   // line end) at a time. An error of `piece` ends the statement and is thrown. Returns the rows.

@@ -52,7 +52,7 @@ void put(Bytes& into, Number number) {
   std::array<std::byte, sizeof(Number)> bytes;
   for (std::size_t i = 0; i < sizeof(Number); ++i)
     bytes[i] = static_cast<std::byte>(number >> (8 * (sizeof(Number) - 1 - i)));
-  into.insert(into.end(), bytes.begin(), bytes.end());
+  append(into, ByteView(bytes));
 }
 
 // A value of fixed width, with its length.

@@ -8,6 +8,7 @@
 
 #include "base/crew.h"
 #include "base/error.h"
+#include "engine/engine.h"
 #include "engine/postgresql/catalog.h"
 #include "engine/postgresql/connection.h"
 #include "engine/postgresql/content.h"
@@ -20,6 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto lock_wait = 30s;
+// Of what is asked and changed for a profile: who waits longer keeps an application stopped.
+constexpr std::string_view lock_patience = "SET lock_timeout = '30s'";
 constexpr std::string_view begin_reading =
     "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -77,6 +80,39 @@ std::string query_value(const Location& location, std::string_view sql) {
   std::string text = rows.text(0, 0);
   connection.rollback();
   return text;
+}
+
+std::vector<std::vector<std::string>> query_texts(const Location& location, std::string_view sql,
+                                                  const std::stop_token& stop) {
+  Connection connection(location, stop);
+  connection.run(lock_patience);
+  connection.run("BEGIN TRANSACTION READ ONLY");
+  const Rows rows = connection.query(sql);
+  if (rows.size() > Engine::queried_rows_max) {
+    throw Error(Errc::unsupported, fmt::format("{}: the query has {} rows, too many: {}",
+                                               location.component, rows.size(), sql));
+  }
+  std::vector<std::vector<std::string>> texts(rows.size());
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::size_t column = 0; column < rows.columns(); ++column)
+      texts[row].push_back(rows.text(row, column));
+  }
+  connection.rollback();
+  return texts;
+}
+
+std::optional<std::uint64_t> run_statement(const Location& location, std::string_view sql,
+                                           const std::stop_token& stop) {
+  Connection connection(location, stop);
+  connection.run(lock_patience);
+  // Killed before COMMIT, nothing of it stays; after, its rows are locked until it is done, and
+  // whoever undoes it waits for that.
+  connection.run("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+  // With the protocol of parameters it can be one statement only.
+  static_cast<void>(connection.query(sql));
+  const std::optional<std::uint64_t> changed = connection.changed();
+  connection.run("COMMIT");
+  return changed;
 }
 
 }  // namespace holdfast::engine::postgresql

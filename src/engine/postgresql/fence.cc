@@ -85,8 +85,9 @@ bool lock_writers_out(Connection& connection, FenceMeans means, const std::vecto
     if (left_ms <= 0) return false;
     std::string message;
     const std::string state = connection.attempt(
-        fmt::format("SET LOCAL lock_timeout = {0}; SET LOCAL statement_timeout = {0}; {1}", left_ms,
-                    sql),
+        fmt::format("SET LOCAL lock_timeout = {0}; SET LOCAL statement_timeout = {0}; {1};"
+                    " SET LOCAL statement_timeout = 0",
+                    left_ms, sql),
         &message);
     // Lock time-out, statement time-out, deadlock; a table that has just gone is another try's.
     if (state == "55P03" || state == "57014" || state == "40P01" || state == "42P01" ||

@@ -54,6 +54,7 @@ class Statements {
           "for");
       add("-- those to come: GRANT pg_read_all_data TO {};", quoted_);
     }
+    sessions();
     fence(has_fence_function(connection));
   }
 
@@ -80,6 +81,7 @@ class Statements {
         "END\n"
         "{2};",
         user_schemas, quote_text(role_), tag);
+    sessions();
     fence(false);
   }
 
@@ -122,6 +124,11 @@ class Statements {
   template <typename... Args>
   void add(fmt::format_string<Args...> form, Args&&... args) {
     text_ += fmt::format(form, std::forward<Args>(args)...) + "\n";
+  }
+
+  void sessions() {
+    add("-- Where it is looked whether the application rests (profile migration-center): GRANT");
+    add("-- pg_read_all_stats TO {}; and UPDATE on what it is to disable for the copy.", quoted_);
   }
 
   void fence(bool made) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/postgresql/archive_file.h"
@@ -58,13 +59,6 @@ class Stoppable final : public ByteSource {
   ByteSource& source_;
   const std::stop_token& stop_;
 };
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
 
 // Rows of an entry's data, and whether they end as they should.
 struct DataCount {
@@ -148,7 +142,7 @@ class ArchiveLook {
     if (std::find(no_objects.begin(), no_objects.end(), entry.description) != no_objects.end())
       return;
     inspection_.objects.push_back(
-        {lower(entry.description),
+        {ascii_lower(entry.description),
          entry.schema.empty() ? entry.tag : entry.schema + "." + entry.tag,
          entry.definition_sha256});
   }

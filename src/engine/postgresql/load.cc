@@ -207,6 +207,28 @@ void prove(const Target& target, const model::DatabaseFacts& expected, const Loa
   });
 }
 
+// Nobody else sees the place yet. What the copy itself would do at such changes it does not do as
+// us: its triggers are its owner's. Where it does so all the same, for somebody who is no
+// superuser, a statement that switches something off has to be seen to have done so.
+void run_statements(const Location& place, const LoadOptions& options) {
+  if (options.statements.empty()) return;
+  in_context("changing what was restored", [&] {
+    Connection connection(place);
+    static_cast<void>(connection.attempt("SET session_replication_role = replica"));
+    connection.run("BEGIN");
+    for (const std::string& statement : options.statements) connection.query(statement);
+    if (!options.takes_place) {
+      for (const std::string& statement : options.statements) {
+        connection.query(statement);
+        if (connection.changed().value_or(0) == 0) continue;
+        throw Error(Errc::differs, "what was set there did not stay: " + statement)
+            .set_hint("Look for triggers and rules of its tables; nothing was put in place.");
+      }
+    }
+    connection.run("COMMIT");
+  });
+}
+
 // The endpoint of a place.
 model::Endpoint endpoint_of(const Location& place) {
   model::Endpoint endpoint;
@@ -258,6 +280,7 @@ LoadReport load_whole(const model::DatabaseFacts& facts, const WholeLoad& load,
       report.beside = endpoint_of(target->place());
       return report;
     }
+    run_statements(target->place(), options);
     if (!options.leave_beside) report.kept = put_in_place(*target);
   } catch (const std::exception&) {
     target->give_up();

@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/hash.h"
@@ -57,13 +58,6 @@ std::optional<NameComment> parse_name_comment(std::string_view comment) {
   parsed.schema = comment.substr(schema + 10, owner - schema - 10);
   if (parsed.schema == "-") parsed.schema.clear();
   return parsed;
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
 }
 
 // `[schema.]table` from token `at` on, which is then behind it.
@@ -182,7 +176,8 @@ class PlainReader {
     if (!object_) return;
     const std::string name =
         object_->schema.empty() ? object_->name : object_->schema + "." + object_->name;
-    if (object_->type != "TABLE DATA") dump_.objects.push_back({lower(object_->type), name, hash});
+    if (object_->type != "TABLE DATA")
+      dump_.objects.push_back({ascii_lower(object_->type), name, hash});
     if (object_->type == "TABLE") empty_.insert(qualified({object_->schema, object_->name}));
     // Where rows follow, these name the table exactly; a comment has no line ends.
     if (object_->type == "TABLE DATA" && !has_rows_)

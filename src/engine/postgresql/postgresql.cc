@@ -79,6 +79,14 @@ class PostgresqlEngine final : public Engine {
                                       std::string_view sql) const override {
     return query_value(location_of(endpoint), sql);
   }
+  [[nodiscard]] std::vector<std::vector<std::string>> query_rows(
+      const model::Endpoint& endpoint, std::string_view sql, std::stop_token stop) const override {
+    return query_texts(location_of(endpoint), sql, stop);
+  }
+  std::optional<std::uint64_t> execute(const model::Endpoint& endpoint, std::string_view sql,
+                                       std::stop_token stop) const override {
+    return run_statement(location_of(endpoint), sql, stop);
+  }
 
   [[nodiscard]] std::unique_ptr<Scratch> scratch(
       const Probe& probe, const std::filesystem::path& directory) const override {

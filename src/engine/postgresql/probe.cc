@@ -44,7 +44,8 @@ class Prober {
                         .fence = false,
                         .scratch = has_server_binaries(),
                         .tables = true,
-                        .grants = true};
+                        .grants = true,
+                        .statements = true};
     probe_.server = location_.display();
     std::optional<Connection> connection = connect();
     if (!connection) return std::move(probe_);

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "engine/sqlite/content.h"
 #include "engine/sqlite/lite.h"
@@ -25,14 +26,9 @@ using model::ValueKind;
 
 constexpr unsigned integer_digits = 18, integer_digits_max = 19;
 
-std::string upper(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return text;
-}
-
 // Source: https://sqlite.org/datatype3.html, 3.1 "Determination Of Column Affinity".
 ValueKind kind_of_type(const std::string& declared) {
-  const std::string type = upper(declared);
+  const std::string type = ascii_upper(declared);
   const auto has = [&](std::string_view word) { return type.find(word) != std::string::npos; };
   if (has("INT")) return ValueKind::number;
   if (has("CHAR") || has("CLOB") || has("TEXT")) return ValueKind::text;

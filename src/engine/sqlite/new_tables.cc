@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/sqlite/content.h"
@@ -26,15 +27,9 @@ using namespace std::chrono_literals;
 constexpr auto lock_wait = 5s;
 constexpr std::string_view tables_kind = "new-tables";
 
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
-
 const SchemaEntry* find_name(const std::vector<SchemaEntry>& schema, std::string_view name) {
   const auto found = std::find_if(schema.begin(), schema.end(), [&](const SchemaEntry& entry) {
-    return same_name(entry.name, name);
+    return equal_but_for_case(entry.name, name);
   });
   return found == schema.end() ? nullptr : &*found;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "engine/sqlite/content.h"
 #include "engine/sqlite/lite.h"
@@ -23,16 +24,9 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto lock_wait = 5s;
 
-// SQLite compares names so: ASCII letters without regard to case.
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
-
 const SchemaEntry* find_name(const std::vector<SchemaEntry>& schema, std::string_view name) {
   const auto found = std::find_if(schema.begin(), schema.end(), [&](const SchemaEntry& entry) {
-    return same_name(entry.name, name);
+    return equal_but_for_case(entry.name, name);
   });
   return found == schema.end() ? nullptr : &*found;
 }
@@ -68,7 +62,7 @@ std::vector<SchemaEntry> choose(Connection& source, const std::vector<SchemaEntr
     if (!again) chosen.push_back(entry);
   };
   for (const model::TableName& name : wanted) {
-    const bool own_schema = name.schema.empty() || same_name(name.schema, "main");
+    const bool own_schema = name.schema.empty() || equal_but_for_case(name.schema, "main");
     if (own_schema && name.table == "*") {
       for (const SchemaEntry& entry : schema) {
         const bool table = entry.type == "table" || entry.type == "virtual table";
@@ -93,7 +87,7 @@ std::vector<SchemaEntry> attachments(const std::vector<SchemaEntry>& schema,
   std::vector<SchemaEntry> found;
   for (const std::string_view type : {"index", "trigger"}) {
     for (const SchemaEntry& entry : schema) {
-      if (entry.type == type && same_name(entry.table, table) && !entry.sql.empty())
+      if (entry.type == type && equal_but_for_case(entry.table, table) && !entry.sql.empty())
         found.push_back(entry);
     }
   }
@@ -165,8 +159,9 @@ std::string column_list(Connection& source, const std::string& table, std::size_
   // Rows keep their numbers, on which a search index may stand, unless a column hides them or there
   // are none.
   for (const std::string_view number : {"rowid", "_rowid_", "oid"}) {
-    const bool hidden = std::any_of(names.begin(), names.end(),
-                                    [&](const std::string& n) { return same_name(n, number); });
+    const bool hidden = std::any_of(names.begin(), names.end(), [&](const std::string& n) {
+      return equal_but_for_case(n, number);
+    });
     if (hidden) continue;
     if (source.try_prepare(fmt::format("SELECT {} FROM {}", number, quote_name(table))))
       columns = number;

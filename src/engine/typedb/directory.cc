@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "engine/typedb/finding.h"
+#include "engine/finding.h"
 #include "engine/typedb/location.h"
 #include "engine/typedb/rocks_content.h"
 #include "engine/typedb/stored_file.h"

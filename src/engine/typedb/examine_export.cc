@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/finding.h"
 #include "engine/typedb/export_file.h"
-#include "engine/typedb/finding.h"
 #include "engine/typedb/identities.h"
 #include "engine/typedb/label_tally.h"
 #include "engine/typedb/stored_file.h"

@@ -10,9 +10,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "engine/finding.h"
 #include "engine/typedb/directory.h"
 #include "engine/typedb/examine_export.h"
-#include "engine/typedb/finding.h"
 #include "engine/typedb/stored_file.h"
 
 namespace holdfast::engine::typedb {

@@ -7,8 +7,8 @@
 #include <string>
 #include <system_error>
 
+#include "engine/finding.h"
 #include "engine/typedb/directory.h"
-#include "engine/typedb/finding.h"
 #include "engine/typedb/installation.h"
 
 namespace holdfast::engine::typedb {

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/finding.h"
 #include "engine/typedb/database_export.h"
 #include "engine/typedb/export_facts.h"
-#include "engine/typedb/finding.h"
 #include "engine/typedb/item.h"
 #include "engine/typedb/releases.h"
 #include "engine/typedb/server_endpoint.h"

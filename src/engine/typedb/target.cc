@@ -10,9 +10,9 @@
 
 #include "base/error.h"
 #include "engine/embedded/place.h"
+#include "engine/finding.h"
 #include "engine/typedb/database_lock.h"
 #include "engine/typedb/facts.h"
-#include "engine/typedb/finding.h"
 #include "engine/typedb/installation.h"
 #include "engine/typedb/releases.h"
 #include "engine/typedb/server_probe.h"

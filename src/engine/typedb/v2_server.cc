@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "engine/finding.h"
 #include "engine/typedb/export_facts.h"
-#include "engine/typedb/finding.h"
 #include "engine/typedb/server_job.h"
 
 namespace holdfast::engine::typedb {

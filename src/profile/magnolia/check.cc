@@ -8,6 +8,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/xml.h"
 #include "profile/magnolia/row_reader.h"
@@ -100,7 +101,7 @@ std::unique_ptr<model::RowSink> MagnoliaCheck::rows(std::string_view component,
   }
   const auto& files = plan_.file_table;
   const bool is_schema = !files || files->schema.empty() || table.schema.empty() ||
-                         upper(files->schema) == upper(table.schema);
+                         ascii_upper(files->schema) == ascii_upper(table.schema);
   if (files && files->component == component && is_schema &&
       is_table(table.table, files->prefix, TableKind::fsentry))
     return std::make_unique<FileRows>(*this);

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.h"
 #include "profile/magnolia/proof_state.h"
 #include "profile/magnolia/row_reader.h"
 
@@ -17,7 +18,7 @@ constexpr std::array workspace_kinds{TableKind::bundle, TableKind::refs, TableKi
                                      TableKind::names};
 
 bool is_schema(std::string_view wanted, std::string_view schema) {
-  return wanted.empty() || schema.empty() || upper(wanted) == upper(schema);
+  return wanted.empty() || schema.empty() || ascii_upper(wanted) == ascii_upper(schema);
 }
 
 class RecordSink final : public ByteSink {

@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/uri.h"
 #include "profile/instance_file.h"
@@ -209,7 +210,7 @@ class MagnoliaConversion final : public model::Conversion {
         std::find_if(plan_.tables.begin(), plan_.tables.end(), [&](const ConvertedTables& tables) {
           return tables.places.contains(TableKind::bundle) &&
                  tables.component == old.string_or("component", "") &&
-                 upper(tables.prefix) == upper(old.string_or("prefix", ""));
+                 ascii_upper(tables.prefix) == ascii_upper(old.string_or("prefix", ""));
         });
     Json workspace = old;
     if (found == plan_.tables.end()) return workspace.set("component", "");
@@ -224,9 +225,9 @@ class MagnoliaConversion final : public model::Conversion {
   [[nodiscard]] std::pair<const ConvertedTables*, TableKind> find(
       std::string_view component, const model::TableName& table) const {
     for (const ConvertedTables& tables : plan_.tables) {
-      const bool is_elsewhere =
-          tables.component != component || (!tables.schema.empty() && !table.schema.empty() &&
-                                            upper(tables.schema) != upper(table.schema));
+      const bool is_elsewhere = tables.component != component ||
+                                (!tables.schema.empty() && !table.schema.empty() &&
+                                 ascii_upper(tables.schema) != ascii_upper(table.schema));
       if (is_elsewhere) continue;
       if (!tables.files.directory.empty()) {
         if (is_table(table.table, tables.prefix, tables.files_kind))

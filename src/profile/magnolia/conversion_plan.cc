@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "base/uri.h"
@@ -472,8 +473,8 @@ class Planner {
     }
     const StoreFact none;
     const auto& stores = repository.data_stores;
-    Prefix records =
-        store_prefix(stores.empty() ? none : stores[0], {"DS_" + upper(tag), "DS_" + upper(tag)});
+    Prefix records = store_prefix(stores.empty() ? none : stores[0],
+                                  {"DS_" + ascii_upper(tag), "DS_" + ascii_upper(tag)});
     change.store_prefix = records.written;
     change.store = convert_store(repository, written.store_class, records.plain);
     const Prefix journal = store_prefix(repository.journal, {tag + "journal_", tag + "journal_"});
@@ -494,7 +495,7 @@ class Planner {
             ? prefix_of(store.connection, store.written_prefix, store.plain_prefix, stock)
             : stock;
     if (plan_.dialect == Dialect::mysql && prefix.written == prefix.plain)
-      prefix.written = upper(prefix.written);
+      prefix.written = ascii_upper(prefix.written);
     return prefix;
   }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.h"
 #include "profile/magnolia/relocate.h"
 
 namespace holdfast::profile::magnolia {
@@ -16,14 +17,6 @@ constexpr std::size_t value_bytes_max = 512;
 constexpr std::size_t where_bytes_max = 512;
 
 using Words = std::initializer_list<std::string_view>;
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
 
 bool is_letter(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -85,7 +78,7 @@ std::optional<std::string> of_url(std::string_view value) {
   const bool is_scheme = std::all_of(scheme.begin(), scheme.end(), [](char c) {
     return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
   });
-  if (!is_scheme || lower(scheme) == "file") return std::nullopt;
+  if (!is_scheme || ascii_lower(scheme) == "file") return std::nullopt;
   std::string_view authority = value.substr(colon + 3);
   const std::size_t slash = authority.find_first_of("/?#");
   const std::size_t at = authority.rfind('@');
@@ -118,7 +111,7 @@ bool is_mail_address(std::string_view value) {
       std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(at), [](char c) {
         return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-' || c == '+';
       });
-  const std::string domain = lower(value.substr(at + 1));
+  const std::string domain = ascii_lower(value.substr(at + 1));
   return is_user && domain.find('.') != std::string::npos && is_host(domain);
 }
 
@@ -142,7 +135,7 @@ std::optional<std::string> endpoint_of(std::string_view key, std::string_view va
   while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
   if (value.empty() || value.size() > value_bytes_max || value.starts_with("jdbc:"))
     return std::nullopt;
-  const std::string name = lower(key);
+  const std::string name = ascii_lower(key);
   if (name.starts_with("xmlns") || holds_one(name, {"pass", "pwd", "pswd", "secret", "token",
                                                     "auth", "credential", "schemalocation"}))
     return std::nullopt;

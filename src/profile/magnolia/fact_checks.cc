@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 
+#include "base/ascii.h"
 #include "base/uri.h"
 #include "profile/magnolia/gathering.h"
 
@@ -17,14 +18,6 @@ using model::Severity;
 // Source: Jackrabbit 2.18, persistence/bundle/*.ddl.
 constexpr std::array<std::string_view, 4> bundle_tables{"BUNDLE", "REFS", "BINVAL", "NAMES"};
 
-std::string upper(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return result;
-}
-
 // Everything of an application that has tables: component, prefix, what it is.
 struct TableUse {
   std::string component, prefix, what;
@@ -33,13 +26,13 @@ std::vector<TableUse> table_uses(const MagnoliaFacts& facts) {
   std::vector<TableUse> uses;
   const auto add_store = [&](const StoreFact& store, const std::string& what) {
     if (store.kind == StoreKind::tables && !store.connection.empty())
-      uses.push_back({store.connection, upper(store.table_prefix), what});
+      uses.push_back({store.connection, ascii_upper(store.table_prefix), what});
   };
   for (const RepositoryFact& repository : facts.repositories) {
     const auto add_workspace = [&](const WorkspaceFact& workspace, const std::string& what) {
       const PersistenceFact& kept = workspace.persistence;
       if (!kept.connection.empty())
-        uses.push_back({kept.connection, upper(kept.table_prefix), what});
+        uses.push_back({kept.connection, ascii_upper(kept.table_prefix), what});
       add_store(workspace.file_system, "the file system of " + what);
     };
     for (const WorkspaceFact& workspace : repository.workspaces)
@@ -164,7 +157,7 @@ std::vector<Finding> find_lost_tables(const MagnoliaFacts& facts, std::string_vi
                                       const std::set<std::string>& tables) {
   std::vector<Finding> findings;
   std::set<std::string> there;
-  for (const std::string& table : tables) there.insert(upper(table));
+  for (const std::string& table : tables) there.insert(ascii_upper(table));
   for (const RepositoryFact& repository : facts.repositories) {
     std::vector<const WorkspaceFact*> all{&repository.version};
     for (const WorkspaceFact& workspace : repository.workspaces) all.push_back(&workspace);
@@ -172,7 +165,7 @@ std::vector<Finding> find_lost_tables(const MagnoliaFacts& facts, std::string_vi
       const WorkspaceFact& workspace = *one;
       const PersistenceFact& kept = workspace.persistence;
       if (kept.connection != component || kept.keeping != Keeping::bundle_tables) continue;
-      const std::string prefix = upper(kept.table_prefix);
+      const std::string prefix = ascii_upper(kept.table_prefix);
       const bool has_any = std::any_of(
           bundle_tables.begin(), bundle_tables.end(),
           [&](std::string_view table) { return there.contains(prefix + std::string(table)); });

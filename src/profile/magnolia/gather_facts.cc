@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "profile/magnolia/configuration_file.h"
 #include "profile/magnolia/gathering.h"
@@ -130,8 +131,7 @@ class Application {
     std::vector<std::pair<std::string, std::string>> found;
     for (const auto& [name, variable] : variables_.all()) {
       std::string wanted;
-      for (const char c : name)
-        wanted += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c == '.' ? '_' : c;
+      for (const char c : name) wanted += c == '.' ? '_' : ascii_upper(c);
       if (!wanted.starts_with("MAGNOLIA_")) continue;
       const std::string_view value = environment_value(place_.environ, wanted);
       if (!value.empty()) found.emplace_back(name, value);

@@ -6,19 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/uri.h"
 
 namespace holdfast::profile::magnolia {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
 
 int hex_digit(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
@@ -83,7 +76,7 @@ Parameters parameters_of(std::string_view text, char separator) {
 // The value of a parameter, its name in any case; nothing if it is not there.
 std::optional<std::string> value_of(const Parameters& parameters, std::string_view name) {
   for (const auto& [key, value] : parameters) {
-    if (lower(key) == lower(name)) return value;
+    if (ascii_lower(key) == ascii_lower(name)) return value;
   }
   return std::nullopt;
 }
@@ -126,7 +119,7 @@ std::optional<Place> place_of(std::string_view text, std::string_view usual_port
   const bool is_port =
       place.port.size() <= 5 && place.port.find_first_not_of("0123456789") == std::string::npos;
   if (!is_host || !is_port || inside.empty()) return std::nullopt;
-  place.host = lower(place.host);
+  place.host = ascii_lower(place.host);
   return place;
 }
 
@@ -160,7 +153,7 @@ void read_postgresql(std::string_view rest, JdbcUrl& url) {
     auto value = value_of(parameters, kept);
     if (!value && kept == std::string_view("sslmode")) {
       const auto ssl = value_of(parameters, "ssl");
-      if (ssl && lower(*ssl) != "false") value = "verify-full";
+      if (ssl && ascii_lower(*ssl) != "false") value = "verify-full";
     }
     if (!value || value->empty()) continue;
     url.uri += joint + std::string(kept) + "=" + escaped(decoded(*value).value_or(""));
@@ -170,8 +163,8 @@ void read_postgresql(std::string_view rest, JdbcUrl& url) {
 }
 
 void read_mysql_tls(const Parameters& parameters, JdbcUrl& url) {
-  const std::string mode = lower(value_of(parameters, "sslMode").value_or(""));
-  const std::string old = lower(value_of(parameters, "useSSL").value_or(""));
+  const std::string mode = ascii_lower(value_of(parameters, "sslMode").value_or(""));
+  const std::string old = ascii_lower(value_of(parameters, "useSSL").value_or(""));
   if (mode == "disabled" || mode == "disable") {
     url.options["tls"] = "off";
   } else if (mode == "required" || mode == "trust") {
@@ -255,7 +248,8 @@ void read_h2(std::string_view rest, JdbcUrl& url) {
   }
   const std::size_t colon = path.find(':');
   if (path.empty() || (colon != std::string_view::npos && path.find('/') > colon)) return;
-  const bool has_old_store = lower(value_of(parameters, "mv_store").value_or("true")) == "false";
+  const bool has_old_store =
+      ascii_lower(value_of(parameters, "mv_store").value_or("true")) == "false";
   url.kind = JdbcKind::embedded;
   url.path = std::string(path) + (has_old_store ? ".h2.db" : ".mv.db");
   if (url.path.starts_with('/')) url.uri = "h2:" + url.path;
@@ -318,14 +312,14 @@ void read_sqlserver(std::string_view rest, JdbcUrl& url) {
 }  // namespace
 
 JdbcUrl parse_jdbc_url(std::string_view text) {
-  if (!lower(text.substr(0, 5)).starts_with("jdbc:"))
+  if (!ascii_lower(text.substr(0, 5)).starts_with("jdbc:"))
     throw Error(Errc::corrupt, "no JDBC URL: " + redacted_uri(text.substr(0, 200)));
   if (std::any_of(text.begin(), text.end(),
                   [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
     throw Error(Errc::corrupt, "a JDBC URL with control characters");
   std::string_view rest = text.substr(5);
   const std::size_t colon = std::min(rest.find(':'), rest.size());
-  const std::string protocol = lower(rest.substr(0, colon));
+  const std::string protocol = ascii_lower(rest.substr(0, colon));
   const std::string_view whole = rest;
   rest.remove_prefix(std::min(colon + 1, rest.size()));
   JdbcUrl url;

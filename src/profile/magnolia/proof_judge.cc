@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "profile/magnolia/proof_state.h"
 #include "profile/magnolia/row_reader.h"
@@ -232,8 +233,8 @@ void judge_names(const ContentProof::State& state, const std::optional<Namespace
 bool is_of_others(const ContentProof::State& state, const std::string& component,
                   const model::TableName& table) {
   return std::any_of(state.others.begin(), state.others.end(), [&](const WorkspaceTables& other) {
-    const bool is_schema =
-        other.schema.empty() || table.schema.empty() || upper(other.schema) == upper(table.schema);
+    const bool is_schema = other.schema.empty() || table.schema.empty() ||
+                           ascii_upper(other.schema) == ascii_upper(table.schema);
     return other.component == component && is_schema &&
            is_table(table.table, other.prefix, TableKind::bundle);
   });
@@ -243,13 +244,13 @@ bool is_of_others(const ContentProof::State& state, const std::string& component
 void judge_other_tables(const ContentProof::State& state, ProofResult& result) {
   constexpr std::string_view bundle = "BUNDLE";
   for (const auto& [component, table] : state.other_tables) {
-    const std::string name = upper(table.table);
+    const std::string name = ascii_upper(table.table);
     if (!name.ends_with(bundle)) continue;
     const std::string prefix = name.substr(0, name.size() - bundle.size());
     const bool has_refs =
         std::any_of(state.other_tables.begin(), state.other_tables.end(), [&](const auto& other) {
           return other.first == component && other.second.schema == table.schema &&
-                 upper(other.second.table) == prefix + "REFS";
+                 ascii_upper(other.second.table) == prefix + "REFS";
         });
     if (!has_refs || is_of_others(state, component, table)) continue;
     result.unknown_workspaces.add(

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/xml.h"
@@ -271,14 +272,9 @@ std::string table_prefix(std::string_view engine, std::string_view written) {
 }
 
 std::string catalog_name(std::string_view engine, std::string_view name) {
-  std::string result(name);
-  const bool is_lower = engine == "postgresql";
-  const bool is_upper = engine == "derby" || engine == "h2" || engine == "oracle";
-  for (char& c : result) {
-    if (is_lower && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (is_upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return result;
+  if (engine == "postgresql") return ascii_lower(name);
+  if (engine == "derby" || engine == "h2" || engine == "oracle") return ascii_upper(name);
+  return std::string(name);
 }
 
 }  // namespace holdfast::profile::magnolia

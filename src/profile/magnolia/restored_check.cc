@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/uri.h"
@@ -168,7 +169,7 @@ class RestoredCheck {
       return;
     }
     const std::string prefix = old.string_or("prefix", "");
-    if (upper(now.persistence.table_prefix) == upper(prefix)) return;
+    if (ascii_upper(now.persistence.table_prefix) == ascii_upper(prefix)) return;
     add("magnolia-restored-database", component,
         fmt::format("{} is in tables {}*, and the application would use {}*", what, prefix,
                     now.persistence.table_prefix));

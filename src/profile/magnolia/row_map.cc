@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "profile/magnolia/row_reader.h"
 
@@ -16,14 +17,6 @@ namespace {
 
 using model::Value;
 using model::ValueKind;
-
-std::string lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 bool has_node_key(TableKind kind) noexcept {
   return kind == TableKind::bundle || kind == TableKind::refs;
@@ -38,8 +31,9 @@ class RowMap final : public model::RowSink {
     if (has_node_key(kind_)) key_.emplace(columns);
     std::vector<model::Column> made;
     for (const ColumnDefinition& column : definition_.columns) {
-      made.push_back({to_ == Dialect::postgresql ? lower(column.name) : std::string(column.name),
-                      std::string(column.type)});
+      made.push_back(
+          {to_ == Dialect::postgresql ? ascii_lower(column.name) : std::string(column.name),
+           std::string(column.type)});
       if (is_key(column)) continue;
       const auto found = find_column(columns, column.name);
       if (!found) {

@@ -6,22 +6,15 @@
 
 #include <charconv>
 
+#include "base/ascii.h"
 #include "base/error.h"
 
 namespace holdfast::profile::magnolia {
 
-std::string upper(std::string_view text) {
-  std::string upper(text);
-  for (char& c : upper) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return upper;
-}
-
 std::optional<std::size_t> find_column(const std::vector<model::Column>& columns,
                                        std::string_view name) {
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (upper(columns[i].name) == name) return i;
+    if (ascii_upper(columns[i].name) == name) return i;
   }
   return std::nullopt;
 }

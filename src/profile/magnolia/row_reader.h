@@ -14,9 +14,6 @@
 
 namespace holdfast::profile::magnolia {
 
-// Upper case for the letters A to Z, as identifiers are compared.
-[[nodiscard]] std::string upper(std::string_view text);
-
 // Where the column of that name (upper case) is.
 [[nodiscard]] std::optional<std::size_t> find_column(const std::vector<model::Column>& columns,
                                                      std::string_view name);

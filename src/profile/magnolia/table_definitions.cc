@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "profile/magnolia/row_reader.h"
 
@@ -215,7 +216,7 @@ std::string table_name(std::string_view prefix, TableKind kind) {
   while (!prefix.empty()) {
     const Utf8Rune rune = decode_utf8(prefix);
     const std::size_t size_bytes = rune.size_bytes == 0 ? 1 : rune.size_bytes;
-    const std::string letter = upper(prefix.substr(0, size_bytes));
+    const std::string letter = ascii_upper(prefix.substr(0, size_bytes));
     const char c = letter[0];
     const bool is_legal =
         size_bytes == 1 && ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
@@ -230,9 +231,9 @@ std::string table_name(std::string_view prefix, TableKind kind) {
 }
 
 bool is_table(std::string_view table, std::string_view prefix, TableKind kind) {
-  const std::string name = upper(table);
-  return name == upper(table_name(prefix, kind)) ||
-         name == upper(prefix) + std::string(table_suffix(kind));
+  const std::string name = ascii_upper(table);
+  return name == ascii_upper(table_name(prefix, kind)) ||
+         name == ascii_upper(prefix) + std::string(table_suffix(kind));
 }
 
 std::optional<TableDefinition> table_definition(Dialect dialect, TableKind kind,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/xml.h"
 #include "profile/magnolia/configuration_file.h"
@@ -192,7 +193,8 @@ class Placing {
       target_.database->name = workspace_.component;
     }
     const std::string prefix = workspace_.facts.string_or("prefix", "");
-    if (there == nullptr || upper(there->persistence.table_prefix) == upper(prefix)) return;
+    if (there == nullptr || ascii_upper(there->persistence.table_prefix) == ascii_upper(prefix))
+      return;
     block("magnolia-workspace-place",
           fmt::format("workspace {} is in tables {}*, those of the copy are {}*", workspace_.name,
                       there->persistence.table_prefix, prefix),

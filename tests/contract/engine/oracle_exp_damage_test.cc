@@ -39,7 +39,7 @@ Outline outline_of(std::string_view content) {
   outline.is_dump = begins_as_exp(as_bytes(content.substr(0, exp_front_bytes)));
   if (!outline.is_dump) return outline;
   BytesSource source(as_bytes(content));
-  const ExpReport report = examine_exp(source, true, {});
+  const ExpReport report = examine_exp(source, ExpDepth::digested, {});
   for (const model::Finding& finding : report.findings)
     outline.findings.insert(finding.code + finding.seen);
   for (const ExpTable& table : report.tables) {

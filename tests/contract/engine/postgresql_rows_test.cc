@@ -5,11 +5,20 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
 #include <fstream>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "contract/engine/postgresql_copies.h"
+#include "engine/postgresql/connection.h"
 #include "engine/postgresql/copy_binary.h"
+#include "engine/postgresql/location.h"
 
 namespace holdfast::test {
 namespace {
@@ -181,6 +190,59 @@ TEST_F(PostgresqlRows, CopiesRowsThatAreWrittenOtherwise) {
     append(rows, written);
     EXPECT_NE(load().find(refusal), std::string::npos);
   }
+}
+
+TEST_F(PostgresqlRows, AnswersQuestionsOfAProfileAndNoneThatWrites) {
+  const model::Endpoint endpoint = server().make_database(
+      "asked", "CREATE TABLE t (a int, b text); INSERT INTO t VALUES (2, NULL), (1, 'x')");
+  EXPECT_TRUE(engine().probe(endpoint).abilities.statements);
+  EXPECT_EQ(engine().query_rows(endpoint, "SELECT a, b FROM public.t ORDER BY a"),
+            (std::vector<std::vector<std::string>>{{"1", "x"}, {"2", ""}}));
+  EXPECT_TRUE(engine().query_rows(endpoint, "SELECT a FROM public.t WHERE a = 3").empty());
+  const auto code_of = [&](const std::string& sql) -> std::optional<Errc> {
+    try {
+      static_cast<void>(engine().query_rows(endpoint, sql));
+      return std::nullopt;
+    } catch (const Error& error) {
+      return error.code();
+    }
+  };
+  EXPECT_EQ(code_of("DELETE FROM public.t"), Errc::usage);
+  EXPECT_EQ(code_of("SELECT 1; SELECT 2"), Errc::usage);
+  EXPECT_EQ(code_of("SELECT generate_series(1, 10001)"), Errc::unsupported);
+  engine().execute(endpoint, "UPDATE public.t SET b = 'y' WHERE a = 2", {});
+  EXPECT_EQ(server().psql("asked", "SELECT b FROM t ORDER BY a"), "x\ny\n");
+  for (const char* uncounted : {"SELECT 1", "DO $$ BEGIN DELETE FROM public.t; END $$"})
+    EXPECT_EQ(engine().execute(endpoint, uncounted, {}), std::nullopt) << uncounted;
+}
+
+TEST_F(PostgresqlRows, WhatWaitsForALockIsStopped) {
+  const model::Endpoint endpoint = server().make_database("locked", "CREATE TABLE t (a int)");
+  engine::postgresql::Connection holder(engine::postgresql::location_of(endpoint));
+  holder.run("BEGIN; LOCK TABLE public.t");
+  const auto code_of = [](const auto& body) -> std::optional<Errc> {
+    std::stop_source stop;
+    const std::jthread later([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      stop.request_stop();
+    });
+    try {
+      body(stop.get_token());
+      return std::nullopt;
+    } catch (const Error& error) {
+      return error.code();
+    }
+  };
+  EXPECT_EQ(code_of([&](const std::stop_token& stop) {
+              engine().execute(endpoint, "INSERT INTO public.t VALUES (1)", stop);
+            }),
+            Errc::cancelled);
+  EXPECT_EQ(code_of([&](const std::stop_token& stop) {
+              static_cast<void>(engine().query_rows(endpoint, "SELECT a FROM public.t", stop));
+            }),
+            Errc::cancelled);
+  holder.run("ROLLBACK");
+  EXPECT_EQ(server().psql("locked", "SELECT count(*) FROM t"), "0\n");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How these readers make a finding.
+// How engines make a finding of what they read.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 #include "model/finding.h"
 
-namespace holdfast::engine::typedb {
+namespace holdfast::engine {
 
 // Of no component yet. With a mend a person must act, without one there is nothing to do.
 [[nodiscard]] inline model::Finding finding(std::string code, model::Severity severity,
@@ -17,4 +17,4 @@ namespace holdfast::engine::typedb {
           mend_class,      false,    ""};
 }
 
-}  // namespace holdfast::engine::typedb
+}  // namespace holdfast::engine

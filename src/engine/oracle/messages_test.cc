@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/oracle/messages.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace holdfast::engine::oracle {
+namespace {
+
+constexpr std::string_view good_end = "Export terminated successfully without warnings.\n";
+
+TEST(OracleMessages, KnowsEachCodeOnceInOrder) {
+  const auto codes = known_codes();
+  EXPECT_TRUE(std::is_sorted(codes.begin(), codes.end(),
+                             [](const auto& a, const auto& b) { return a.code < b.code; }));
+  EXPECT_EQ(std::adjacent_find(codes.begin(), codes.end(),
+                               [](const auto& a, const auto& b) { return a.code == b.code; }),
+            codes.end());
+  for (const KnownCode& one : codes) EXPECT_EQ(find_code(one.code), &one);
+  EXPECT_EQ(find_code("EXP-99999"), nullptr);
+}
+
+TEST(OracleMessages, CountsRowsOfTablesAndPartitions) {
+  const LogReport report = read_log(
+      "Export: Release 11.2.0.4.0 - Production\n"
+      ". . exporting table                           DEPT          4 rows exported\n"
+      ". . exporting table                          SALES\n"
+      ". . exporting partition                        P_1         10 rows exported\n"
+      ". . exporting composite partition              P_2\n"
+      ". . exporting subpartition                    P_2A          5 rows exported\n"
+      ". . exporting table                          BONUS          0 rows exported\n" +
+      std::string(good_end));
+  EXPECT_EQ(report.verdict(), Verdict::harmless);
+  EXPECT_EQ(report.rows.at("DEPT"), 4U);
+  EXPECT_EQ(report.rows.at("SALES"), 15U);
+  EXPECT_EQ(report.rows.at("BONUS"), 0U);
+}
+
+TEST(OracleMessages, ReadsTheLogOfDataPump) {
+  const LogReport report = read_log(
+      ". . exported \"SCOTT\".\"DEPT\"                    5.937 KB       4 rows\n"
+      ". . exported \"SCOTT\".\"T\":\"P1\"                 5.937 KB       3 rows\n"
+      ". . exported \"SCOTT\".\"T\":\"P2\"                 5.937 KB       2 rows\n"
+      "Job \"SCOTT\".\"J\" successfully completed at Sun Nov 22 05:00:00 2026\n");
+  EXPECT_EQ(report.end, LogEnd::successful);
+  EXPECT_EQ(report.verdict(), Verdict::harmless);
+  EXPECT_EQ(report.rows.at("DEPT"), 4U);
+  EXPECT_EQ(report.rows.at("T"), 5U);
+}
+
+TEST(OracleMessages, ReadsWhatIsSaidBehindTheQuestionForAPassword) {
+  EXPECT_EQ(read_log("Password: Job \"A\".\"J\" successfully completed at x\n").end,
+            LogEnd::successful);
+  EXPECT_EQ(read_log("Password: . . exporting table  T  3 rows exported\n").rows.at("T"), 3U);
+}
+
+TEST(OracleMessages, TakesNoEndForAFailureInAnyLanguage) {
+  EXPECT_EQ(read_log("").verdict(), Verdict::failed);
+  EXPECT_EQ(read_log("Procedure d'export terminee avec succes, sans avertissements.\n").verdict(),
+            Verdict::failed);
+  EXPECT_EQ(read_log("EXP-00000: Export terminated unsuccessfully\n").verdict(), Verdict::failed);
+}
+
+TEST(OracleMessages, CallsASkippedTableIncompleteThoughItEndsWell) {
+  const LogReport report = read_log(
+      "EXP-00107: Feature (BINARY XML) of column DATA in table A.B is not supported. The "
+      "table will not be exported.\n"
+      "Export terminated successfully with warnings.\n");
+  EXPECT_EQ(report.verdict(), Verdict::incomplete);
+  EXPECT_TRUE(report.needs_datapump);
+  EXPECT_NE(report.worst().find("BINARY XML"), std::string::npos);
+}
+
+TEST(OracleMessages, LetsQuestionableStatisticsPass) {
+  EXPECT_EQ(read_log("EXP-00091: Exporting questionable statistics.\n"
+                     "Export terminated successfully with warnings.\n")
+                .verdict(),
+            Verdict::harmless);
+}
+
+TEST(OracleMessages, CallsWhatItDoesNotKnowIncomplete) {
+  EXPECT_EQ(read_log("EXP-00999: something new\n" + std::string(good_end)).verdict(),
+            Verdict::incomplete);
+  EXPECT_EQ(read_log("ORA-00600: internal error\n" + std::string(good_end)).verdict(),
+            Verdict::incomplete);
+}
+
+TEST(OracleMessages, SeesThatTheUndoIsGone) {
+  const LogReport report = read_log(
+      "EXP-00008: ORACLE error 1555 encountered\nORA-01555: snapshot too old: rollback segment\n"
+      "Export terminated successfully with warnings.\n");
+  EXPECT_TRUE(report.snapshot_too_old);
+  EXPECT_EQ(report.verdict(), Verdict::incomplete);
+  EXPECT_EQ(report.messages.size(), 1U);
+  EXPECT_NE(report.advice().find("UNDO_RETENTION"), std::string::npos);
+}
+
+TEST(OracleMessages, LeavesOutAGrantToNobodyAndNoOtherStatement) {
+  const std::string end = "Import terminated successfully with warnings.\n";
+  const std::string nobody =
+      "IMP-00003: ORACLE error 1917 encountered\nORA-01917: user or role 'M' does not exist\n";
+  const LogReport grant = read_log(
+      "IMP-00017: following statement failed with ORACLE error 1917:\n \"GRANT SELECT ON \"T\" TO "
+      "\"M\"\"\n" +
+      nobody + end);
+  ASSERT_FALSE(grant.messages.empty());
+  EXPECT_EQ(grant.messages.front().verdict, Verdict::left_out);
+  const LogReport table = read_log(
+      "IMP-00017: following statement failed with ORACLE error 959:\n \"CREATE TABLE \"T\"\"\n"
+      "ORA-00959: tablespace 'X' does not exist\n" +
+      end);
+  EXPECT_EQ(table.verdict(), Verdict::incomplete);
+  EXPECT_EQ(read_log("ORA-39083: Object type OBJECT_GRANT failed to create with error:\n"
+                     "ORA-01917: user or role 'M' does not exist\nFailing sql is:\nGRANT SELECT ON "
+                     "\"A\".\"T\" TO \"M\"\nJob \"A\".\"J\" completed with 1 error(s) at x\n")
+                .verdict(),
+            Verdict::left_out);
+}
+
+TEST(OracleMessages, TellsTheKindOfAnError) {
+  EXPECT_EQ(oracle_error("ERROR:\nORA-01017: invalid username/password; logon denied", "x").code(),
+            Errc::denied);
+  EXPECT_EQ(oracle_error("ORA-12541: TNS:no listener", "x").code(), Errc::unavailable);
+  EXPECT_EQ(oracle_error("ORA-01653: unable to extend table", "x").code(), Errc::no_space);
+  EXPECT_EQ(oracle_error("ORA-27486: insufficient privileges", "x").code(), Errc::denied);
+  EXPECT_EQ(oracle_error("ORA-23421: job number 42 is not a job in the job queue", "x").code(),
+            Errc::not_found);
+  EXPECT_EQ(oracle_error("SP2-0640: Not connected", "x").code(), Errc::failed_child);
+  EXPECT_EQ(oracle_error("", "x").code(), Errc::failed_child);
+}
+
+TEST(OracleMessages, FindsNoCodeWithinOtherWords) {
+  EXPECT_EQ(first_code("XORA-01017"), "");
+  EXPECT_EQ(first_code("ORA-01"), "");
+  EXPECT_EQ(first_code("a-b ORA-01555: x"), "ORA-01555");
+  EXPECT_EQ(first_code("SP2-0640: x"), "SP2-0640");
+}
+
+TEST(OracleMessages, BoundsWhatItKeeps) {
+  std::string log;
+  for (int i = 0; i < 3000; ++i) log += "EXP-00091: Exporting questionable statistics.\n";
+  const LogReport report = read_log(log + std::string(good_end));
+  EXPECT_TRUE(report.is_cut);
+  EXPECT_LE(report.messages.size(), 1000U);
+  EXPECT_EQ(report.verdict(), Verdict::failed);
+}
+
+}  // namespace
+}  // namespace holdfast::engine::oracle
