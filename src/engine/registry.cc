@@ -17,6 +17,7 @@
 #include "engine/oracle/oracle.h"
 #include "engine/postgresql/postgresql.h"
 #include "engine/sqlite/sqlite.h"
+#include "engine/sqlserver/sqlserver.h"
 #include "engine/typedb/typedb.h"
 
 namespace holdfast::engine {
@@ -32,6 +33,7 @@ std::span<const FileReader* const> all_file_readers() noexcept {
   static const std::vector<const FileReader*> readers = [] {
     const auto engines = all_engines();
     std::vector<const FileReader*> all(engines.begin(), engines.end());
+    all.push_back(&sqlserver::reader());
     return all;
   }();
   return readers;

@@ -14,6 +14,14 @@ TEST(Registry, FindsEnginesByName) {
   EXPECT_EQ(find_engine("dbase"), nullptr);
 }
 
+TEST(Registry, ReadsFilesWithEveryEngineAndOfSqlServerWithoutOne) {
+  std::set<std::string_view> names;
+  for (const FileReader* reader : all_file_readers()) names.insert(reader->name());
+  for (const Engine* engine : all_engines()) EXPECT_TRUE(names.contains(engine->name()));
+  EXPECT_TRUE(names.contains("sqlserver"));
+  EXPECT_EQ(find_engine("sqlserver"), nullptr);
+}
+
 TEST(Registry, KnowsEveryEngineItHasAndThoseToCome) {
   const auto known = known_engine_names();
   EXPECT_EQ(std::set<std::string_view>(known.begin(), known.end()).size(), 8U);

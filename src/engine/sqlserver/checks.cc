@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/sqlserver/checks.h"
+
+#include <bit>
+#include <cstring>
+
+namespace holdfast::engine::sqlserver {
+namespace {
+
+constexpr std::size_t sector_bytes = 512;
+constexpr std::size_t page_checksum_at = 60;
+
+// As load_le32(), in a form that is made part of a loop.
+std::uint32_t word_at(const std::byte* from) noexcept {
+  const auto byte = [&](std::size_t i) { return std::to_integer<std::uint32_t>(from[i]); };
+  return byte(0) | byte(1) << 8U | byte(2) << 16U | byte(3) << 24U;
+}
+
+}  // namespace
+
+std::uint16_t xor16(ByteView bytes) noexcept {
+  unsigned value = 0;
+  for (std::size_t i = 0; i + 1 < bytes.size(); i += 2) value ^= load_le16(bytes.data() + i);
+  return static_cast<std::uint16_t>(value);
+}
+
+void Xor32::add(ByteView bytes) noexcept {
+  std::size_t i = 0;
+  const auto one = [&] {
+    value_ ^= std::to_integer<std::uint32_t>(bytes[i++]) << (8 * at_);
+    at_ = (at_ + 1) % 4;
+  };
+  while (at_ != 0 && i < bytes.size()) one();
+  for (; i + 4 <= bytes.size(); i += 4) value_ ^= word_at(bytes.data() + i);
+  while (i < bytes.size()) one();
+}
+
+std::uint32_t turning_xor(ByteView bytes) noexcept {
+  TurningXor sum;
+  sum.add(bytes);
+  return sum.value();
+}
+
+void TurningXor::add(ByteView bytes) noexcept {
+  std::size_t i = 0;
+  const auto one = [&] {
+    word_ |= std::to_integer<std::uint32_t>(bytes[i++]) << (8 * at_);
+    at_ = (at_ + 1) % 4;
+    if (at_ != 0) return;
+    value_ = std::rotl(value_, 1) ^ word_;
+    word_ = 0;
+  };
+  while (at_ != 0 && i < bytes.size()) one();
+  std::uint32_t value = value_;
+  for (; i + 4 <= bytes.size(); i += 4) value = std::rotl(value, 1) ^ word_at(bytes.data() + i);
+  value_ = value;
+  while (i < bytes.size()) one();
+}
+
+std::uint32_t TurningXor::value() const noexcept {
+  return at_ == 0 ? value_ : std::rotl(value_, 1) ^ word_;
+}
+
+std::uint32_t page_checksum(const std::byte* page) noexcept {
+  std::uint32_t value = 0;
+  for (int sector = 0; sector < 16; ++sector, page += sector_bytes) {
+    std::uint64_t words = 0;
+    for (std::size_t i = 0; i < sector_bytes; i += sizeof words) {
+      std::uint64_t two = 0;  // both halves are turned alike
+      std::memcpy(&two, page + i, sizeof two);
+      words ^= two;
+    }
+    auto both = static_cast<std::uint32_t>(words ^ words >> 32U);
+    if (sector == 0) both ^= load_le32(page + page_checksum_at);
+    value ^= std::rotl(both, 15 - sector);
+  }
+  return value;
+}
+
+}  // namespace holdfast::engine::sqlserver

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The documentation lists every code that is found of backup files, with its severities, and no
+// other.
+#include <gtest/gtest.h>
+
+#include "model/test_finding_codes.h"
+
+namespace holdfast::engine::sqlserver {
+namespace {
+
+TEST(SqlServerFindings, AreThoseOfTheDocumentation) {
+  EXPECT_EQ(model::codes_in_folder(HOLDFAST_SOURCES "/src/engine/sqlserver", "sqlserver-bak-"),
+            model::codes_in_page(HOLDFAST_SOURCES, "sqlserver-bak-"));
+}
+
+}  // namespace
+}  // namespace holdfast::engine::sqlserver
