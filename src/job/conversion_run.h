@@ -18,10 +18,10 @@ namespace holdfast::job {
 // Makes the new databases of plan.conversion, each step announced to `changes` before; gives them
 // all that it makes of the source's rows and of binaries in files, and the files what leaves
 // tables; then proves that all was read and that all is there. `load`: scratch_directory and
-// parallel. Rows go straight on, on the thread that reads them: nothing is queued. The source is
-// not released. Adds to report.databases; rows of tables that the
-// application does not know are told as a warning.
-// Errc::differs, not_consistent; what engines throw.
+// parallel. Rows go straight on, on the thread that reads them, into sinks that queue little
+// (docs/concurrency.md). The source is not released. Adds to report.databases; rows of tables that
+// the application does not know are told as a warning. Errc::differs, not_consistent; what engines
+// throw.
 void convert_rows(const RestorePlan& plan, const InstanceSource& source,
                   const engine::LoadOptions& load, Changes& changes, Clock& clock,
                   model::Observer& observer, const std::stop_token& stop,

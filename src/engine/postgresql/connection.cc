@@ -29,6 +29,8 @@ using PgResult = CHandle<PGresult, PQclear>;
 constexpr auto look_up = 50ms;
 // How long a server may take to answer a cancellation before it is left alone.
 constexpr auto cancel_wait = 5s;
+// How long it may take to end a COPY that is given up before it is cancelled.
+constexpr auto copy_end_wait = 200ms;
 constexpr auto connect_wait = 30s;
 
 std::string trimmed(const char* text) {
@@ -138,7 +140,8 @@ struct Connection::State {
       if (!result) break;
       const auto status = PQresultStatus(result.get());
       if (status == PGRES_COPY_IN) {
-        if (PQputCopyEnd(pg(), "cancelled") < 0) break;
+        const int sent = PQputCopyEnd(pg(), "cancelled");
+        if (sent < 0 || (sent == 0 && wait(POLLIN | POLLOUT, until, false) != Waited::ready)) break;
       } else if (status == PGRES_COPY_OUT && !drain_copy(until)) {
         break;
       }
@@ -530,15 +533,16 @@ Connection::CopyIn::~CopyIn() {
   if (!open_) return;
   State& state = *connection_.state_;
   if (!state.connection || PQstatus(state.pg()) != CONNECTION_OK) return;
-  // The server fails the statement at once; what it still has to say is read and dropped.
-  const auto until = std::chrono::steady_clock::now() + cancel_wait;
+  // The server fails the statement at once, and what it still has to say is read and dropped; one
+  // that is at work on what it was given is told to cancel.
+  const auto until = std::chrono::steady_clock::now() + copy_end_wait;
   while (PQputCopyEnd(state.pg(), "the copy was given up") == 0) {
     if (state.wait(POLLIN | POLLOUT, until, false) != Waited::ready) break;
     if (PQconsumeInput(state.pg()) == 0) break;
   }
   while (state.take_result(until, false).first) {
   }
-  if (PQtransactionStatus(state.pg()) == PQTRANS_ACTIVE) state.connection.reset();
+  state.abandon();
 }
 
 void Connection::CopyIn::write(ByteView bytes) {

@@ -4,20 +4,20 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "engine/postgresql/catalog.h"
 #include "engine/postgresql/connection.h"
 #include "engine/postgresql/copy_binary.h"
+#include "engine/postgresql/copy_sender.h"
 #include "engine/postgresql/databases.h"
 #include "engine/postgresql/quote.h"
 #include "engine/postgresql/table_copy.h"
 
 namespace holdfast::engine::postgresql {
 namespace {
-
-constexpr std::size_t copy_bytes = std::size_t{64} << 10U;
 
 // What others see as done is on disk.
 void make_durable(Connection& connection) {
@@ -93,14 +93,9 @@ class NewRows final : public engine::Filling::Rows {
  public:
   NewRows(const Location& place, const std::stop_token& stop, const model::TableName& name,
           const std::vector<std::string>& columns, const std::vector<BinaryForm>& forms)
-      : what_("filling table " + name.display()),
-        names_(columns),
-        connection_(place, stop),
-        values_(forms) {
+      : what_("filling table " + name.display()), names_(columns), values_(forms) {
     in_context(what_, [&] {
-      make_durable(connection_);
-      copy_ = std::make_unique<Connection::CopyIn>(connection_,
-                                                   copy_in_binary_statement(name, columns));
+      sender_.emplace(place, make_durable, copy_in_binary_statement(name, columns), stop);
     });
     BinaryRows::begin(buffer_);
   }
@@ -108,24 +103,22 @@ class NewRows final : public engine::Filling::Rows {
   void columns(const std::vector<model::Column>& /*columns*/) override {}
 
   void row(const model::Row& row) override {
-    check_rule(copy_ && row.size() == names_.size(), "a row has a value for each column");
+    check_rule(sender_ && row.size() == names_.size(), "a row has a value for each column");
     in_context(what_, [&] {
       const auto refused =
-          values_.add(row, buffer_, [this](ByteView bytes) { copy_->write(bytes); });
+          values_.add(row, buffer_, [this](ByteView bytes) { sender_->send_copy(bytes); });
       if (refused) refuse(names_[*refused], row[*refused]);
-      if (buffer_.size() < copy_bytes) return;
-      copy_->write(buffer_);
-      buffer_.clear();
+      if (buffer_.size() >= CopySender::piece_bytes) sender_->send(buffer_);
     });
   }
 
   void finish() override {
-    check_rule(copy_ != nullptr, "rows are finished once");
+    check_rule(sender_.has_value(), "rows are finished once");
     in_context(what_, [&] {
       BinaryRows::end(buffer_);
-      copy_->write(buffer_);
-      static_cast<void>(copy_->end());
-      copy_.reset();
+      sender_->send(buffer_);
+      sender_->finish();
+      sender_.reset();
     });
   }
 
@@ -141,10 +134,9 @@ class NewRows final : public engine::Filling::Rows {
 
   const std::string what_;
   const std::vector<std::string> names_;
-  Connection connection_;
   BinaryValues values_;
   Bytes buffer_;
-  std::unique_ptr<Connection::CopyIn> copy_;  // goes before its connection
+  std::optional<CopySender> sender_;
 };
 
 class NewTables final : public engine::Filling {

@@ -3,7 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
+#include "base/crew.h"
 #include "engine/postgresql/fill.h"
+#include "engine/postgresql/new_tables.h"
 #include "harness/postgres_server.h"
 
 namespace holdfast::test {
@@ -105,6 +110,67 @@ TEST_F(PostgresqlFill, LeavesTablesAloneThatKeysReferTo) {
                  {table("kinds", 1)}),
             1U * lines);
   EXPECT_EQ(asked("SELECT count(*) FROM kinds"), "20000\n");
+}
+
+// A table whose server sleeps over its first row, and so takes nothing of the rest.
+class PostgresqlSleep : public PostgresqlFill {
+ protected:
+  void SetUp() override {
+    PostgresqlFill::SetUp();
+    model::NewTable table;
+    table.name.table = "things";
+    table.columns = {"n", "filler"};
+    table.make = {"CREATE TABLE things (n bigint, filler text)"};
+    filling_ = make_filling(location_of(into_), std::span(&table, 1), {}, stop_.get_token());
+    static_cast<void>(
+        asked("CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS "
+              "'BEGIN PERFORM pg_sleep(86400); RETURN NEW; END';"
+              "CREATE TRIGGER sleeps BEFORE INSERT ON things FOR EACH ROW EXECUTE FUNCTION "
+              "sleep()"));
+  }
+  static void give(engine::Filling::Rows& sink, int rows) {
+    const model::Row row{model::Value::integer(1), model::Value::of_text(std::string(60'000, 'x'))};
+    for (int i = 0; i < rows; ++i) sink.row(row);
+  }
+  void wait_until_it_sleeps() const {
+    while (asked("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") != "1\n")
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  void expect_nothing_left() {
+    EXPECT_EQ(asked("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), "0\n");
+    EXPECT_EQ(asked("SELECT count(*) FROM things"), "0\n");
+  }
+
+  std::stop_source stop_;
+  std::unique_ptr<engine::Filling> filling_;
+};
+
+// Ten rows are less than may lie ready: nobody waits but the thread that sends.
+TEST_F(PostgresqlSleep, RowsThatAreDroppedAreNotWaitedFor) {
+  auto sink = filling_->rows(0);
+  give(*sink, 10);
+  wait_until_it_sleeps();
+  sink.reset();
+  expect_nothing_left();
+}
+
+TEST_F(PostgresqlSleep, AStopRequestEndsTheWaitForRoom) {
+  const auto sink = filling_->rows(0);
+  std::optional<Errc> code;
+  {
+    Crew giver;
+    giver.start([&](const std::stop_token& /*stop*/) {
+      try {
+        give(*sink, 10'000);
+      } catch (const Error& error) {
+        code = error.code();
+      }
+    });
+    wait_until_it_sleeps();
+    stop_.request_stop();
+    giver.join();
+  }
+  EXPECT_EQ(code, Errc::cancelled);
 }
 
 }  // namespace
