@@ -4,14 +4,16 @@
 // Told: the file is no dump any more, or a finding is there that was not there before. Harmless:
 // all that the file is made of is as it was: the same tables under the same names, with as many
 // partitions and rows, the same columns of the same types, as many objects of each kind. Then what
-// was changed lies within a value, the text of a statement or the zero fill, which have no
-// redundancy that could tell, or in a part of the header that says nothing of the content. Where a
+// was changed lies within a value, the text of a statement, the name of a user (which stands once,
+// before all that is his) or the zero fill, which have no redundancy that could tell, or in a part
+// of the header that says nothing of the content. Where a
 // length, a count or a mark was changed, every value must be as it was too. A cut and a transfer as
 // text are never harmless.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <random>
 #include <set>
 #include <string>
@@ -42,8 +44,10 @@ Outline outline_of(std::string_view content) {
   const ExpReport report = examine_exp(source, ExpDepth::digested, {});
   for (const model::Finding& finding : report.findings)
     outline.findings.insert(finding.code + finding.seen);
+  std::map<std::string, std::size_t> users;  // numbered as they come
   for (const ExpTable& table : report.tables) {
-    outline.parts.push_back(table.schema + "." + table.table);
+    const std::size_t user = users.emplace(table.schema, users.size()).first->second;
+    outline.parts.push_back(std::to_string(user) + "." + table.table);
     outline.digests.push_back(table.digest.hex());
     for (const ExpPartition& partition : table.partitions)
       outline.parts.push_back(std::to_string(partition.rows));
