@@ -48,15 +48,12 @@ void print_text(Output& output, const repo::CheckReport& report) {
     output.error_line("Damaged pack files:");
     for (const format::Id& pack : report.broken_packs) output.error_line("  " + pack.hex());
     output.error_line(
-        "What is lost with them is told above. Back the same sources up again: whatever is still "
-        "there is "
-        "stored anew.");
+        "What is lost with them is told above. `holdfast repair packs ID...` saves what is still "
+        "sound in them. Then back the same sources up again: whatever is still there is stored "
+        "anew.");
   }
   if (report.suggest_repair_index) {
-    output.error_line(
-        "The index does not fit the packs. `restic repair index` (`restic rebuild-index` before "
-        "0.15) makes "
-        "it anew.");
+    output.error_line("The index does not fit the packs. `holdfast repair index` makes it anew.");
   }
   if (report.suggest_prune) {
     output.message(

@@ -11,6 +11,7 @@ namespace holdfast::cli {
 extern const Command backup_command;
 extern const Command cat_command;
 extern const Command check_command;
+extern const Command copy_command;
 extern const Command discover_command;
 extern const Command drill_command;
 extern const Command dump_command;
@@ -28,6 +29,8 @@ extern const Command key_remove_command;
 extern const Command ls_command;
 extern const Command preflight_command;
 extern const Command prune_command;
+extern const Command repair_index_command;
+extern const Command repair_packs_command;
 extern const Command restore_command;
 extern const Command resume_command;
 extern const Command snapshots_command;

@@ -15,12 +15,11 @@
 #include "base/crew.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "format/index_file.h"
 #include "repo/blob_writer.h"
-#include "repo/pack_check.h"
 #include "repo/pack_reader.h"
 #include "repo/parallel.h"
 #include "repo/prune_plan.h"
+#include "repo/replacement.h"
 #include "repo/used_blobs.h"
 #include "storage/pacing.h"
 
@@ -31,8 +30,6 @@ using format::Id;
 using format::IndexedPack;
 using format::PackedBlob;
 using storage::FileKind;
-
-constexpr std::size_t index_blobs_max = 50'000;
 
 class Prune {
  public:
@@ -60,7 +57,6 @@ class Prune {
   void repack(const PrunePlan& plan);
   void repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
                    BlobWriter::Worker& worker, BlobSet& taken);
-  void check_written(const std::vector<IndexedPack>& packs);
   // Names the packs that stay, but for those that `is_gone`.
   using IsGone = std::function<bool(const Id& pack)>;
   void save_index(const PrunePlan& plan, const Lock* lock, const IsGone& is_gone = {});
@@ -70,8 +66,8 @@ class Prune {
   // Without a lock, and although a stop may have been requested: without any index nothing could be
   // read. Names only packs that are there, as others may have removed some once the lock was lost.
   void save_last_index(const PrunePlan& plan);
-  void remove_index_files(const std::vector<Id>& ids);
-  void remove_packs(const std::vector<Id>& ids, std::string_view phase);
+  void remove_index(const std::vector<Id>& ids);
+  void remove(const std::vector<Id>& packs, std::string_view phase);
 
   Repository& repository_;
   const PruneOptions& options_;
@@ -148,7 +144,7 @@ void Prune::execute(const PrunePlan& plan) {
   constexpr std::string_view nothing_removed = "nothing that is in use was removed";
   check_alone(nothing_removed);
   // Safe as long as nobody else writes: no index names them.
-  remove_packs(plan.unreferenced, "removing unreferenced packs");
+  remove(plan.unreferenced, "removing unreferenced packs");
   if (!plan.repack.empty()) repack(plan);
   if (!plan.changes_index()) return;
 
@@ -165,12 +161,13 @@ void Prune::execute(const PrunePlan& plan) {
     check_lock();
     save_index(plan, lock_);
     check_alone(nothing_removed);
-    remove_index_files(old_index);
+    remove_index(old_index);
     // Whoever came while the old index was there may count on what only it named.
     check_alone(
-        "no pack in use was removed, and an index made anew from the packs (`restic repair index`) "
+        "no pack in use was removed, and an index made anew from the packs (`holdfast repair "
+        "index`) "
         "names them all");
-    remove_packs(packs, "removing unused packs");
+    remove(packs, "removing unused packs");
   }
 }
 
@@ -194,7 +191,8 @@ void Prune::repack(const PrunePlan& plan) {
   // wrong.
   check_rule(taken.count() == plan.wanted.count(),
              "every needed blob of a pack to be removed was packed anew");
-  check_written(writer.written_packs());
+  // What replaces packs that will be removed is read back first.
+  verify_packs(repository_, writer.written_packs(), observer_, stop_);
 }
 
 void Prune::repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
@@ -219,31 +217,10 @@ void Prune::repack_pack(const Id& id, const PrunePlan& plan, BlobWriter& writer,
   observer_.bytes_done.fetch_add(size_bytes, std::memory_order_relaxed);
 }
 
-// What replaces packs that will be removed is read back first.
-void Prune::check_written(const std::vector<IndexedPack>& packs) {
-  observer_.phase("verifying new packs");
-  for_each_parallel(packs.size(), cores_available(), stop_, [&] {
-    const auto checker = std::make_shared<PackCheck>(repository_);
-    return [&, checker](std::size_t item) {
-      const Id& id = packs[item].id;
-      const std::optional<std::uint64_t> size_bytes =
-          repository_.storage().size_bytes({FileKind::pack, id.hex()});
-      if (!size_bytes || !checker->is_whole(id, *size_bytes)) {
-        throw Error(
-            Errc::corrupt,
-            fmt::format("pack {} was stored and does not read back; no pack that was in use "
-                        "is removed",
-                        id.hex()))
-            .set_hint("The storage may be faulty; run `holdfast check --read-data`.");
-      }
-    };
-  });
-}
-
 void Prune::remove_before_saving(const PrunePlan& plan, const std::vector<Id>& packs) {
   try {
-    remove_index_files(repository_.index_files());
-    remove_packs(packs, "removing unused packs");
+    remove_index(repository_.index_files());
+    remove(packs, "removing unused packs");
   } catch (const Error& error) {  // lost the lock, or interrupted: the rest needs an index too
     if (!index_is_touched_) throw;
     observer_.warning(fmt::format("{}; the new index is written all the same", error.message()));
@@ -251,7 +228,7 @@ void Prune::remove_before_saving(const PrunePlan& plan, const std::vector<Id>& p
       save_last_index(plan);
     } catch (const Error& failure) {  // the first error tells more
       observer_.warning(
-          fmt::format("the new index could not be written: {}; `restic repair index` makes one "
+          fmt::format("the new index could not be written: {}; `holdfast repair index` makes one "
                       "from the packs",
                       failure.message()));
     }
@@ -277,55 +254,24 @@ void Prune::save_last_index(const PrunePlan& plan) {
 
 void Prune::save_index(const PrunePlan& plan, const Lock* lock, const IsGone& is_gone) {
   observer_.phase("writing new index");
-  std::vector<IndexedPack> packs;
-  std::size_t blobs = 0;
-  const auto save = [&] {
-    if (packs.empty()) return;
-    std::string json;
-    format::append_index_json(json, packs);
-    const Id id = save_under_lock(repository_, lock, FileKind::index, json);
-    // Read back before the old one goes.
-    static_cast<void>(repository_.load_unpacked(FileKind::index, id));
-    packs.clear();
-    blobs = 0;
-  };
+  IndexWriter writer(repository_, lock);
   repository_.index().for_each_pack([&](std::uint32_t number, const IndexedPack& pack) {
     if (number < plan.gone.size() && plan.gone[number]) return;
     if (is_gone && is_gone(pack.id)) return;
-    if (blobs + pack.blobs.size() > index_blobs_max) save();
-    blobs += pack.blobs.size();
-    packs.push_back(pack);
+    writer.add(pack);
   });
-  save();
+  writer.finish();
 }
 
-void Prune::remove_index_files(const std::vector<Id>& ids) {
-  observer_.phase("removing old index");
-  for_each_parallel(ids.size(), repository_.storage().connections_max(), stop_, [&] {
-    return [&](std::size_t item) {
-      check_lock();
-      index_is_touched_ = true;
-      repository_.remove(FileKind::index, ids[item]);
-    };
+void Prune::remove_index(const std::vector<Id>& ids) {
+  remove_index_files(repository_, ids, observer_, stop_, [&] {
+    check_lock();
+    index_is_touched_ = true;
   });
 }
 
-// A pack that cannot be removed is unreferenced from now on; the next prune tries again.
-void Prune::remove_packs(const std::vector<Id>& ids, std::string_view phase) {
-  if (ids.empty()) return;
-  observer_.phase(phase);
-  for_each_parallel(ids.size(), repository_.storage().connections_max(), stop_, [&] {
-    return [&](std::size_t item) {
-      check_lock();
-      try {
-        repository_.remove(FileKind::pack, ids[item]);
-      } catch (const Error& error) {  // becomes a warning
-        if (error.code() == Errc::cancelled) throw;
-        observer_.warning(
-            fmt::format("pack {} could not be removed: {}", ids[item].hex(), error.message()));
-      }
-    };
-  });
+void Prune::remove(const std::vector<Id>& packs, std::string_view phase) {
+  remove_packs(repository_, lock_, packs, phase, observer_, stop_);
 }
 
 }  // namespace

@@ -403,7 +403,8 @@ TEST(Prune, KeepsItsErrorThoughTheLastIndexCannotBeWritten) {
             }),
             Errc::cancelled);
   EXPECT_NE(observer.warnings.find("disk full"), std::string::npos) << observer.warnings;
-  EXPECT_NE(observer.warnings.find("restic repair index"), std::string::npos) << observer.warnings;
+  EXPECT_NE(observer.warnings.find("holdfast repair index"), std::string::npos)
+      << observer.warnings;
 }
 
 TEST(Prune, NamesNoPackInTheLastIndexThatOthersHaveRemoved) {

@@ -335,6 +335,42 @@ Bytes Repository::load_blob(const BlobHandle& blob, Codec& codec) {
   throw *failure;
 }
 
+void Repository::upgrade_to_version_2(const std::function<void(ByteView old_config)>& keep) {
+  if (config_.version != 1) {
+    throw Error(Errc::usage, fmt::format("the repository has version {} already", config_.version));
+  }
+  const std::optional<Bytes> old = storage::read_file(*storage_, {FileKind::config, {}});
+  if (!old) throw Error(Errc::no_repository, "the config file is gone");
+  format::ConfigFile upgraded = config_;
+  upgraded.version = 2;
+  const std::string json = format::to_json(upgraded);
+  Codec own = codec();
+  const Bytes sealed = seal_verified(as_bytes(json), own);
+  keep(*old);
+  in_context("replacing the config file", [&] { replace_config(sealed, *old); });
+  config_ = std::move(upgraded);
+}
+
+// Either the new config is there at the end, or the old one and an error.
+void Repository::replace_config(ByteView sealed, ByteView old) {
+  const auto is_stored = [&](ByteView wanted) {
+    const std::optional<Bytes> stored = storage::read_file(*storage_, {FileKind::config, {}});
+    return stored && is_equal(*stored, wanted);
+  };
+  try {
+    storage_->replace_config(sealed);
+    if (!is_stored(sealed)) throw Error(Errc::corrupt, "it does not read back as it was written");
+  } catch (const Error& error) {
+    try {
+      if (!is_stored(old)) storage_->replace_config(old);
+    } catch (const Error& second) {
+      throw Error(error.code(), fmt::format("{}; the old one could not be put back either: {}",
+                                            error.message(), second.message()));
+    }
+    throw;
+  }
+}
+
 Id Repository::find_by_prefix(FileKind kind, std::string_view prefix) {
   const std::string_view name = storage::file_kind_name(kind);
   std::vector<Id> matches;

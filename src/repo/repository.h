@@ -35,7 +35,8 @@ class Codec {
   Bytes scratch;  // what lies between sealed and plain
 };
 
-// Thread-safe but for load_index() and set_*, which come before the threads.
+// Thread-safe but for load_index(), upgrade_to_version_2() and set_*, which come before the
+// threads.
 class Repository {
  public:
   // Finds the key for `password` (the hinted one first, then at most 20). Errc::no_repository if
@@ -104,6 +105,12 @@ class Repository {
   // could be read.
   [[nodiscard]] Bytes load_blob(const format::BlobHandle& blob, Codec& codec);
 
+  // Makes a repository of version 1 one of version 2 by replacing its config; packs, index files
+  // and snapshots stay, as version 2 allows. `keep` is handed the stored old config before. What
+  // was stored is read back; if it is not the new config, the old one is put back and Errc::corrupt
+  // thrown. Errc::usage for another version. The caller holds an exclusive lock.
+  void upgrade_to_version_2(const std::function<void(ByteView old_config)>& keep);
+
   // The id that `prefix` (hex, at least one digit) begins. Errc::not_found, or Errc::usage if
   // several do.
   [[nodiscard]] format::Id find_by_prefix(storage::FileKind kind, std::string_view prefix);
@@ -115,6 +122,7 @@ class Repository {
   using TakePack = std::function<void(const format::IndexedPack& pack)>;
   void load_index_files(const std::vector<format::Id>& ids, std::stop_token stop,
                         const DamagedIndex& damaged, const TakePack& take);
+  void replace_config(ByteView sealed, ByteView old);
   [[nodiscard]] Bytes read_named(storage::FileKind kind, const format::Id& id);
 
   std::unique_ptr<storage::Storage> storage_;

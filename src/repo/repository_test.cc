@@ -301,5 +301,71 @@ TEST(Repository, KnowsNothingOfPacksThatAreGoneOrCutShortWhenItWrites) {
   EXPECT_EQ(test.count(FileKind::pack), 3U) << "what is whole is not stored twice";
 }
 
+TEST(Repository, UpgradesAConfigAndKeepsAllElse) {
+  TestRepository test(1);
+  const Id root = test.save_tree({{"a", {"one"}}});
+  test.save_snapshot(root);
+  const format::ConfigFile before = test.repository->config();
+  const Bytes stored = *storage::read_file(*test.files, {FileKind::config, {}});
+  Bytes kept;
+  test.repository->upgrade_to_version_2([&](ByteView old) { kept.assign(old.begin(), old.end()); });
+  EXPECT_EQ(kept, stored);
+  const auto again = test.open_again();
+  EXPECT_EQ(again->config().version, 2U);
+  EXPECT_EQ(again->config().id, before.id);
+  EXPECT_EQ(again->config().chunker_polynomial, before.chunker_polynomial);
+  Codec codec = again->codec();
+  EXPECT_FALSE(again->load_blob({format::BlobType::tree, root}, codec).empty());
+  EXPECT_EQ(code_thrown([&] { again->upgrade_to_version_2([](ByteView) {}); }), Errc::usage);
+}
+
+// A storage that tears what it replaces and then says so, or does not.
+class TearingStorage final : public storage::Storage {
+ public:
+  TearingStorage(std::shared_ptr<storage::MemoryStorage> below, bool says_so)
+      : below_(std::move(below)), says_so_(says_so) {}
+  void create() override { below_->create(); }
+  void put(const storage::FileRef& file, ByteView content) override { below_->put(file, content); }
+  void replace_config(ByteView content) override {
+    if (torn_) return below_->replace_config(content);
+    torn_ = true;
+    below_->replace_config(content.first(content.size() / 2));
+    if (says_so_) throw Error(Errc::io, "torn");
+  }
+  void read(const storage::FileRef& file, std::uint64_t offset_bytes,
+            std::span<std::byte> out) override {
+    below_->read(file, offset_bytes, out);
+  }
+  [[nodiscard]] std::optional<std::uint64_t> size_bytes(const storage::FileRef& file) override {
+    return below_->size_bytes(file);
+  }
+  void list(storage::FileKind kind,
+            const std::function<void(const storage::FoundFile&)>& visit) override {
+    below_->list(kind, visit);
+  }
+  void remove(const storage::FileRef& file) override { below_->remove(file); }
+  storage::Leftovers remove_leftovers(std::chrono::seconds, bool) override { return {}; }
+  void distrust_copies() override {}
+  [[nodiscard]] unsigned connections_max() const noexcept override { return 4; }
+  [[nodiscard]] std::string location() const override { return "tearing:"; }
+
+ private:
+  const std::shared_ptr<storage::MemoryStorage> below_;
+  const bool says_so_;
+  bool torn_ = false;
+};
+
+TEST(Repository, PutsTheOldConfigBackIfTheNewOneIsTorn) {
+  for (const bool says_so : {false, true}) {
+    const TestRepository test(1);
+    const auto opened =
+        Repository::open(std::make_unique<TearingStorage>(test.files, says_so), test_password());
+    EXPECT_EQ(code_thrown([&] { opened->upgrade_to_version_2([](ByteView) {}); }),
+              says_so ? Errc::io : Errc::corrupt);
+    EXPECT_EQ(opened->config().version, 1U);
+    EXPECT_EQ(test.open_again()->config().version, 1U);
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::repo

@@ -68,12 +68,9 @@ struct Task {
 
 class Walk {
  public:
-  Walk(Repository& repository, const std::function<void(const TreeProblem&)>& problem,
-       model::Observer& observer)
-      : repository_(repository),
-        problem_(problem),
-        observer_(observer),
-        used_(repository.index().blob_number_end()) {}
+  Walk(Repository& repository, BlobSet& used,
+       const std::function<void(const TreeProblem&)>& problem, model::Observer& observer)
+      : repository_(repository), problem_(problem), observer_(observer), used_(used) {}
 
   void add_roots(const std::vector<Id>& roots) {
     const auto top = std::make_shared<Place>();
@@ -95,7 +92,6 @@ class Walk {
     const std::lock_guard lock(mutex_);
     changed_.notify_all();
   }
-  [[nodiscard]] BlobSet take_used() noexcept { return std::move(used_); }
 
  private:
   // Notes a tree for reading if it is seen for the first time.
@@ -201,7 +197,7 @@ class Walk {
   Repository& repository_;
   const std::function<void(const TreeProblem&)>& problem_;
   model::Observer& observer_;
-  BlobSet used_;
+  BlobSet& used_;
   std::mutex report_mutex_;  // held while problem_ is called
 
   std::mutex mutex_;  // guards all below
@@ -228,6 +224,21 @@ bool BlobSet::contains(std::uint32_t number) const noexcept {
   return ((words_[number / 64] >> (number % 64)) & 1U) != 0;
 }
 
+bool BlobSet::intersects(const BlobSet& other) const noexcept {
+  for (std::size_t i = 0; i < words_.size(); ++i) {
+    if ((words_[i] & other.words_[i]) != 0) return true;
+  }
+  return false;
+}
+
+void BlobSet::add(const BlobSet& other) noexcept {
+  for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
+}
+
+void BlobSet::remove(const BlobSet& other) noexcept {
+  for (std::size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
+}
+
 std::uint64_t BlobSet::count() const noexcept {
   std::uint64_t sum = 0;
   for (const std::uint64_t word : words_) sum += static_cast<std::uint64_t>(std::popcount(word));
@@ -237,7 +248,15 @@ std::uint64_t BlobSet::count() const noexcept {
 BlobSet find_used_blobs(Repository& repository, const std::vector<Id>& roots,
                         const std::function<void(const TreeProblem&)>& problem,
                         model::Observer& observer, std::stop_token stop) {
-  Walk walk(repository, problem, observer);
+  BlobSet used(repository.index().blob_number_end());
+  add_used_blobs(repository, roots, used, problem, observer, std::move(stop));
+  return used;
+}
+
+void add_used_blobs(Repository& repository, const std::vector<Id>& roots, BlobSet& used,
+                    const std::function<void(const TreeProblem&)>& problem,
+                    model::Observer& observer, std::stop_token stop) {
+  Walk walk(repository, used, problem, observer);
   walk.add_roots(roots);
   Crew crew([&] { walk.wake_all(); });
   // As many as can compute, and as many as can wait for the storage.
@@ -246,7 +265,6 @@ BlobSet find_used_blobs(Repository& repository, const std::vector<Id>& roots,
     crew.start([&](const std::stop_token& crew_stop) { walk.run(crew_stop, stop); });
   }
   crew.join();
-  return walk.take_used();
 }
 
 }  // namespace holdfast::repo

@@ -19,6 +19,11 @@ class BlobSet {
   // Sets a bit; true if it was not set before. Safe from several threads.
   bool insert(std::uint32_t number) noexcept;
   [[nodiscard]] bool contains(std::uint32_t number) const noexcept;
+  // Whether a bit is set in both; `other` is of the same index.
+  [[nodiscard]] bool intersects(const BlobSet& other) const noexcept;
+  // Sets the bits of `other` too, or clears them.
+  void add(const BlobSet& other) noexcept;
+  void remove(const BlobSet& other) noexcept;
   [[nodiscard]] std::uint64_t count() const noexcept;
 
  private:
@@ -46,5 +51,9 @@ struct TreeProblem {
 [[nodiscard]] BlobSet find_used_blobs(Repository& repository, const std::vector<format::Id>& roots,
                                       const std::function<void(const TreeProblem&)>& problem,
                                       model::Observer& observer, std::stop_token stop);
+// The same, added to `used`: trees that are in it already are not read again, nor what is below.
+void add_used_blobs(Repository& repository, const std::vector<format::Id>& roots, BlobSet& used,
+                    const std::function<void(const TreeProblem&)>& problem,
+                    model::Observer& observer, std::stop_token stop);
 
 }  // namespace holdfast::repo

@@ -177,5 +177,27 @@ TEST(UsedBlobs, AreNoneWithoutRoots) {
   EXPECT_EQ(walk(*test.repository, {}).used.count(), 0U);
 }
 
+TEST(UsedBlobs, AddsToWhatIsKnownWithoutReadingItAgain) {
+  TestRepository test;
+  const Id shared = test.save_tree({{"s", {"shared"}}});
+  const Id first = test.save_tree({{"a", {"one"}}}, {{"shared", shared}});
+  const Id second = test.save_tree({{"b", {"two"}}}, {{"shared", shared}});
+  test.reload();
+  model::SilentObserver observer;
+  BlobSet used = find_used_blobs(*test.repository, {first}, {}, observer, {});
+  const BlobSet before = used;
+  observer.files_done = 0;
+  add_used_blobs(*test.repository, {second}, used, {}, observer, {});
+  EXPECT_EQ(observer.files_done.load(), 1U);
+  EXPECT_EQ(used.count(), before.count() + 2);
+  BlobSet more = used;
+  more.remove(before);
+  EXPECT_EQ(more.count(), 2U);
+  EXPECT_FALSE(more.intersects(before));
+  EXPECT_TRUE(more.intersects(used));
+  more.add(before);
+  EXPECT_EQ(more.count(), used.count());
+}
+
 }  // namespace
 }  // namespace holdfast::repo

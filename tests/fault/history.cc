@@ -75,7 +75,9 @@ std::unique_ptr<Trial> History::new_trial(const fs::path& repository) {
 
 Outcome History::run(const Trial& trial, const std::vector<std::string>& words,
                      const Variables& more) {
-  RunOptions options{.environment = trial.variables()};
+  // In the trial's directory, where a verb may leave something.
+  RunOptions options{.environment = trial.variables(),
+                     .wrapper = {"env", "-C", (trial / ".").string()}};
   for (const auto& [name, value] : more) options.environment[name] = value;
   return place_.holdfast(words, options);
 }

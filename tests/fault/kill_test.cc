@@ -165,6 +165,132 @@ TEST(Kill, PruneLosesNothing) {
                   });
 }
 
+// A copy of the history into an empty repository; both are whole wherever it ends, and what is in
+// the target is whole too.
+TEST(Kill, CopyLosesNothing) {
+  const fs::path empty = history().place() / "empty";
+  make_repository(empty, place_password);
+  const auto words = [](const Trial& source) {
+    return Words{"copy", "--from-repo", source.repository().string(), "--from-password-file",
+                 source.password_file().string()};
+  };
+  const auto snapshots = [](const Trial& trial) {
+    return history().run(trial, {"snapshots", "--json", "--no-lock"}).array();
+  };
+  const auto counted = history().new_trial();
+  const std::size_t calls =
+      history().record_calls(*history().new_trial(empty), words(*counted)).size();
+  kill_everywhere(calls, empty, [&](const Trial& target, const std::string& fault) {
+    const auto source = history().new_trial();
+    run_killed(target, words(*source), fault);
+    expect_done(target, {"unlock"});
+    expect_done(*source, {"unlock"});
+    history().expect_sound(target);
+    expect_kept(*source);
+    expect_done(target, words(*source));
+    history().expect_sound(target);
+    const Json::Array there = snapshots(target);
+    const Json::Array wanted = snapshots(*source);
+    ASSERT_EQ(there.size(), wanted.size()) << "each once";
+    for (std::size_t i = 0; i < there.size(); ++i)
+      EXPECT_EQ(there[i].at("tree"), wanted[i].at("tree"));
+  });
+}
+
+// Several index files name each pack: there is something to do, and nothing is missing before.
+TEST(Kill, RepairIndexLosesNothing) {
+  const Prepared repeated;
+  {
+    const auto opened = open_repository(repeated.repository(), place_password);
+    for (const format::Id& id : opened->list(storage::FileKind::index)) {
+      const Bytes json = opened->load_unpacked(storage::FileKind::index, id);
+      static_cast<void>(opened->save_unpacked(storage::FileKind::index, as_text(json)));
+    }
+  }
+  const Words words = {"repair", "index"};
+  const std::vector<std::string> calls = repeated.record_calls(words);
+  EXPECT_NE(std::find(calls.begin(), calls.end(), "remove index"), calls.end());
+  kill_everywhere(calls.size(), repeated.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    expect_kept(trial);
+                    expect_done(trial, words);
+                    history().expect_restorable(trial);
+                    history().expect_sound(trial);
+                  });
+}
+
+TEST(Kill, RepairIndexGoesOnWithALostIndex) {
+  const Prepared lost;
+  fs::remove(files_of(lost.repository(), storage::FileKind::index).front());
+  const Words words = {"repair", "index"};
+  kill_everywhere(lost.record_calls(words).size(), lost.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    expect_done(trial, words);
+                    history().expect_restorable(trial);
+                    history().expect_sound(trial);
+                  });
+}
+
+// The header is damaged, which no restore needs, so that every snapshot must stay restorable.
+TEST(Kill, RepairPacksLosesNothing) {
+  const Prepared damaged;
+  const fs::path pack =
+      packs_of(damaged.repository(), place_password, format::BlobType::data).front();
+  flip_file(pack, fs::file_size(pack) - 12);
+  const Words words = {"repair", "packs", pack.filename().string()};
+  const std::vector<std::string> calls = damaged.record_calls(words);
+  EXPECT_NE(std::find(calls.begin(), calls.end(), "remove pack"), calls.end());
+  kill_everywhere(calls.size(), damaged.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    history().expect_restorable(trial);
+                    const Outcome again = history().run(trial, words);
+                    EXPECT_TRUE(again.exit_code == 0 ||
+                                (again.exit_code == 1 && again.says(pack.filename().string())))
+                        << "done, or gone already and named: " << again.text();
+                    history().expect_restorable(trial);
+                    history().expect_sound(trial);
+                  });
+}
+
+TEST(Kill, UpgradeLeavesARepositoryThatOpens) {
+  const fs::path old = history().place() / "version1";
+  make_repository(old, place_password, 1);
+  {
+    const auto saved = history().new_trial(old);
+    expect_done(*saved, {"backup", history().source().string()});
+    fs::remove_all(old);
+    fs::copy(saved->repository(), old, fs::copy_options::recursive);
+  }
+  const Words words = {"migrate", "upgrade_repo_v2"};
+  const std::vector<std::string> calls = history().record_calls(*history().new_trial(old), words);
+  const auto replacing = std::find(calls.begin(), calls.end(), "replace_config config");
+  ASSERT_NE(replacing, calls.end());
+  const auto expect_opens = [&](const Trial& trial) {
+    const Outcome config = history().run(trial, {"cat", "config", "--no-lock"});
+    EXPECT_EQ(config.exit_code, 0) << config.text();
+    history().expect_sound(trial);
+  };
+  const auto kill = [&](const Trial& trial, const std::string& fault) {
+    run_killed(trial, words, fault);
+    expect_opens(trial);
+    expect_done(trial, {"unlock"});
+    expect_done(trial, words);
+    expect_opens(trial);
+    EXPECT_EQ(history().run(trial, {"cat", "config"}).document().at("version").as_uint(), 2U);
+    history().expect_restores(
+        trial, history().run(trial, {"snapshots", "--json"}).array().front().at("id").as_string());
+  };
+  for (const char* when : {"kill_before", "kill_after"})
+    kill(*history().new_trial(old), fmt::format("{}:call=replace_config", when));
+  kill_everywhere(calls.size(), old, kill);
+}
+
 // Some password opens the repository at any time: the old one until the new one is proven.
 TEST(Kill, NewPasswordsLockNobodyOut) {
   const Prepared plain;

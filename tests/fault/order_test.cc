@@ -20,6 +20,7 @@
 #include "harness/repository_files.h"
 #include "job/files_backup.h"
 #include "job/forget.h"
+#include "job/repair.h"
 #include "storage/local.h"
 
 namespace holdfast::test {
@@ -200,6 +201,35 @@ TEST_F(Order, NamesGoBeforeWhatTheyNameUnderTheExclusiveLock) {
       }
     }
   }
+}
+
+TEST_F(Order, ARepairedIndexIsStoredBeforeTheOldOneGoesUnderTheExclusiveLock) {
+  write_text(source() / "first", noise(5U << 20U, 1));
+  back_up();
+  write_text(source() / "second", noise(5U << 20U, 2));
+  back_up();
+  const std::map<std::string, std::set<std::string>> before = indexed();
+  ASSERT_EQ(before.size(), 2U);
+  looking_->remove(FileKind::index, *format::parse_id(before.begin()->first));
+  seen_.clear();
+
+  const auto report = job::repair_index(environment_, access_, {}, observer_, stop_);
+  EXPECT_EQ(report.packs_added, before.begin()->second.size());
+  std::optional<std::size_t> last_put;
+  std::size_t removed = 0;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    const Call& call = seen_[i].call;
+    if (call.file.kind != FileKind::index) continue;
+    if (call.kind == CallKind::put) last_put = i;
+    if (call.kind != CallKind::remove) continue;
+    ++removed;
+    EXPECT_TRUE(seen_[i].exclusive) << storage::display(call.file) << " without the lock";
+    EXPECT_TRUE(last_put && *last_put < i);
+  }
+  EXPECT_EQ(removed, 1U);
+  std::set<std::string> named;
+  for (const auto& [index, packs] : indexed()) named.insert(packs.begin(), packs.end());
+  EXPECT_EQ(named.size(), files_of(place_.repository(), FileKind::pack).size());
 }
 
 }  // namespace
