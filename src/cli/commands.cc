@@ -8,13 +8,22 @@ namespace holdfast::cli {
 namespace {
 
 constexpr std::array verbs{
-    &discover_command,   &preflight_command,    &drill_command,        &export_command,
-    &import_command,     &migrate_command,      &inspect_command,      &grants_command,
-    &resume_command,     &backup_command,       &restore_command,      &snapshots_command,
-    &ls_command,         &dump_command,         &forget_command,       &init_command,
-    &check_command,      &repair_index_command, &repair_packs_command, &copy_command,
-    &prune_command,      &key_list_command,     &key_add_command,      &key_remove_command,
-    &key_passwd_command, &unlock_command,       &cat_command,          &version_command,
+    &discover_command,     &preflight_command,
+    &drill_command,        &export_command,
+    &import_command,       &migrate_command,
+    &inspect_command,      &grants_command,
+    &resume_command,       &backup_command,
+    &restore_command,      &snapshots_command,
+    &ls_command,           &dump_command,
+    &forget_command,       &rewrite_command,
+    &recover_command,      &init_command,
+    &check_command,        &repair_index_command,
+    &repair_packs_command, &repair_snapshots_command,
+    &copy_command,         &prune_command,
+    &key_list_command,     &key_add_command,
+    &key_remove_command,   &key_passwd_command,
+    &unlock_command,       &cat_command,
+    &version_command,
 };
 
 }  // namespace

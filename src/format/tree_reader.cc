@@ -9,6 +9,7 @@
 #include "format/go_quote.h"
 #include "format/json_walk.h"
 #include "format/tree.h"
+#include "format/tree_damage.h"
 
 namespace holdfast::format {
 
@@ -88,7 +89,7 @@ struct TreePlace {
 // Reads one node after the other. Holds what carries over from one to the next.
 class NodeReader {
  public:
-  explicit NodeReader(TreePlace& place) : place_(place) {}
+  NodeReader(TreePlace& place, bool is_tolerant) : place_(place), is_tolerant_(is_tolerant) {}
 
   Node read(JsonObject members) {
     Node node;
@@ -208,10 +209,10 @@ class NodeReader {
         break;
       case Field::content:
         node.content.emplace();
-        for (auto item : value.get_array()) node.content->push_back(id(item.value()));
+        for (auto item : value.get_array()) node.content->push_back(entry_id(item.value()));
         break;
       case Field::subtree:
-        node.subtree = id(value);
+        if (const Id tree = entry_id(value); !tree.is_null()) node.subtree = tree;
         break;
       case Field::error:
         node.error = text(node, "error", value);
@@ -268,7 +269,8 @@ class NodeReader {
         return;
       }
     }
-    fail(fmt::format("its type \"{}\" is unknown", go_quote(type_name)));
+    if (!is_tolerant_) fail(fmt::format("its type \"{}\" is unknown", go_quote(type_name)));
+    node.type = NodeType::irregular;
   }
 
   std::uint32_t number32(JsonValue value) const {
@@ -288,10 +290,12 @@ class NodeReader {
     return last_time_;
   }
 
-  Id id(JsonValue value) const {
+  // One that, for a tolerant reader, may be null.
+  Id entry_id(JsonValue value) const {
+    if (is_tolerant_ && value.is_null()) return {};
     const auto text = raw_string(value);
     const auto parsed = text ? parse_id(*text) : std::nullopt;
-    if (!parsed || parsed->is_null()) fail("an id is malformed or null");
+    if (!parsed || (parsed->is_null() && !is_tolerant_)) fail("an id is malformed or null");
     return *parsed;
   }
 
@@ -330,14 +334,20 @@ class NodeReader {
 
   void finish(Node& node) const {
     if (!was_seen(Field::name) || node.name.empty()) fail("it has no name");
-    if (!was_seen(Field::type)) fail("it has no type");
-    if (node.type == NodeType::dir && !node.subtree) fail("it is a directory without subtree");
+    if (!was_seen(Field::type)) {
+      if (!is_tolerant_) fail("it has no type");
+      node.type = NodeType::irregular;
+    }
+    if (node.type == NodeType::dir && !node.subtree && !is_tolerant_) {
+      fail("it is a directory without subtree");
+    }
     if (!link_target_json_.empty() && !is_plain(node.link_target)) {
       keep(node, "linktarget", node.link_target, node.link_target, link_target_json_);
     }
   }
 
   TreePlace& place_;
+  const bool is_tolerant_;
   std::uint32_t seen_ = 0;  // a bit for each Field
   std::string_view link_target_json_;
   std::string last_name_;
@@ -346,12 +356,10 @@ class NodeReader {
 };
 static_assert(static_cast<unsigned>(Field::unknown) <= 32);
 
-}  // namespace
-
-void read_tree_json(ByteView json, const std::function<void(Node&&)>& visit) {
+void read_tree(ByteView json, bool is_tolerant, const std::function<void(Node&&)>& visit) {
   TreePlace place;
   walk_json(json, place, [&](JsonDocument& document) {
-    NodeReader reader(place);
+    NodeReader reader(place, is_tolerant);
     bool has_nodes = false;
     for (JsonMember member : document.get_object()) {
       const bool is_nodes = key_of(member) == "nodes";
@@ -370,6 +378,16 @@ void read_tree_json(ByteView json, const std::function<void(Node&&)>& visit) {
     }
     if (!has_nodes) throw Error(Errc::corrupt, "tree: key nodes is missing");
   });
+}
+
+}  // namespace
+
+void read_tree_json(ByteView json, const std::function<void(Node&&)>& visit) {
+  read_tree(json, false, visit);
+}
+
+void read_damaged_tree_json(ByteView json, const std::function<void(Node&&)>& visit) {
+  read_tree(json, true, visit);
 }
 
 std::vector<Node> parse_tree(ByteView json) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "format/tree_damage.h"
 
 namespace holdfast::format {
 namespace {
@@ -185,6 +186,26 @@ TEST(TreeReader, RefusesNodesThatMakeNoSense) {
       one(R"("name":"a","type":"file","extended_attributes":[{"name":"x","value":"A"}])"));
   expect_corrupt(one(R"("name":"a","type":"file","generic_attributes":[1])"));
   expect_corrupt(one(R"("name":"a","type":"file","generic_attributes":{"x":nul})"));
+}
+
+TEST(TreeReader, LetsRepairsSeeWhatProgramsWithBugsWrote) {
+  const auto damaged = [](const std::string& json) {
+    Bytes bytes;
+    append(bytes, json);
+    std::vector<Node> nodes;
+    read_damaged_tree_json(padded(bytes), [&](Node&& node) { nodes.push_back(std::move(node)); });
+    return nodes.at(0);
+  };
+  const std::string null_id = "\"" + std::string(64, '0') + "\"";
+  EXPECT_EQ(damaged(one(R"("name":"a")")).type, NodeType::irregular);
+  EXPECT_EQ(damaged(one(R"("name":"a","type":"door")")).type, NodeType::irregular);
+  EXPECT_FALSE(damaged(one(R"("name":"a","type":"dir")")).subtree);
+  EXPECT_FALSE(damaged(one(R"("name":"a","type":"dir","subtree":)" + null_id)).subtree);
+  const Node file = damaged(one(R"("name":"a","type":"file","content":[null,)" + null_id + "]"));
+  EXPECT_EQ(file.content.value(), std::vector<Id>(2));
+  EXPECT_THROW(static_cast<void>(damaged(one(R"("name":"a/b","type":"file")"))), Error);
+  EXPECT_THROW(static_cast<void>(damaged(one(R"("name":"a","type":"file","content":["x"])"))),
+               Error);
 }
 
 TEST(TreeReader, RefusesWhatIsNotOneJsonDocument) {

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/error.h"
 #include "job/instance_access.h"
+#include "job/snapshot_change.h"
 #include "job/snapshots.h"
 
 namespace holdfast::job {
@@ -58,24 +58,6 @@ void apply_policies(std::vector<archive::Snapshot> snapshots, const ForgetOption
     for (const archive::Snapshot& snapshot : decision.remove) report.removed.push_back(snapshot.id);
     report.groups.push_back({group.key, std::move(decision)});
   }
-}
-
-// The proofs of drills whose proven tree is in no snapshot that stays.
-std::vector<format::Id> orphaned_proofs(const std::vector<archive::Snapshot>& all,
-                                        const std::vector<format::Id>& removed) {
-  const std::set<format::Id> gone(removed.begin(), removed.end());
-  std::set<format::Id> trees;
-  for (const archive::Snapshot& snapshot : all) {
-    if (!gone.contains(snapshot.id) && !proven_tree(snapshot.file))
-      trees.insert(snapshot.file.tree);
-  }
-  std::vector<format::Id> orphans;
-  for (const archive::Snapshot& snapshot : all) {
-    const auto tree = proven_tree(snapshot.file);
-    if (tree && !gone.contains(snapshot.id) && !trees.contains(*tree))
-      orphans.push_back(snapshot.id);
-  }
-  return orphans;
 }
 
 // Removes what the report lists; what cannot be removed moves to `failed`, and the others are still

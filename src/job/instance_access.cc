@@ -179,8 +179,10 @@ std::vector<archive::Snapshot> instance_snapshots(const std::vector<archive::Sna
       found.push_back(snapshot);
     }
   }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const auto& a, const auto& b) { return b.file.time < a.file.time; });
+  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    if (a.file.time != b.file.time) return b.file.time < a.file.time;
+    return !a.file.original && b.file.original;
+  });
   return found;
 }
 

@@ -30,7 +30,7 @@ inline constexpr std::size_t manifest_bytes_max = 256U << 20U;
 [[nodiscard]] std::string snapshot_path(std::string_view instance);
 [[nodiscard]] std::string proof_path(std::string_view instance);
 
-// The snapshots of an instance, newest first; proofs are not among them.
+// The snapshots of an instance, newest first, of one time the rewritten last; without proofs.
 [[nodiscard]] std::vector<archive::Snapshot> instance_snapshots(
     const std::vector<archive::Snapshot>& snapshots, std::string_view instance);
 // Tree of the instance's directory inside the snapshot, and its manifest. Errc::not_found if it is

@@ -19,6 +19,7 @@
 #include "job/quiet_look.h"
 #include "job/scratch.h"
 #include "job/served_databases.h"
+#include "job/snapshot_change.h"
 #include "profile/instance_file.h"
 #include "profile/registry.h"
 
@@ -451,6 +452,7 @@ std::vector<std::string> missing_from_copy(const model::Manifest& manifest,
     }
   }
   for (const Finding& finding : manifest.findings) {
+    if (finding.code == snapshot_reduced) missing.push_back(finding.seen);
     if (!leaves_out(finding) || told.contains(finding.component)) continue;
     if (!finding.component.empty() && !is_wanted(finding.component)) continue;
     missing.push_back((finding.component.empty() ? "" : finding.component + ": ") + finding.seen +

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,6 +16,7 @@
 
 #include "base/crew.h"
 #include "base/error.h"
+#include "base/task_stack.h"
 #include "format/tree.h"
 #include "repo/damage.h"
 #include "repo/parallel.h"
@@ -76,22 +76,19 @@ class Walk {
     const auto top = std::make_shared<Place>();
     std::vector<Task> tasks;
     for (const Id& root : roots) enlist(root, top, tasks);
-    push(std::move(tasks));
+    stack_.push(std::move(tasks));
   }
 
   void run(const std::stop_token& crew_stop, const std::stop_token& stop) {
     Codec codec = repository_.codec();
-    while (std::optional<Task> task = pop(crew_stop)) {
+    while (std::optional<Task> task = stack_.pop(crew_stop)) {
       check_stop(stop);
       read(*task, codec);
-      done();
+      stack_.done();
     }
   }
 
-  void wake_all() {
-    const std::lock_guard lock(mutex_);
-    changed_.notify_all();
-  }
+  void wake_all() { stack_.wake_all(); }
 
  private:
   // Notes a tree for reading if it is seen for the first time.
@@ -122,7 +119,7 @@ class Walk {
               fmt::format("tree {}: {}", task.tree.hex(), error.message()),
               TreeProblem::Kind::unreadable});
     }
-    push(std::move(below));
+    stack_.push(std::move(below));
     observer_.files_done.fetch_add(1, std::memory_order_relaxed);
   }
 
@@ -170,40 +167,14 @@ class Walk {
     if (problem_) problem_(problem);
   }
 
-  // Last in is first out; the first entries of a tree come out first.
-  void push(std::vector<Task>&& tasks) {
-    if (tasks.empty()) return;
-    const std::lock_guard lock(mutex_);
-    std::move(tasks.rbegin(), tasks.rend(), std::back_inserter(stack_));
-    changed_.notify_all();
-  }
-
-  std::optional<Task> pop(const std::stop_token& crew_stop) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock,
-                  [&] { return crew_stop.stop_requested() || !stack_.empty() || busy_ == 0; });
-    if (crew_stop.stop_requested() || stack_.empty()) return std::nullopt;
-    Task task = std::move(stack_.back());
-    stack_.pop_back();
-    ++busy_;
-    return task;
-  }
-
-  void done() {
-    const std::lock_guard lock(mutex_);
-    if (--busy_ == 0) changed_.notify_all();
-  }
-
   Repository& repository_;
   const std::function<void(const TreeProblem&)>& problem_;
   model::Observer& observer_;
   BlobSet& used_;
   std::mutex report_mutex_;  // held while problem_ is called
 
-  std::mutex mutex_;  // guards all below
-  std::condition_variable changed_;
-  std::vector<Task> stack_;
-  std::size_t busy_ = 0;  // threads that may still push
+  TaskStack<Task> stack_;
+  std::mutex mutex_;  // guards missing_trees_
   std::unordered_set<Id, format::IdHash> missing_trees_;
 };
 

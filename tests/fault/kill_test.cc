@@ -291,6 +291,30 @@ TEST(Kill, UpgradeLeavesARepositoryThatOpens) {
   kill_everywhere(calls.size(), old, kill);
 }
 
+// Each snapshot is there, or what takes its place.
+TEST(Kill, RewriteHasTheNewBeforeTheOldGoes) {
+  const Prepared plain;
+  const Words words = {"rewrite", "--forget", "--exclude", "small"};
+  const std::set<std::string> all(history().ids().begin(), history().ids().end());
+  const auto originals = [](const Trial& trial) {
+    std::set<std::string> found;
+    for (const Json& each : history().run(trial, {"snapshots", "--json", "--no-lock"}).array()) {
+      found.insert(each.string_or("original", each.at("id").as_string()));
+    }
+    return found;
+  };
+  kill_everywhere(plain.record_calls(words).size(), plain.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    EXPECT_EQ(originals(trial), all);
+                    history().expect_sound(trial);
+                    expect_done(trial, words);
+                    EXPECT_EQ(originals(trial), all);
+                    history().expect_sound(trial);
+                  });
+}
+
 // Some password opens the repository at any time: the old one until the new one is proven.
 TEST(Kill, NewPasswordsLockNobodyOut) {
   const Prepared plain;
