@@ -14,7 +14,9 @@ constexpr std::array verbs{
     &inspect_command,      &grants_command,
     &resume_command,       &backup_command,
     &restore_command,      &snapshots_command,
-    &ls_command,           &dump_command,
+    &ls_command,           &find_command,
+    &diff_command,         &stats_command,
+    &tag_command,          &dump_command,
     &forget_command,       &rewrite_command,
     &recover_command,      &init_command,
     &check_command,        &repair_index_command,
@@ -22,7 +24,8 @@ constexpr std::array verbs{
     &copy_command,         &prune_command,
     &key_list_command,     &key_add_command,
     &key_remove_command,   &key_passwd_command,
-    &unlock_command,       &cat_command,
+    &unlock_command,       &list_command,
+    &cat_command,          &cache_command,
     &version_command,
 };
 

@@ -339,6 +339,16 @@ Secret Invocation::ask_password(std::string_view question, bool twice) {
   return password;
 }
 
+std::filesystem::path Invocation::cache_directory() const {
+  if (arguments_.flag("no-cache")) return {};
+  if (const auto directory = arguments_.value("cache-dir")) return *directory;
+  if (const auto base = environment_.variables.find_exactly("XDG_CACHE_HOME"))
+    return std::filesystem::path(*base) / "holdfast";
+  if (const auto home = environment_.variables.find_exactly("HOME"))
+    return std::filesystem::path(*home) / ".cache" / "holdfast";
+  return {};
+}
+
 job::RepositoryAccess Invocation::common_access(std::string location) {
   job::RepositoryAccess access;
   access.location = std::move(location);
@@ -346,17 +356,11 @@ job::RepositoryAccess Invocation::common_access(std::string location) {
   if (const auto text = arguments_.value("retry-lock")) {
     access.retry_lock = in_context("reading --retry-lock", [&] { return parse_duration(*text); });
   }
-  if (!arguments_.flag("no-cache")) {
-    if (const auto directory = arguments_.value("cache-dir")) {
-      access.cache_directory = *directory;
-    } else if (const auto base = environment_.variables.find_exactly("XDG_CACHE_HOME")) {
-      access.cache_directory = std::filesystem::path(*base) / "holdfast";
-    } else if (const auto home = environment_.variables.find_exactly("HOME")) {
-      access.cache_directory = std::filesystem::path(*home) / ".cache" / "holdfast";
-    } else if (!is_local(access.location)) {  // of one on this machine no copies are kept
-      output_.note(
-          "nothing is kept in a cache: neither --cache-dir, XDG_CACHE_HOME nor HOME is set");
-    }
+  access.cache_directory = cache_directory();
+  // Of one on this machine no copies are kept.
+  if (access.cache_directory.empty() && !arguments_.flag("no-cache") &&
+      !is_local(access.location)) {
+    output_.note("nothing is kept in a cache: neither --cache-dir, XDG_CACHE_HOME nor HOME is set");
   }
   access.limit_upload = rate_limit(arguments_, "limit-upload");
   access.limit_download = rate_limit(arguments_, "limit-download");

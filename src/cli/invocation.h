@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -80,6 +81,9 @@ class Invocation {
   // The second repository, of --from-repo and the others (second_repository_options must be in the
   // verb's tables).
   [[nodiscard]] job::RepositoryAccess second_repository_access();
+  // Below which directory copies of remote repositories' files are kept; empty: nowhere, because of
+  // --no-cache or because neither --cache-dir, XDG_CACHE_HOME nor HOME is set.
+  [[nodiscard]] std::filesystem::path cache_directory() const;
   // A password for a new key: from the file, or typed twice. Never empty unless `allow_empty`.
   [[nodiscard]] std::shared_ptr<const Secret> new_password(const std::optional<std::string>& file,
                                                            bool allow_empty);

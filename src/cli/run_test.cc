@@ -206,7 +206,7 @@ TEST(Run, GivesEveryErrorANextStep) {
       {1, {"check", "feedfeed"}},
       {1, {"key", "remove", "feedfeed"}},
       {1, {"key", "list", "more"}},
-      {1, {"stats"}},
+      {1, {"mount"}},
       {1, {"preflight"}},
       {1, {"drill", "-I", world.path("none.toml")}},
       {1, {"inspect", world.path("none")}},

@@ -102,5 +102,8 @@ inline constexpr std::array include_options{
 
 // "2012-11-01 22:08:41" in this host's zone. Errc::usage for anything else.
 [[nodiscard]] Timestamp parse_local_time(std::string_view text);
+// The same, or less and more of it: "2012-11-01" or "01.11.2012" is the begin of that day, " 22:08"
+// and " 22:08:41" may follow, then " +0100" or " UTC". Errc::usage for anything else.
+[[nodiscard]] Timestamp parse_loose_time(std::string_view text);
 
 }  // namespace holdfast::cli

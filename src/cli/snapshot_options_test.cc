@@ -82,5 +82,21 @@ TEST(LocalTime, IsReadInThisHostsZone) {
   }
 }
 
+TEST(LooseTime, IsADayOrMore) {
+  const Timestamp moment = parse_local_time("2012-11-01 22:08:00");
+  EXPECT_EQ(parse_loose_time("2012-11-01 22:08"), moment);
+  EXPECT_EQ(parse_loose_time("01.11.2012 22:08:00"), moment);
+  EXPECT_EQ(parse_loose_time("2012-11-01"), parse_local_time("2012-11-01 00:00:00"));
+  EXPECT_EQ(parse_loose_time("01.11.2012"), parse_local_time("2012-11-01 00:00:00"));
+  EXPECT_EQ(parse_loose_time("2012-11-01 22:08:41 UTC").seconds, 1'351'807'721);
+  EXPECT_EQ(parse_loose_time("2012-11-01 23:08:41 +0100").seconds, 1'351'807'721);
+  EXPECT_EQ(parse_loose_time("2012-11-01 18:38 -0330").seconds, 1'351'807'680);
+  for (const char* wrong : {"", "2012", "2012-13-01", "2012-02-30", "1.11.2012", "2012-11-01 22",
+                            "2012-11-01 25:00", "2012-11-01 22:08 CET", "2012-11-01 +0100",
+                            "2012-11-01 22:08 +0100 x", "2012-11-01 22:08 +01:0"}) {
+    EXPECT_THROW(static_cast<void>(parse_loose_time(wrong)), Error) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::cli

@@ -20,6 +20,7 @@
 #include "format/tree.h"
 #include "repo/damage.h"
 #include "repo/parallel.h"
+#include "repo/tree_place.h"
 
 namespace holdfast::repo {
 namespace {
@@ -30,23 +31,7 @@ using format::Id;
 using format::Node;
 using format::NodeType;
 
-// Where a tree was found. Children share their parent's.
-struct Place {
-  Place() = default;
-  Place(std::shared_ptr<Place> parent_in, std::string name_in)
-      : parent(std::move(parent_in)), name(std::move(name_in)) {}
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  // Lets go of a chain without recursion: a hostile repository nests as deep as it likes.
-  ~Place() {
-    while (parent && parent.use_count() == 1) parent = std::exchange(parent->parent, nullptr);
-  }
-
-  std::shared_ptr<Place> parent;
-  std::string name;
-};
-
-std::string path_of(std::shared_ptr<Place> place, std::string_view name = {}) {
+std::string path_of(std::shared_ptr<TreePlace> place, std::string_view name = {}) {
   constexpr std::size_t path_bytes_max = 64U
                                          << 10U;  // deeper ones are hostile; their end says enough
   std::vector<std::string> names;
@@ -63,7 +48,7 @@ std::string path_of(std::shared_ptr<Place> place, std::string_view name = {}) {
 
 struct Task {
   Id tree;
-  std::shared_ptr<Place> place;
+  std::shared_ptr<TreePlace> place;
 };
 
 class Walk {
@@ -73,7 +58,7 @@ class Walk {
       : repository_(repository), problem_(problem), observer_(observer), used_(used) {}
 
   void add_roots(const std::vector<Id>& roots) {
-    const auto top = std::make_shared<Place>();
+    const auto top = std::make_shared<TreePlace>();
     std::vector<Task> tasks;
     for (const Id& root : roots) enlist(root, top, tasks);
     stack_.push(std::move(tasks));
@@ -92,7 +77,7 @@ class Walk {
 
  private:
   // Notes a tree for reading if it is seen for the first time.
-  void enlist(const Id& tree, std::shared_ptr<Place> place, std::vector<Task>& tasks) {
+  void enlist(const Id& tree, std::shared_ptr<TreePlace> place, std::vector<Task>& tasks) {
     const std::optional<std::uint32_t> number =
         repository_.index().blob_number({BlobType::tree, tree});
     if (number) {
@@ -125,7 +110,7 @@ class Walk {
 
   void take(const Task& task, Node&& node, std::vector<Task>& below) {
     if (node.type == NodeType::dir && node.subtree) {
-      enlist(*node.subtree, std::make_shared<Place>(task.place, std::move(node.name)), below);
+      enlist(*node.subtree, std::make_shared<TreePlace>(task.place, std::move(node.name)), below);
     } else if (node.type == NodeType::file) {
       take_file(task, node);
     }
@@ -214,6 +199,16 @@ std::uint64_t BlobSet::count() const noexcept {
   std::uint64_t sum = 0;
   for (const std::uint64_t word : words_) sum += static_cast<std::uint64_t>(std::popcount(word));
   return sum;
+}
+
+void for_each_blob(
+    const BlobIndex& index,
+    const std::function<void(std::uint32_t, const BlobHandle&, const BlobPlace&)>& visit) {
+  BlobSet visited(index.blob_number_end());
+  index.for_each([&](const BlobHandle& blob, const BlobPlace& place, std::uint32_t) {
+    const std::optional<std::uint32_t> number = index.blob_number(blob);
+    if (number && visited.insert(*number)) visit(*number, blob, place);
+  });
 }
 
 BlobSet find_used_blobs(Repository& repository, const std::vector<Id>& roots,

@@ -30,6 +30,12 @@ class BlobSet {
   std::vector<std::uint64_t> words_;  // accessed through atomic_ref
 };
 
+// Visits each distinct blob of the index with its number and the place of one copy. No adding
+// meanwhile.
+void for_each_blob(const BlobIndex& index,
+                   const std::function<void(std::uint32_t number, const format::BlobHandle& blob,
+                                            const BlobPlace& place)>& visit);
+
 struct TreeProblem {
   enum class Kind : std::uint8_t {
     unreadable,    // the tree itself is missing or damaged; what lies below it is unknown

@@ -42,6 +42,22 @@ TEST(BlobSet, TellsWhetherABitIsNew) {
   EXPECT_EQ(set.count(), 2U);
 }
 
+TEST(EachBlob, IsVisitedOnceWhateverItsCopies) {
+  const auto id = [](std::string_view text) { return format::id_of(as_bytes(text)); };
+  const format::BlobHandle one{BlobType::data, id("one")}, two{BlobType::tree, id("one")};
+  BlobIndex index;
+  index.add_pack({id("first"), {{one, 0, 100, 300}}});
+  index.add_pack({id("second"), {{one, 0, 100, 300}, {two, 100, 200, 0}}});
+  std::vector<format::BlobHandle> visited;
+  for_each_blob(index,
+                [&](std::uint32_t number, const format::BlobHandle& blob, const BlobPlace& place) {
+                  visited.push_back(blob);
+                  EXPECT_EQ(index.blob_number(blob), number);
+                  EXPECT_EQ(place.size_bytes, blob == one ? 100U : 200U);
+                });
+  EXPECT_EQ(visited, (std::vector{one, two}));
+}
+
 TEST(UsedBlobs, AreAllThatCanBeReached) {
   TestRepository test;
   const Id below = test.save_tree({{"deep", {"shared", "only below"}}});

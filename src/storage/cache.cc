@@ -80,7 +80,10 @@ void write_copy(const fs::path& path, ByteView content) {
 }  // namespace
 
 CacheStorage::CacheStorage(std::unique_ptr<Storage> below, fs::path directory)
-    : below_(std::move(below)), directory_(std::move(directory)) {}
+    : below_(std::move(below)), directory_(std::move(directory)) {
+  // Tells `cache --cleanup` that somebody still uses it. If it is not there it is made later.
+  static_cast<void>(::utimensat(AT_FDCWD, directory_.c_str(), nullptr, AT_SYMLINK_NOFOLLOW));
+}
 
 fs::path CacheStorage::path_of(const FileRef& file) const {
   check_file(file);

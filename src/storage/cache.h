@@ -24,7 +24,8 @@ namespace holdfast::storage {
 class CacheStorage final : public Storage {
  public:
   // `directory` belongs to one repository and is made when first needed, mode 0700; its parent gets
-  // a CACHEDIR.TAG, which makes backups pass it over.
+  // a CACHEDIR.TAG, which makes backups pass it over. Its modification time is that of the last
+  // use.
   CacheStorage(std::unique_ptr<Storage> below, std::filesystem::path directory);
 
   void create() override;

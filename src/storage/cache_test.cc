@@ -168,5 +168,17 @@ TEST_F(CacheStorageTest, IsPrivateAndMarkedAsACache) {
                   .starts_with("Signature: 8a477f597d28d172789f06886806bc55"));
 }
 
+// For those who remove caches that nobody uses any more.
+TEST_F(CacheStorageTest, MarksItsDirectoryAsUsed) {
+  fs::create_directories(directory_);
+  const auto before = fs::file_time_type::clock::now() - std::chrono::hours(1000);
+  fs::last_write_time(directory_, before);
+  const CacheStorage again(std::make_unique<Counted>(), directory_);
+  EXPECT_GT(fs::last_write_time(directory_), before + std::chrono::hours(999));
+  fs::remove_all(directory_);
+  const CacheStorage absent(std::make_unique<Counted>(), directory_);
+  EXPECT_FALSE(fs::exists(directory_));
+}
+
 }  // namespace
 }  // namespace holdfast::storage

@@ -133,6 +133,34 @@ TEST(Kill, ForgetLosesOnlyWhatItIsTold) {
                   });
 }
 
+// The snapshot is there under its old id, under the new one, or under both, with the same tree.
+TEST(Kill, TagLosesNoSnapshot) {
+  const Prepared plain;
+  const std::string last = history().ids().back();
+  const Words words = {"tag", "--add", "kept", last};
+  const std::vector<std::string> calls = plain.record_calls(words);
+  EXPECT_NE(std::find(calls.begin(), calls.end(), "remove snapshot"), calls.end());
+  const auto trees = [&](const Trial& trial) {
+    std::set<std::string> found;
+    const Json all = history().run(trial, {"snapshots", "--json", "--no-lock"}).document();
+    for (const Json& snapshot : all.as_array()) {
+      if (snapshot.at("id").as_string() == last || snapshot.string_or("original", "") == last)
+        found.insert(snapshot.at("tree").as_string());
+    }
+    return found;
+  };
+  const std::set<std::string> tree = trees(plain.trial());
+  ASSERT_EQ(tree.size(), 1U);
+  kill_everywhere(calls.size(), plain.repository(),
+                  [&](const Trial& trial, const std::string& fault) {
+                    run_killed(trial, words, fault);
+                    expect_done(trial, {"unlock"});
+                    history().expect_listed(trial, {last});
+                    history().expect_sound(trial);
+                    EXPECT_EQ(trees(trial), tree);
+                  });
+}
+
 TEST(Kill, ForgetWithPruneLosesOnlyWhatItIsTold) {
   const Prepared plain;
   const Words words = {"forget", "--keep-last", "1", "--prune", "--max-unused", "0"};
