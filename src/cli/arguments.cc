@@ -230,10 +230,6 @@ void LineParser::use_tables(const OptionTables& tables) {
   }
 }
 
-bool takes_value(const Option& option) {
-  return option.kind == OptionKind::value || option.kind == OptionKind::list;
-}
-
 std::size_t LineParser::next_word(std::size_t index) const {
   while (index < words_.size()) {
     const std::string& word = words_[index];
@@ -299,7 +295,9 @@ void LineParser::find_verb() {
   if (!is_group &&
       std::find(restic_verbs.begin(), restic_verbs.end(), verb) != restic_verbs.end()) {
     Error error(Errc::unsupported, fmt::format("`{}` is a verb of restic that is not here", verb));
-    error.set_hint("Run `restic " + verb + "`: it reads and writes the same repository.");
+    error.set_hint(verb == "self-update"
+                       ? "Holdfast is updated as it was installed; see docs/install.md."
+                       : "Run `restic " + verb + "`: it reads and writes the same repository.");
     throw error;
   }
   const std::string near = nearest(asked, names);

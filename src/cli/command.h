@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a verb is to the command line: a constant table entry. Parser, help and the list of verbs
-// are all made from it, and later completions and man pages.
+// What a verb is to the command line: a constant table entry. Parser, help, the list of verbs,
+// completions and man pages are all made from it.
 //
 // To add a verb:
 //   1. Write the job in src/job (options and result structs, no printing).
@@ -10,7 +10,8 @@
 //      `constinit const Command <verb>_command{…}`.
 //   3. Declare it in commands.h and add it to the list in commands.cc. Add the .cc to
 //   CMakeLists.txt.
-//   4. Describe its JSON in docs/json.md and new error names in docs/errors.md (tests compare).
+//   4. Say what its words and values may be (`words`, `values`), for completions.
+//   5. Describe its JSON in docs/json.md and new error names in docs/errors.md (tests compare).
 // Every verb takes -I FILE.toml, which says where the repository is. A verb that exists in a plain
 // form and for instances (`backup`, `restore`) is one Command: with -I the instance_… members
 // count, and options of the other form are refused.
@@ -48,7 +49,15 @@ struct Option {
   // tried first, then RESTIC_. Empty: none.
   std::string_view variable = {};
   bool hidden = false;  // accepted, but not in the help
+  // What completions offer as a value: known values, parted by spaces, or FILE or DIRECTORY for the
+  // names of such. Left empty, a value_name of "file" or "directory" says the latter.
+  std::string_view values = {};
 };
+
+// Whether a value is a word of its own behind --name or -n.
+[[nodiscard]] constexpr bool takes_value(const Option& option) noexcept {
+  return option.kind == OptionKind::value || option.kind == OptionKind::list;
+}
 
 // Tables that together are the options of one verb; unused places stay empty.
 using OptionTables = std::array<std::span<const Option>, 4>;
@@ -71,7 +80,8 @@ struct Command {
   // An option of the plain form that means this form although -I is there; empty: none.
   std::string_view plain_sign = {};
 
-  bool hidden = false;  // runs, but is not in the help: for programs that call us back
+  bool hidden = false;          // runs, but is not in the help: for programs that call us back
+  std::string_view words = {};  // what completions offer besides flags; as values of Option
 };
 
 }  // namespace holdfast::cli

@@ -42,7 +42,8 @@ constexpr std::array options{
            .value_name = "group",
            .help = "what the parent snapshot must have in common: any of host, paths and tags, "
                    "joined by commas "
-                   "(default: host,paths)"},
+                   "(default: host,paths)",
+           .values = "host paths tags host,paths"},
     Option{.name = "host",
            .letter = 'H',
            .kind = OptionKind::value,
@@ -205,6 +206,7 @@ constinit const Command backup_command{
     .run_instance = run_instance_backup,
     .instance_arguments = "-I FILE.toml [flags]",
     .instance_options = {instance_backup_options},
+    .words = "FILE",
 };
 
 }  // namespace holdfast::cli

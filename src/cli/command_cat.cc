@@ -39,6 +39,7 @@ constinit const Command cat_command{
         "folder. Whoever "
         "has the master key can read everything.",
     .run = run,
+    .words = "config masterkey key lock snapshot index pack blob tree",
 };
 
 }  // namespace holdfast::cli

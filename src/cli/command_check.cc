@@ -109,6 +109,7 @@ constinit const Command check_command{
         "need is read.",
     .options = {options, snapshot_filter_options},
     .run = run,
+    .words = "latest",
 };
 
 }  // namespace holdfast::cli

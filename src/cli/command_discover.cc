@@ -73,6 +73,7 @@ constinit const Command discover_command{
         "own, and its file says in comments what lies where. Nothing is changed.\n\n"
         "Example: holdfast discover /srv/shop > /etc/holdfast/shop.toml",
     .run = run,
+    .words = "FILE",
 };
 
 }  // namespace holdfast::cli

@@ -109,6 +109,7 @@ constinit const Command drill_command{
         "snapshot lacks something, or something of the drill could not be removed yet.",
     .options = {options},
     .run = run,
+    .words = "latest",
 };
 
 }  // namespace holdfast::cli

@@ -19,7 +19,8 @@ constexpr std::array options{
            .letter = 'a',
            .kind = OptionKind::value,
            .value_name = "format",
-           .help = "the form of a folder: tar or zip (default: tar)"},
+           .help = "the form of a folder: tar or zip (default: tar)",
+           .values = "tar zip"},
     Option{.name = "target",
            .letter = 't',
            .kind = OptionKind::value,
@@ -62,6 +63,7 @@ constinit const Command dump_command{
         "/ is the whole snapshot. With SNAPSHOT:SUBFOLDER paths begin there.",
     .options = {options, snapshot_filter_options},
     .run = run,
+    .words = "latest",
 };
 
 }  // namespace holdfast::cli

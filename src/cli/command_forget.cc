@@ -85,7 +85,8 @@ constexpr std::array options{
            .kind = OptionKind::value,
            .value_name = "group",
            .help = "apply the policy to each group: any of host, paths and tags, joined by commas "
-                   "(default: host,paths)"},
+                   "(default: host,paths)",
+           .values = "host paths tags host,paths"},
     Option{.name = "compact", .letter = 'c', .help = "one line a snapshot, without paths"},
     Option{
         .name = "dry-run", .letter = 'n', .help = "remove nothing, but show what would be removed"},
@@ -266,6 +267,7 @@ constinit const Command forget_command{
         "This removes the snapshots alone; `holdfast prune`, or --prune, gives the space back.",
     .options = {options, prune_options, snapshot_filter_options_without_letter},
     .run = run,
+    .words = "latest",
 };
 
 }  // namespace holdfast::cli

@@ -48,6 +48,7 @@ constinit const Command grants_command{
         "backup, a "
         "restore or the application itself needs. They are not run.",
     .run = run,
+    .words = "backup restore application",
 };
 
 }  // namespace holdfast::cli

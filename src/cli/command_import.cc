@@ -64,6 +64,7 @@ constinit const Command import_command{
         "--schema with it, or with --data-only the one that an empty database has already.",
     .options = {instance_restore_options, schema_options, import_options},
     .run = run,
+    .words = "FILE",
 };
 
 }  // namespace holdfast::cli

@@ -18,7 +18,8 @@ constexpr std::array options{
     Option{.name = "repository-version",
            .kind = OptionKind::value,
            .value_name = "version",
-           .help = "1, 2, latest or stable (default: stable, which is 2)"},
+           .help = "1, 2, latest or stable (default: stable, which is 2)",
+           .values = "1 2 latest stable"},
     Option{
         .name = "copy-chunker-params",
         .help = "cut files as another repository does, so that data copied between them is shared"},

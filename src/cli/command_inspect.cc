@@ -75,6 +75,7 @@ constinit const Command inspect_command{
         "them. Nothing is changed. With --rows the rows of one table are printed.",
     .options = {options},
     .run = run,
+    .words = "FILE",
 };
 
 }  // namespace holdfast::cli

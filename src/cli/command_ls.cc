@@ -73,6 +73,7 @@ constinit const Command ls_command{
         "as \\n, \\t or \\xNN.",
     .options = {options, snapshot_filter_options},
     .run = run,
+    .words = "latest",
 };
 
 }  // namespace holdfast::cli

@@ -30,7 +30,8 @@ constexpr std::array options{
            .kind = OptionKind::value,
            .value_name = "when",
            .help = "what to do with files that are there: always, if-changed, if-newer or never "
-                   "(default: always)"},
+                   "(default: always)",
+           .values = "always if-changed if-newer never"},
     Option{.name = "delete", .help = "remove from the target what the snapshot does not have"},
     Option{.name = "dry-run", .help = "write nothing, but show with -vv what would be done"},
     Option{.name = "ownership-by-name",
@@ -172,6 +173,7 @@ constinit const Command restore_command{
     .instance_options = {instance_restore_options, schema_options, sequence_options,
                          workspace_options},
     .plain_sign = "target",
+    .words = "latest",
 };
 
 }  // namespace holdfast::cli

@@ -22,7 +22,8 @@ constexpr std::array options{
            .letter = 'g',
            .kind = OptionKind::value,
            .value_name = "group",
-           .help = "group by any of host, paths and tags, joined by commas"},
+           .help = "group by any of host, paths and tags, joined by commas",
+           .values = "host paths tags host,paths"},
     Option{.name = "latest",
            .kind = OptionKind::value,
            .value_name = "n",
@@ -86,6 +87,7 @@ constinit const Command snapshots_command{
         "\"latest\".",
     .options = {options, snapshot_filter_options},
     .run = run,
+    .words = "latest",
 };
 
 }  // namespace holdfast::cli

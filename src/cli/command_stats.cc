@@ -19,7 +19,8 @@ constexpr std::array options{
            .kind = OptionKind::value,
            .value_name = "mode",
            .help = "what to count: restore-size, files-by-contents, blobs-per-file or raw-data "
-                   "(default: restore-size)"},
+                   "(default: restore-size)",
+           .values = "restore-size files-by-contents blobs-per-file raw-data"},
 };
 
 // What compression did; 0 where nothing is compressed or the repository cannot.

@@ -26,7 +26,7 @@ constexpr std::array verbs{
     &key_remove_command,   &key_passwd_command,
     &unlock_command,       &list_command,
     &cat_command,          &cache_command,
-    &version_command,
+    &generate_command,     &version_command,
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ extern const Command dump_command;
 extern const Command export_command;
 extern const Command find_command;
 extern const Command forget_command;
+extern const Command generate_command;
 extern const Command grants_command;
 extern const Command import_command;
 extern const Command migrate_command;

@@ -13,12 +13,7 @@ namespace holdfast::cli {
 
 namespace {
 
-struct GroupTitle {
-  VerbGroup group;
-  std::string_view title;
-};
-
-constexpr std::array group_titles{
+constexpr std::array titles{
     GroupTitle{VerbGroup::instances, "Instances: every database and file of one application"},
     GroupTitle{VerbGroup::snapshots, "Files and snapshots"},
     GroupTitle{VerbGroup::repository, "The repository"},
@@ -44,11 +39,7 @@ std::string option_head(const Option& option) {
 
 void append_option(std::string& text, const Option& option, std::size_t width) {
   if (option.hidden) return;
-  std::string help(option.help);
-  if (option.kind == OptionKind::list) help += " (may be given several times)";
-  if (!option.variable.empty()) {
-    help += fmt::format(" [$HOLDFAST_{}, $RESTIC_{}]", option.variable, option.variable);
-  }
+  const std::string help = option_help(option);
   std::string line = option_head(option);
   const std::size_t room = width > option_column + 20 ? width - option_column : 20;
   if (line.size() + 2 > option_column) {
@@ -72,12 +63,25 @@ void append_tables(std::string& text, const OptionTables& tables, std::string_vi
 
 }  // namespace
 
+std::string option_help(const Option& option) {
+  std::string help(option.help);
+  if (option.kind == OptionKind::list) help += " (may be given several times)";
+  if (!option.variable.empty()) {
+    help += fmt::format(" [$HOLDFAST_{}, $RESTIC_{}]", option.variable, option.variable);
+  }
+  return help;
+}
+
+std::span<const GroupTitle> group_titles() noexcept {
+  return titles;
+}
+
 std::string help_overview(std::span<const Command* const> commands) {
   std::string text =
       "holdfast backs up, restores and proves whole application instances.\n"
       "Its repositories are restic's: either program reads what the other wrote.\n\n"
       "Usage: holdfast VERB [flags] [words]\n";
-  for (const auto& [group, title] : group_titles) {
+  for (const auto& [group, title] : titles) {
     std::string verbs;
     for (const Command* command : commands) {
       if (command->group == group && !command->hidden) verbs += verb_line(*command);
@@ -85,10 +89,9 @@ std::string help_overview(std::span<const Command* const> commands) {
     if (!verbs.empty()) text += fmt::format("\n{}:\n{}", title, verbs);
   }
   text +=
-      "\n`holdfast help VERB` explains a verb and its flags, and the flags that every verb takes.\n"
-      "Exit codes: 0 done, 1 failed, 3 done but incomplete, 10 no repository, 11 locked,\n"
-      "12 wrong password, 20 a preflight check says stop, 21 a drill or comparison failed,\n"
-      "22 the copy is not consistent, 130 interrupted, 2 a bug.\n";
+      "\n`holdfast help VERB` explains a verb and its flags, and the flags that every verb "
+      "takes.\n";
+  text += exit_codes_text;
   return text;
 }
 

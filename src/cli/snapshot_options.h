@@ -33,7 +33,8 @@ inline constexpr std::array snapshot_filter_options{
     Option{.name = "path",
            .kind = OptionKind::list,
            .value_name = "path",
-           .help = "only snapshots of this absolute path"},
+           .help = "only snapshots of this absolute path",
+           .values = "FILE"},
 };
 // The same where -H means something else.
 inline constexpr std::array snapshot_filter_options_without_letter{
