@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/destinations.h"
 #include "archive/exclude.h"
 #include "archive/file_node.h"
 #include "base/stream.h"
@@ -87,5 +88,16 @@ void scan_paths(const std::vector<std::string>& paths, const ArchiveOptions& opt
                                       const std::vector<std::string>& paths,
                                       const ArchiveOptions& options, model::Observer& observer,
                                       std::stop_token stop);
+
+// The same into several repositories from one walk and one read of each file: the trees are the
+// same but for the blobs of each. A file is read unless all know it unchanged. `parent_trees`, by
+// destination, stand in for that of the options. What is returned counts for those destinations
+// that are still open; one that fails ends alone, and if none is left, with its Error.
+// Memory: (n x threads + 2) x 8 MiB for n destinations, n times the directories under way, and what
+// the writers take. A slow destination holds the others back once its writer's packs are full.
+[[nodiscard]] std::vector<ArchivedTree> save_paths(
+    Destinations& destinations, const std::vector<std::optional<format::Id>>& parent_trees,
+    const std::vector<std::string>& paths, const ArchiveOptions& options, model::Observer& observer,
+    std::stop_token stop);
 
 }  // namespace holdfast::archive

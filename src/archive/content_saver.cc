@@ -16,9 +16,6 @@ constexpr std::size_t run_bytes_min = std::size_t{512} << 10U;
 
 }  // namespace
 
-ContentSaver::ContentSaver(const Tools& tools, std::function<void(std::uint64_t)> on_saved)
-    : tools_(tools), on_saved_(std::move(on_saved)) {}
-
 std::span<std::byte> ContentSaver::room(Worker& worker) {
   if (block_ == nullptr || end_ == block_->size()) {
     WorkQueue::Block next = tools_.queue->take_block(worker);
@@ -66,15 +63,19 @@ void ContentSaver::hand_out(Run&& run) {
   // Shared, because a task must be copyable.
   auto shared_run = std::make_shared<Run>(std::move(run));
   tools_.queue->push_urgent([self = shared_from_this(), shared_run, first](Worker& worker) {
-    self->save(*shared_run, first, worker);
+    const bool is_saved = self->save(*shared_run, first, worker);
     shared_run->block.reset();  // others may be waiting for it
-    self->let_go(worker);
+    if (is_saved) self->let_go(worker);
   });
 }
 
-void ContentSaver::save(const Run& run, std::size_t first, Worker& worker) {
-  const std::vector<repo::SavedBlob> saved = tools_.writer->save_run(run.chunks, worker);
-  if (on_saved_) on_saved_(run.size_bytes);
+bool ContentSaver::save(const Run& run, std::size_t first, Worker& worker) {
+  std::vector<repo::SavedBlob> saved;
+  const bool is_saved = tools_.destinations->attempt(tools_.destination, [&] {
+    repo::BlobWriter& writer = tools_.destinations->writer(tools_.destination);
+    saved = writer.save_run(run.chunks, worker.of(tools_.destination));
+  });
+  if (!is_saved) return false;
   const std::unique_lock lock(mutex_);
   for (std::size_t i = 0; i < saved.size(); ++i) {
     content_.ids[first + i] = saved[i].id;
@@ -82,6 +83,7 @@ void ContentSaver::save(const Run& run, std::size_t first, Worker& worker) {
     content_.new_bytes += run.chunks[i].size();
     content_.stored_bytes += saved[i].stored_bytes;
   }
+  return true;
 }
 
 void ContentSaver::end(Worker& worker, std::function<void(SavedContent&&, Worker&)> on_done) {

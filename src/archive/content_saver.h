@@ -11,9 +11,9 @@
 #include <span>
 #include <vector>
 
+#include "archive/destinations.h"
 #include "archive/work_queue.h"
 #include "format/chunker.h"
-#include "repo/blob_writer.h"
 
 namespace holdfast::archive {
 
@@ -30,21 +30,20 @@ class ContentSaver : public std::enable_shared_from_this<ContentSaver> {
  public:
   using Worker = WorkQueue::Worker;
   struct Tools {
-    repo::BlobWriter* writer;
+    Destinations* destinations;
+    std::size_t destination;  // the one of them that it goes to
     WorkQueue* queue;
     const format::ChunkTables* tables;
     format::ChunkSizes sizes;
   };
-  // `on_saved` is told the size of each run of chunks that is stored; from any thread. May be
-  // empty.
-  explicit ContentSaver(const Tools& tools, std::function<void(std::uint64_t bytes)> on_saved = {});
+  explicit ContentSaver(const Tools& tools) : tools_(tools) {}
 
   // Where the next bytes go; empty only if the queue is abandoned. May run other chunks first.
   [[nodiscard]] std::span<std::byte> room(Worker& worker);
   // That many bytes have been put into room().
   void filled(std::size_t size_bytes);
   // No more bytes come: `on_done` runs once all chunks are stored, on the thread that stored the
-  // last one, perhaps on this one at once.
+  // last one, perhaps on this one at once. Never if the destination fails.
   void end(Worker& worker, std::function<void(SavedContent&&, Worker&)> on_done);
 
   // Whether end() was called and on_done has returned.
@@ -58,11 +57,10 @@ class ContentSaver : public std::enable_shared_from_this<ContentSaver> {
   };
   void cut(bool is_last);
   void hand_out(Run&& run);
-  void save(const Run& run, std::size_t first, Worker& worker);
+  [[nodiscard]] bool save(const Run& run, std::size_t first, Worker& worker);
   void let_go(Worker& worker);
 
   const Tools tools_;
-  const std::function<void(std::uint64_t)> on_saved_;
   std::function<void(SavedContent&&, Worker&)> on_done_;
 
   WorkQueue::Block block_;  // filled up to end_, handed out up to begin_

@@ -37,14 +37,16 @@ Fd open_file_at(int directory_fd, const std::string& name, const std::string& pa
 
 }  // namespace
 
-FileSaver::FileSaver(repo::Repository& repository, repo::BlobWriter& writer, WorkQueue& queue,
-                     TreeSaver& trees, SaveReport& report, const ArchiveOptions& options)
+FileSaver::FileSaver(Destinations& destinations, WorkQueue& queue, TreeSaver& trees,
+                     SaveReport& report, const ArchiveOptions& options)
     : options_(options),
-      writer_(writer),
+      destinations_(destinations),
       queue_(queue),
       trees_(trees),
-      report_(report),
-      tables_(repository.config().chunker_polynomial) {}
+      report_(report) {
+  for (std::size_t i = 0; i < destinations.size(); ++i)
+    tables_.emplace_back(destinations.repository(i).config().chunker_polynomial);
+}
 
 void FileSaver::save(FileBatch& batch, Worker& worker) {
   for (FileBatch::File& file : batch.files) {
@@ -117,59 +119,117 @@ bool FileSaver::read_small(Work& work, std::size_t& size_bytes) {
 
 void FileSaver::save_small(Work& work, ByteView bytes, Worker& worker) {
   work.file.reset();
-  SavedContent content;
-  if (!bytes.empty()) {
-    const repo::SavedBlob saved = writer_.save(format::BlobType::data, bytes, worker);
-    content.ids.push_back(saved.id);
-    content.size_bytes = bytes.size();
-    if (saved.is_new) {
+  work.tee.reset();
+  report_.observer().bytes_done += bytes.size();
+  std::optional<format::Id> id;  // the same everywhere
+  for (std::size_t i = 0; i < destinations_.size(); ++i) {
+    SavedContent content;
+    const bool is_saved = destinations_.attempt(i, [&] {
+      if (bytes.empty()) return;
+      if (!id) id = format::id_of(bytes);
+      const repo::SavedBlob saved =
+          destinations_.writer(i).save(format::BlobType::data, *id, bytes, worker.of(i));
+      content.ids.push_back(*id);
+      content.size_bytes = bytes.size();
+      if (!saved.is_new) return;
       content.new_bytes = bytes.size();
       content.stored_bytes = saved.stored_bytes;
-    }
-    report_.observer().bytes_done += bytes.size();
+    });
+    if (!is_saved) continue;
+    const bool is_last = i + 1 == destinations_.size();
+    complete(work, i, is_last ? std::move(work.node) : format::Node(work.node), std::move(content),
+             worker);
   }
-  complete(work, std::move(content), worker);
+}
+
+// The first that still takes bytes; lets go of those whose destination has failed.
+ContentSaver* FileSaver::first_open(Contents& contents) const {
+  ContentSaver* first = nullptr;
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    if (!destinations_.is_open(i)) contents[i].reset();
+    if (first == nullptr) first = contents[i].get();
+  }
+  return first;
+}
+
+namespace {
+
+// False if the queue is abandoned.
+bool put(ContentSaver& content, ByteView bytes, WorkQueue::Worker& worker) {
+  while (!bytes.empty()) {
+    const std::span<std::byte> room = content.room(worker);
+    if (room.empty()) return false;
+    const std::size_t size = std::min(room.size(), bytes.size());
+    std::memcpy(room.data(), bytes.data(), size);
+    content.filled(size);
+    bytes = bytes.subspan(size);
+  }
+  return true;
+}
+
+}  // namespace
+
+// Reads the file to its end, whose `begin` has been read. Each byte is read once, into a block of
+// the first destination, and copied for the others. False if it was left or all was given up.
+bool FileSaver::fill(Contents& contents, Work& work, ByteView begin, Worker& worker) {
+  for (const auto& content : contents) {
+    if (content != nullptr && !put(*content, begin, worker)) return false;
+  }
+  report_.observer().bytes_done += begin.size();
+  for (;;) {
+    ContentSaver* const first = first_open(contents);
+    if (first == nullptr) return false;
+    const std::span<std::byte> room = first->room(worker);
+    if (room.empty()) return false;
+    std::size_t step = 0;
+    const bool is_read =
+        report_.attempt(work.path, [&] { step = read_some(work.file.get(), room, work.path); });
+    if (!is_read) {
+      report_.observer().item_left(work.item);
+      trees_.let_go(work.folder, worker);
+      return false;
+    }
+    if (step == 0) return true;
+    if (work.tee != nullptr) work.tee->write(room.first(step));
+    for (const auto& content : contents) {
+      if (content == nullptr || content.get() == first) continue;
+      if (!put(*content, room.first(step), worker)) return false;
+    }
+    first->filled(step);
+    report_.observer().bytes_done += step;
+  }
 }
 
 // Reads on while others store what is cut. `begin` has been read, and lies in the small buffer.
 void FileSaver::save_large(std::shared_ptr<Work> work, ByteView begin, Worker& worker) {
-  const auto content = std::make_shared<ContentSaver>(
-      ContentSaver::Tools{&writer_, &queue_, &tables_, format::restic_chunks},
-      [&observer = report_.observer()](std::uint64_t bytes) { observer.bytes_done += bytes; });
-  std::span<std::byte> room = content->room(worker);
-  if (room.empty()) return;                              // abandoned
-  std::memcpy(room.data(), begin.data(), begin.size());  // a block is larger than the small buffer
-  content->filled(begin.size());
-  for (;;) {
-    room = content->room(worker);
-    if (room.empty()) return;
-    std::size_t step = 0;
-    const bool is_read =
-        report_.attempt(work->path, [&] { step = read_some(work->file.get(), room, work->path); });
-    if (!is_read) {
-      report_.observer().item_left(work->item);
-      trees_.let_go(work->folder, worker);
-      return;
-    }
-    if (step == 0) break;
-    if (work->tee != nullptr) work->tee->write(room.first(step));
-    content->filled(step);
+  Contents contents(destinations_.size());
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    if (!destinations_.is_open(i)) continue;
+    contents[i] = std::make_shared<ContentSaver>(
+        ContentSaver::Tools{&destinations_, i, &queue_, &tables_[i], format::restic_chunks});
   }
+  if (!fill(contents, *work, begin, worker)) return;
   work->file.reset();
   work->tee.reset();
-  content->end(worker, [this, work](SavedContent&& saved, Worker& last) {
-    complete(*work, std::move(saved), last);
-  });
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    if (contents[i] == nullptr) continue;
+    contents[i]->end(worker, [this, work, i](SavedContent&& saved, Worker& last) {
+      complete(*work, i, format::Node(work->node), std::move(saved), last);
+    });
+  }
 }
 
-void FileSaver::complete(Work& work, SavedContent&& content, Worker& worker) {
-  work.tee.reset();
-  work.node.size_bytes = content.size_bytes;  // as read, whatever the size was meanwhile
-  work.node.content = std::move(content.ids);
-  report_.file_read(work.item, work.node, work.previous.get(), content.new_bytes,
-                    content.stored_bytes, work.begun);
-  work.folder->entries[work.place] = std::make_unique<format::Node>(std::move(work.node));
-  trees_.let_go(std::move(work.folder), worker);
+void FileSaver::complete(const Work& work, std::size_t destination, format::Node&& node,
+                         SavedContent&& content, Worker& worker) {
+  node.size_bytes = content.size_bytes;  // as read, whatever the size was meanwhile
+  node.content = std::move(content.ids);
+  const format::Node* const previous =
+      work.previous.empty() ? nullptr : work.previous[destination].get();
+  report_.file_read(destination, work.item, node, previous, content.new_bytes, content.stored_bytes,
+                    work.begun);
+  work.folder->sides[destination].entries[work.place] =
+      std::make_unique<format::Node>(std::move(node));
+  trees_.let_go(work.folder, destination, worker);
 }
 
 }  // namespace holdfast::archive

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Regular files on their way to blobs: opened, read to the end, chunked, stored.
+// Regular files on their way to blobs: opened, read to the end once, chunked and stored in each
+// destination.
 // Which files, and whether they must be read at all, is decided before.
 #pragma once
 
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "archive/content_saver.h"
+#include "archive/destinations.h"
 #include "archive/save_report.h"
 #include "archive/tree_saver.h"
 #include "base/fd.h"
@@ -20,9 +22,10 @@ namespace holdfast::archive {
 struct FileBatch {
   struct File {
     std::string name;
-    std::size_t place = 0;                   // among the folder's entries
-    std::unique_ptr<format::Node> previous;  // what the parent snapshot has of its name; or null
-    const Target* target = nullptr;          // if it was given
+    std::size_t place = 0;  // among the folder's entries
+    // What the parent snapshot of each destination has of its name, or null; empty: none has any.
+    std::vector<std::unique_ptr<format::Node>> previous;
+    const Target* target = nullptr;  // if it was given
   };
   std::shared_ptr<SavingFolder> folder;  // waits for each of the files
   std::shared_ptr<const Fd> handle;      // the folder, open
@@ -34,8 +37,8 @@ struct FileBatch {
 class FileSaver {
  public:
   using Worker = WorkQueue::Worker;
-  FileSaver(repo::Repository& repository, repo::BlobWriter& writer, WorkQueue& queue,
-            TreeSaver& trees, SaveReport& report, const ArchiveOptions& options);
+  FileSaver(Destinations& destinations, WorkQueue& queue, TreeSaver& trees, SaveReport& report,
+            const ArchiveOptions& options);
 
   // Any number of threads. Ends early if the queue is abandoned.
   void save(FileBatch& batch, Worker& worker);
@@ -47,25 +50,30 @@ class FileSaver {
     std::string item;  // in the snapshot
     std::shared_ptr<SavingFolder> folder;
     std::size_t place = 0;
-    std::unique_ptr<format::Node> previous;
+    std::vector<std::unique_ptr<format::Node>> previous;
     SaveReport::Instant begun;
     Fd file;
     format::Node node;
     std::unique_ptr<ByteSink> tee;
   };
+  // By destination; null where nothing is saved any more.
+  using Contents = std::vector<std::shared_ptr<ContentSaver>>;
   void save_one(const FileBatch& batch, FileBatch::File& file, Worker& worker);
   void open(const FileBatch& batch, const FileBatch::File& file, Work& work);
   [[nodiscard]] bool read_small(Work& work, std::size_t& size_bytes);
   void save_small(Work& work, ByteView bytes, Worker& worker);
   void save_large(std::shared_ptr<Work> work, ByteView begin, Worker& worker);
-  void complete(Work& work, SavedContent&& content, Worker& worker);
+  [[nodiscard]] bool fill(Contents& contents, Work& work, ByteView begin, Worker& worker);
+  [[nodiscard]] ContentSaver* first_open(Contents& contents) const;
+  void complete(const Work& work, std::size_t destination, format::Node&& node,
+                SavedContent&& content, Worker& worker);
 
   const ArchiveOptions& options_;
-  repo::BlobWriter& writer_;
+  Destinations& destinations_;
   WorkQueue& queue_;
   TreeSaver& trees_;
   SaveReport& report_;
-  const format::ChunkTables tables_;
+  std::vector<format::ChunkTables> tables_;  // by destination
 };
 
 }  // namespace holdfast::archive

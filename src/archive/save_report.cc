@@ -29,7 +29,7 @@ ArchiveCounts& ArchiveCounts::operator+=(const ArchiveCounts& more) noexcept {
 void SaveReport::failed(const std::string& path, const Error& error) {
   {
     const std::unique_lock lock(mutex_);
-    ++counts_.items_failed;
+    ++items_failed_;
     if (failed_.size() < failed_max) failed_.push_back(path);
   }
   ++observer_.errors;
@@ -44,9 +44,11 @@ model::ItemAction SaveReport::action_of(const format::Node& node, const format::
 void SaveReport::file_unmodified(const std::string& path, std::uint64_t size_bytes, Instant begun) {
   {
     const std::unique_lock lock(mutex_);
-    ++counts_.files_unmodified;
-    ++counts_.files_processed;
-    counts_.bytes_processed += size_bytes;
+    for (ArchiveCounts& counts : counts_) {
+      ++counts.files_unmodified;
+      ++counts.files_processed;
+      counts.bytes_processed += size_bytes;
+    }
   }
   ++observer_.files_done;
   observer_.bytes_done += size_bytes;
@@ -55,18 +57,20 @@ void SaveReport::file_unmodified(const std::string& path, std::uint64_t size_byt
                        .duration_seconds = seconds_since(begun)});
 }
 
-void SaveReport::file_read(const std::string& path, const format::Node& node,
-                           const format::Node* previous, std::uint64_t new_bytes,
-                           std::uint64_t stored_bytes, Instant begun) {
+void SaveReport::file_read(std::size_t destination, const std::string& path,
+                           const format::Node& node, const format::Node* previous,
+                           std::uint64_t new_bytes, std::uint64_t stored_bytes, Instant begun) {
   const model::ItemAction action = action_of(node, previous);
   {
     const std::unique_lock lock(mutex_);
-    ++(action == model::ItemAction::added       ? counts_.files_new
-       : action == model::ItemAction::unchanged ? counts_.files_unmodified
-                                                : counts_.files_changed);
-    ++counts_.files_processed;
-    counts_.bytes_processed += node.size_bytes;
+    ArchiveCounts& counts = counts_[destination];
+    ++(action == model::ItemAction::added       ? counts.files_new
+       : action == model::ItemAction::unchanged ? counts.files_unmodified
+                                                : counts.files_changed);
+    ++counts.files_processed;
+    counts.bytes_processed += node.size_bytes;
   }
+  if (destination != destinations_.first_open()) return;
   ++observer_.files_done;
   observer_.item_done({.item = path,
                        .action = action,
@@ -75,16 +79,19 @@ void SaveReport::file_read(const std::string& path, const format::Node& node,
                        .data_size_in_repo = stored_bytes});
 }
 
-void SaveReport::directory_saved(const std::string& path, const format::Node& node,
-                                 const format::Node* previous, std::uint64_t new_bytes,
-                                 std::uint64_t stored_bytes, Instant begun) {
+void SaveReport::directory_saved(std::size_t destination, const std::string& path,
+                                 const format::Node& node, const format::Node* previous,
+                                 std::uint64_t new_bytes, std::uint64_t stored_bytes,
+                                 Instant begun) {
   const model::ItemAction action = action_of(node, previous);
   {
     const std::unique_lock lock(mutex_);
-    ++(action == model::ItemAction::added       ? counts_.dirs_new
-       : action == model::ItemAction::unchanged ? counts_.dirs_unmodified
-                                                : counts_.dirs_changed);
+    ArchiveCounts& counts = counts_[destination];
+    ++(action == model::ItemAction::added       ? counts.dirs_new
+       : action == model::ItemAction::unchanged ? counts.dirs_unmodified
+                                                : counts.dirs_changed);
   }
+  if (destination != destinations_.first_open()) return;
   const std::string item = path + '/';
   observer_.item_done({.item = item,
                        .action = action,
@@ -94,9 +101,11 @@ void SaveReport::directory_saved(const std::string& path, const format::Node& no
                        .metadata_size_in_repo = stored_bytes});
 }
 
-ArchivedTree SaveReport::finish(const format::Id& tree) {
+ArchivedTree SaveReport::finish(std::size_t destination, const format::Id& tree) {
   const std::unique_lock lock(mutex_);
-  return {tree, counts_, std::move(failed_)};
+  ArchivedTree saved{tree, counts_[destination], failed_};
+  saved.counts.items_failed = items_failed_;
+  return saved;
 }
 
 }  // namespace holdfast::archive

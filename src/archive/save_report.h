@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a save says about its items: counts, failures, progress. Decides nothing. Thread-safe.
+// What a save says about its items: counts for each destination, failures, progress. Decides
+// nothing. Of several destinations the observer is told what the first open one has. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -19,7 +20,8 @@ class SaveReport {
  public:
   using Instant = std::chrono::steady_clock::time_point;
 
-  explicit SaveReport(model::Observer& observer) : observer_(observer) {}
+  SaveReport(model::Observer& observer, const Destinations& destinations)
+      : observer_(observer), destinations_(destinations), counts_(destinations.size()) {}
 
   // Runs `body`; an Error that leaves it fails the item, and false is returned. Only for what
   // concerns the item alone: a failure of the repository must end the save.
@@ -35,26 +37,29 @@ class SaveReport {
   }
   void failed(const std::string& path, const Error& error);
 
-  // A file whose content was taken over from the parent, where it had that size.
+  // A file whose content was taken over from the parents, where it had that size.
   void file_unmodified(const std::string& path, std::uint64_t size_bytes, Instant begun);
-  // A file that was read; `previous` is what the parent has of its name, or null.
-  void file_read(const std::string& path, const format::Node& node, const format::Node* previous,
-                 std::uint64_t new_bytes, std::uint64_t stored_bytes, Instant begun);
-  void directory_saved(const std::string& path, const format::Node& node,
+  // A file that was read; `previous` is what the destination's parent has of its name, or null.
+  void file_read(std::size_t destination, const std::string& path, const format::Node& node,
+                 const format::Node* previous, std::uint64_t new_bytes, std::uint64_t stored_bytes,
+                 Instant begun);
+  void directory_saved(std::size_t destination, const std::string& path, const format::Node& node,
                        const format::Node* previous, std::uint64_t new_bytes,
                        std::uint64_t stored_bytes, Instant begun);
 
   [[nodiscard]] model::Observer& observer() const noexcept { return observer_; }
   // Once all threads are done.
-  [[nodiscard]] ArchivedTree finish(const format::Id& tree);
+  [[nodiscard]] ArchivedTree finish(std::size_t destination, const format::Id& tree);
 
  private:
   [[nodiscard]] static model::ItemAction action_of(const format::Node& node,
                                                    const format::Node* previous);
 
   model::Observer& observer_;
-  std::mutex mutex_;  // guards all below
-  ArchiveCounts counts_;
+  const Destinations& destinations_;
+  std::mutex mutex_;                   // guards all below
+  std::vector<ArchiveCounts> counts_;  // by destination
+  std::uint64_t items_failed_ = 0;
   std::vector<std::string> failed_;
 };
 

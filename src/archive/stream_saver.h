@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "archive/destinations.h"
 #include "base/stream.h"
 #include "format/chunker.h"
 #include "model/part.h"
@@ -42,20 +43,19 @@ class StreamSaver final : public ByteSink {
 // The chunk sizes for a stream of about this many bytes (0: unknown → restic's).
 [[nodiscard]] format::ChunkSizes stream_chunk_sizes(std::uint64_t bytes_estimate) noexcept;
 
-// A part of an engine: segments are saved as they come and joined in the order of their numbers by
-// join(). Counts what is written to observer.bytes_done; `observer`, `repository` and `writer`
-// outlive the segments. A segment number that is taken twice is Errc::bug.
+// A part of an engine: segments are saved as they come, in every open destination, and joined in
+// the order of their numbers by join(). Counts what is written to observer.bytes_done; `observer`
+// and `destinations` outlive the segments. A segment number that is taken twice is Errc::bug.
 class PartSaver final : public model::PartSink {
  public:
-  PartSaver(repo::Repository& repository, repo::BlobWriter& writer, std::uint64_t bytes_estimate,
-            model::Observer& observer);
+  PartSaver(Destinations& destinations, std::uint64_t bytes_estimate, model::Observer& observer);
   ~PartSaver() override;
   PartSaver(const PartSaver&) = delete;
   PartSaver& operator=(const PartSaver&) = delete;
   [[nodiscard]] std::unique_ptr<Segment> segment(std::uint32_t number) override;
-  // After all segments finished: Errc::incomplete if one was dropped, is missing or none was
-  // written.
-  [[nodiscard]] SavedStream join();
+  // What a destination has of it, after all segments finished: Errc::incomplete if one was dropped,
+  // is missing or none was written.
+  [[nodiscard]] SavedStream join(std::size_t destination = 0);
 
  private:
   struct State;

@@ -107,7 +107,8 @@ TEST(StreamSaver, PicksFineChunksUpToOneGibibyte) {
 
 TEST(PartSaver, JoinsSegmentsInTheOrderOfTheirNumbers) {
   TestSource test;
-  PartSaver part(test.repository(), test.writer(), 1'000'000, test.observer);
+  Destinations one(test.repository(), test.writer());
+  PartSaver part(one, 1'000'000, test.observer);
   std::vector<std::thread> threads;
   for (std::uint32_t number = 0; number < 4; ++number) {
     threads.emplace_back([&part, number] {
@@ -136,14 +137,15 @@ TEST(PartSaver, RefusesToJoinWhatIsIncomplete) {
     }
     return Errc::bug;
   };
-  PartSaver none(test.repository(), test.writer(), 0, test.observer);
+  Destinations one(test.repository(), test.writer());
+  PartSaver none(one, 0, test.observer);
   EXPECT_EQ(code_of(none), Errc::incomplete);
-  PartSaver gap(test.repository(), test.writer(), 0, test.observer);
+  PartSaver gap(one, 0, test.observer);
   gap.segment(1)->finish();
   EXPECT_EQ(code_of(gap), Errc::incomplete);
   gap.segment(0)->finish();
   EXPECT_EQ(gap.join().size_bytes, 0U);
-  PartSaver dropped(test.repository(), test.writer(), 0, test.observer);
+  PartSaver dropped(one, 0, test.observer);
   dropped.segment(0)->write(as_bytes("half"));
   EXPECT_EQ(code_of(dropped), Errc::incomplete);
   EXPECT_THROW(static_cast<void>(dropped.segment(0)), Error);

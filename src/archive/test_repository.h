@@ -27,7 +27,7 @@
 namespace holdfast::archive {
 
 // Files of a repository in memory, open to damage. The room cannot name the one that storage has.
-class TestStorage final : public storage::Storage {
+class TestStorage : public storage::Storage {
  public:
   using Files = std::map<storage::FileRef, Bytes>;
 

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "archive/archiver.h"
+#include "archive/work_queue.h"
 #include "base/fd.h"
 #include "format/tree.h"
 #include "repo/blob_writer.h"
@@ -112,7 +113,8 @@ class TestSource {
 
   [[nodiscard]] repo::Repository& repository() { return *repository_; }
   [[nodiscard]] repo::BlobWriter& writer() { return *writer_; }
-  [[nodiscard]] repo::BlobWriter::Worker& worker() { return *worker_; }
+  [[nodiscard]] repo::BlobWriter::Worker& worker() { return queue_worker_->of(0); }
+  [[nodiscard]] WorkQueue::Worker& queue_worker() { return *queue_worker_; }
   // The directory to save from.
   [[nodiscard]] std::filesystem::path root() const { return directory_.path() / "source"; }
   [[nodiscard]] std::string path(std::string_view below) const { return (root() / below).string(); }
@@ -203,14 +205,14 @@ class TestSource {
  private:
   void begin() {
     writer_.reset();
-    worker_ = std::make_unique<repo::BlobWriter::Worker>(*repository_);
+    queue_worker_ = std::make_unique<WorkQueue::Worker>(*repository_);
     writer_ = std::make_unique<repo::BlobWriter>(*repository_, repo::WriterOptions{}, nullptr);
   }
 
   TemporaryDirectory directory_;
   TemporaryDirectory fast_directory_{"holdfast-test", fast_place()};
   std::unique_ptr<repo::Repository> repository_;
-  std::unique_ptr<repo::BlobWriter::Worker> worker_;
+  std::unique_ptr<WorkQueue::Worker> queue_worker_;
   std::unique_ptr<repo::BlobWriter> writer_;
 };
 

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "archive/destinations.h"
 #include "base/bytes.h"
 #include "repo/blob_writer.h"
 
@@ -24,14 +25,28 @@ namespace holdfast::archive {
 
 class WorkQueue {
  public:
-  using Worker = repo::BlobWriter::Worker;
+  // One thread's buffers and contexts for each destination.
+  class Worker {
+   public:
+    explicit Worker(const repo::Repository& repository) { all_.emplace_back(repository); }
+    explicit Worker(const Destinations& destinations) {
+      for (std::size_t i = 0; i < destinations.size(); ++i)
+        all_.emplace_back(destinations.repository(i));
+    }
+    [[nodiscard]] repo::BlobWriter::Worker& of(std::size_t destination) {
+      return all_[destination];
+    }
+
+   private:
+    std::deque<repo::BlobWriter::Worker> all_;
+  };
   using Task = std::function<void(Worker&)>;
   using Block = std::shared_ptr<Bytes>;  // goes back to the queue when its last holder lets go
 
   struct Limits {
     std::size_t waiting_bytes_max;  // weight of the ordinary tasks that wait
     std::size_t block_bytes;
-    // At least one more than threads that hold a block while they ask for the next.
+    // At least one more than there are contents that hold a block while they ask for the next.
     std::size_t blocks_max;
   };
   explicit WorkQueue(const Limits& limits);

@@ -24,7 +24,7 @@ TEST(WorkQueue, RunsUrgentTasksFirst) {
   queue.push([&](auto&) { order += 'b'; }, 1);
   queue.push_urgent([&](auto&) { order += 'U'; });
   queue.close();
-  while (queue.run_one(test.worker())) {
+  while (queue.run_one(test.queue_worker())) {
   }
   EXPECT_EQ(order, "Uab");
 }
@@ -36,7 +36,7 @@ TEST(WorkQueue, WaitsForTasksThatMayBringMore) {
   Crew crew([&] { queue.abandon(); });
   for (int thread = 0; thread < 2; ++thread) {
     crew.start([&](const std::stop_token&) {
-      repo::BlobWriter::Worker worker(test.repository());
+      WorkQueue::Worker worker(test.repository());
       while (queue.run_one(worker)) {
       }
     });
@@ -64,7 +64,7 @@ TEST(WorkQueue, MakesThePusherWaitForRoom) {
   });
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_FALSE(is_pushed);
-  EXPECT_TRUE(queue.run_one(test.worker()));
+  EXPECT_TRUE(queue.run_one(test.queue_worker()));
   crew.join();
   EXPECT_TRUE(is_pushed);
 }
@@ -72,23 +72,23 @@ TEST(WorkQueue, MakesThePusherWaitForRoom) {
 TEST(WorkQueue, HelpsWhileAllBlocksAreInUse) {
   TestSource test;
   WorkQueue queue(small);
-  WorkQueue::Block one = queue.take_block(test.worker());
-  WorkQueue::Block two = queue.take_block(test.worker());
+  WorkQueue::Block one = queue.take_block(test.queue_worker());
+  WorkQueue::Block two = queue.take_block(test.queue_worker());
   EXPECT_EQ(one->size(), 16U);
   const Bytes* const memory = one.get();
   queue.push_urgent([held = std::move(one)](auto&) {});
-  const WorkQueue::Block three = queue.take_block(test.worker());
+  const WorkQueue::Block three = queue.take_block(test.queue_worker());
   EXPECT_EQ(three.get(), memory);
 }
 
 TEST(WorkQueue, GivesUpAtOnce) {
   TestSource test;
   WorkQueue queue(small);
-  const WorkQueue::Block one = queue.take_block(test.worker());
-  const WorkQueue::Block two = queue.take_block(test.worker());
+  const WorkQueue::Block one = queue.take_block(test.queue_worker());
+  const WorkQueue::Block two = queue.take_block(test.queue_worker());
   Crew crew;
   crew.start([&](const std::stop_token&) {
-    repo::BlobWriter::Worker worker(test.repository());
+    WorkQueue::Worker worker(test.repository());
     EXPECT_EQ(queue.take_block(worker), nullptr);
     EXPECT_FALSE(queue.run_one(worker));
     EXPECT_FALSE(queue.run_urgent_until(worker, [] { return false; }));
@@ -103,10 +103,10 @@ TEST(WorkQueue, LetsGoOfWhatAFailedTaskHeld) {
   TestSource test;
   WorkQueue queue(small);
   queue.push_urgent(
-      [held = queue.take_block(test.worker())](auto&) { throw Error(Errc::io, "no"); });
-  EXPECT_THROW(static_cast<void>(queue.run_one(test.worker())), Error);
-  const WorkQueue::Block one = queue.take_block(test.worker());
-  const WorkQueue::Block two = queue.take_block(test.worker());
+      [held = queue.take_block(test.queue_worker())](auto&) { throw Error(Errc::io, "no"); });
+  EXPECT_THROW(static_cast<void>(queue.run_one(test.queue_worker())), Error);
+  const WorkQueue::Block one = queue.take_block(test.queue_worker());
+  const WorkQueue::Block two = queue.take_block(test.queue_worker());
   EXPECT_NE(one, two);
 }
 

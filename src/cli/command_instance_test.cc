@@ -87,6 +87,46 @@ TEST_F(Instances, ArePreflighted) {
   EXPECT_EQ(world.run({"preflight"}).exit_code, 1);
 }
 
+TEST_F(Instances, GoIntoEveryRepositoryTheyName) {
+  fs::permissions(world.write("other.password", "other\n"), fs::perms(0600));
+  const std::string other = world.path("other");
+  world.write("shop.toml", instance("srv") + "[repository]\nlocation = \"" +
+                               world.path("repository") + "\"\nextra_locations = [{location = \"" +
+                               other + "\", password_file = \"" + world.path("other.password") +
+                               "\"}]\n");
+  const auto count = [&](const std::string& repository) {
+    const Outcome listed = world.done({"snapshots", "-I", file(), "--repo", repository, "--json"});
+    return listed.json_lines().front().as_array().size();
+  };
+  // It is not there yet, and the main one has its copy all the same.
+  const Outcome warned = world.done({"preflight", "-I", file()});
+  EXPECT_NE(warned.output.find("warning: extra-repository-unusable"), std::string::npos);
+  const Outcome half = world.run({"backup", "-I", file()});
+  EXPECT_EQ(half.exit_code, 3) << half.errors;
+  EXPECT_NE(half.errors.find(other + ": "), std::string::npos) << half.errors;
+  EXPECT_NE(half.output.find(other + ": no copy"), std::string::npos) << half.output;
+  // Its password is the one that the instance file has for it.
+  world.done({"init", "-I", file(), "--repo", other});
+  const Json whole = world.done({"backup", "-I", file(), "--json"}).message("summary");
+  EXPECT_EQ(whole.at("repositories").as_array().size(), 2U);
+  EXPECT_EQ(whole.at("repositories").as_array()[0].at("snapshot_id"), whole.at("snapshot_id"));
+  EXPECT_EQ(count(world.path("repository")), 2U);
+  EXPECT_EQ(count(other), 1U);
+  // Named alone, it alone is written to.
+  const Json one =
+      world.done({"backup", "-I", file(), "--json", "--repo", other}).message("summary");
+  EXPECT_EQ(one.find("repositories"), nullptr);
+  EXPECT_EQ(count(world.path("repository")), 2U);
+  EXPECT_EQ(count(other), 2U);
+  // A password that cannot be had is that repository's failure.
+  fs::remove(world.path("other.password"));
+  const Outcome missing = world.run({"backup", "-I", file(), "--json"});
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_EQ(missing.message("summary").at("repositories").as_array()[1].at("name").as_string(),
+            "not_found");
+  EXPECT_EQ(count(world.path("repository")), 3U);
+}
+
 TEST_F(Instances, AreBackedUpDrilledAndRestored) {
   const Outcome backup = world.done({"backup", "-I", file()});
   EXPECT_NE(backup.output.find("files uploads: 9 B in 2 files"), std::string::npos)

@@ -39,7 +39,9 @@ void run(Invocation& invocation) {
   std::optional<job::RepositoryAccess> access;
   if (!instance.repository.location.empty() || arguments.given("repo") ||
       arguments.given("repository-file")) {
-    access = invocation.repository_access();
+    preflight.extra_repositories = invocation.backup_accesses();
+    access = std::move(preflight.extra_repositories.front());
+    preflight.extra_repositories.erase(preflight.extra_repositories.begin());
   }
   // Findings are the result here, not the news of a run.
   model::SilentObserver nobody;

@@ -20,11 +20,22 @@ namespace holdfast::cli {
 
 namespace {
 
-// The way to the repository of a job that has the instance's lock. If that cannot be told, the job
-// has failed, and its on_error hooks run.
-job::RepositoryAccess access_for_job(Invocation& invocation, const model::Instance& instance) {
+// What the way to the repositories of a job that has the instance's lock takes. If that cannot be
+// told, the job has failed, and its on_error hooks run.
+template <typename Body>
+decltype(auto) for_job(Invocation& invocation, const model::Instance& instance, const Body& body) {
   TroubleObserver observer(invocation.output());
-  return job::with_error_hooks(instance, observer, [&] { return invocation.repository_access(); });
+  return job::with_error_hooks(instance, observer, body);
+}
+
+// Which repositories have no copy, and why; empty if all have.
+std::string failed_repositories(const job::InstanceBackupReport& report) {
+  std::string failed;
+  for (const job::RepositoryOutcome& one : report.repositories) {
+    if (!one.failure) continue;
+    failed += (failed.empty() ? "" : "; ") + one.location + ": " + one.failure->message();
+  }
+  return failed;
 }
 
 }  // namespace
@@ -62,14 +73,26 @@ void run_instance_backup(Invocation& invocation) {
   backup.scrub = arguments.flag("scrub");
   const job::InstanceLock only_one(invocation.job().state_directory, instance.name);
   backup.lock = &only_one;
-  const job::RepositoryAccess access = access_for_job(invocation, instance);
+  backup.extra_repositories =
+      for_job(invocation, instance, [&] { return invocation.backup_accesses(); });
+  const job::RepositoryAccess access = std::move(backup.extra_repositories.front());
+  backup.extra_repositories.erase(backup.extra_repositories.begin());
   const auto progress = invocation.progress(ProgressShape::backup);
   const job::InstanceBackupReport report = job::backup_instance(
       invocation.job(), access, instance, backup, progress->observer(), invocation.stop());
   progress->finish();
   print_instance_backup(invocation.output(), report, "");
-  refuse_failed_hook(report.hook_failure, report.manifest.complete,
+  const std::string failed = failed_repositories(report);
+  refuse_failed_hook(report.hook_failure, report.manifest.complete && failed.empty(),
                      "The snapshot is written and valid; only the hook failed.");
+  if (!failed.empty()) {
+    throw Error(Errc::incomplete, "not every repository has a copy: " + failed)
+        .set_hint(
+            std::string("The others have theirs; mend what failed and run the backup again.") +
+            (report.manifest.complete
+                 ? ""
+                 : " Besides, items are missing from the snapshot, as listed above."));
+  }
   if (report.manifest.complete) return;
   Error error(Errc::incomplete,
               "the snapshot is incomplete: " + instance.name + " has items that are not in it");
@@ -86,7 +109,8 @@ void run_instance_restore(Invocation& invocation) {
   restore.sequence = arguments.number("sequence", std::numeric_limits<std::uint64_t>::max());
   const job::InstanceLock only_one(invocation.job().state_directory, target.name);
   restore.lock = &only_one;
-  const job::RepositoryAccess access = access_for_job(invocation, target);
+  const job::RepositoryAccess access =
+      for_job(invocation, target, [&] { return invocation.repository_access(); });
   const auto progress = invocation.progress(ProgressShape::restore);
   const job::InstanceRestoreReport report =
       job::restore_instance(invocation.job(), access, arguments.words().front(), target, restore,

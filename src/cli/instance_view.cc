@@ -63,6 +63,34 @@ void print_components(Output& output, const model::Manifest& manifest) {
   }
 }
 
+Json repositories_json(const std::vector<job::RepositoryOutcome>& repositories) {
+  Json list = Json::array();
+  for (const job::RepositoryOutcome& one : repositories) {
+    Json entry = Json::object().set("location", one.location);
+    if (one.snapshot) {
+      entry.set("snapshot_id", one.snapshot->hex());
+      entry.set("data_added", one.summary.data_added);
+      entry.set("data_added_packed", one.summary.data_added_packed);
+    }
+    if (one.failure) {
+      entry.set("error", one.failure->message());
+      entry.set("name", errc_name(one.failure->code()));
+    }
+    list.push(std::move(entry));
+  }
+  return list;
+}
+
+void print_repositories(Output& output, const std::vector<job::RepositoryOutcome>& repositories) {
+  for (const job::RepositoryOutcome& one : repositories) {
+    output.message(printable(
+        one.snapshot ? fmt::format("{}: snapshot {} saved, {} added ({} stored)", one.location,
+                                   one.snapshot->short_hex(), format_bytes(one.summary.data_added),
+                                   format_bytes(one.summary.data_added_packed))
+                     : fmt::format("{}: no copy: {}", one.location, one.failure->message())));
+  }
+}
+
 // Of what would fill a screen only how much it is.
 std::string fact_text(const Json& value) {
   constexpr std::size_t bytes_shown = 160;
@@ -92,6 +120,8 @@ void print_instance_backup(Output& output, const job::InstanceBackupReport& repo
     } else {
       line.set("target", target);
     }
+    if (report.repositories.size() > 1)
+      line.set("repositories", repositories_json(report.repositories));
     line.set("complete", manifest.complete).set("fenced", manifest.fenced);
     line.set("fence_held_ms", manifest.fence_held_ms)
         .set("moments_apart_ms", manifest.moments_apart_ms);
@@ -107,13 +137,14 @@ void print_instance_backup(Output& output, const job::InstanceBackupReport& repo
     output.message(fmt::format("the application was stopped for {:.1f} s",
                                static_cast<double>(report.stopped_ms) / 1000));
   }
-  if (report.snapshot) {
+  if (report.repositories.size() == 1) {
     output.message(fmt::format("added to the repository: {} ({} stored)",
                                format_bytes(report.summary.data_added),
                                format_bytes(report.summary.data_added_packed)));
   }
   if (!manifest.findings.empty())
     output.message("recorded with it: " + count_findings(manifest.findings));
+  if (report.repositories.size() > 1) return print_repositories(output, report.repositories);
   output.message(report.snapshot ? fmt::format("snapshot {} saved", report.snapshot->short_hex())
                                  : fmt::format("exported to {}", printable(target)));
 }

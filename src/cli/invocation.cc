@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <functional>
 
 #include "base/error.h"
 #include "base/process.h"
+#include "base/separate.h"
 #include "base/units.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
@@ -282,11 +284,8 @@ std::shared_ptr<const Secret> Invocation::password(const Naming& naming,
   if (file_given) return read_password_file(*arguments_.value(file_option), stop);
   if (command_given)
     return run_password_command(split_command_line(*arguments_.value(command_option)), stop);
-  if (instance_file != nullptr && !instance_file->password.empty()) {
-    return instance_file->password.file.empty()
-               ? run_password_command(instance_file->password.command, stop)
-               : read_password_file(instance_file->password.file, stop);
-  }
+  if (instance_file != nullptr && !instance_file->password.empty())
+    return instance_password(*instance_file);
   for (const std::string_view start : {"HOLDFAST_", "RESTIC_"}) {
     const std::string file_name = naming.variable(start, "PASSWORD_FILE");
     const std::string command_name = naming.variable(start, "PASSWORD_COMMAND");
@@ -304,6 +303,13 @@ std::shared_ptr<const Secret> Invocation::password(const Naming& naming,
       ask_password(fmt::format("enter password for {}: ", twice ? "new " + std::string(naming.noun)
                                                                 : std::string(naming.noun)),
                    twice));
+}
+
+std::shared_ptr<const Secret> Invocation::instance_password(
+    const model::RepositorySettings& settings) {
+  const std::stop_token stop = environment_.stop.get_token();
+  return settings.password.file.empty() ? run_password_command(settings.password.command, stop)
+                                        : read_password_file(settings.password.file, stop);
 }
 
 Secret Invocation::ask_password(std::string_view question, bool twice) {
@@ -384,18 +390,67 @@ job::RepositoryAccess Invocation::common_access(std::string location) {
   return access;
 }
 
+namespace {
+
+// What the instance file says of a location: of one of its `extra_locations` that has a password of
+// its own, that one.
+const model::RepositorySettings* settings_of(const std::string& location,
+                                             const model::RepositorySettings* instance_file) {
+  if (instance_file == nullptr) return nullptr;
+  for (const model::RepositorySettings& extra : instance_file->extra_locations) {
+    if (extra.location == location && !extra.password.empty()) return &extra;
+  }
+  return instance_file;
+}
+
+}  // namespace
+
 job::RepositoryAccess Invocation::repository_access(
     const model::RepositorySettings* instance_file) {
   const Naming naming{"", "", "repository"};
   job::RepositoryAccess access = common_access(location(naming, instance_file));
   access.key_hint = arguments_.value_or("key-hint", "");
-  access.password = password(naming, instance_file, false);
+  access.password = password(naming, settings_of(access.location, instance_file), false);
   access.password_typed = password_was_typed_;
   return access;
 }
 
 job::RepositoryAccess Invocation::repository_access() {
   return repository_access(instance_settings());
+}
+
+std::vector<job::RepositoryAccess> Invocation::backup_accesses() {
+  const Naming naming{"", "", "repository"};
+  const model::RepositorySettings* const settings = instance_settings();
+  if (settings == nullptr || settings->extra_locations.empty()) return {repository_access()};
+  if (arguments_.on_command_line("repo") || arguments_.on_command_line("repository-file")) {
+    output_.note(
+        "--repo names one repository, so that the others of the instance file get no copy");
+    return {repository_access()};
+  }
+  std::vector<job::RepositoryAccess> accesses;
+  const auto add = [&](job::RepositoryAccess access,
+                       const std::function<std::shared_ptr<const Secret>()>& password) {
+    try {
+      access.password = password();
+    } catch (const Error& error) {  // becomes the repository's failure
+      if (error.code() == Errc::usage || error.code() == Errc::cancelled) throw;
+      access.failure = separate(error);
+    }
+    accesses.push_back(std::move(access));
+  };
+  job::RepositoryAccess main = common_access(location(naming, settings));
+  main.key_hint = arguments_.value_or("key-hint", "");
+  add(std::move(main), [&] { return this->password(naming, settings, false); });
+  accesses.front().password_typed = password_was_typed_;
+  for (const model::RepositorySettings& extra : settings->extra_locations) {
+    add(common_access(extra.location), [&] {
+      if (!extra.password.empty()) return instance_password(extra);
+      if (accesses.front().failure) throw separate(*accesses.front().failure);
+      return accesses.front().password;
+    });
+  }
+  return accesses;
 }
 
 const model::Instance& Invocation::instance() {
@@ -416,7 +471,7 @@ const model::RepositorySettings* Invocation::instance_settings() {
 job::RepositoryAccess Invocation::new_repository_access() {
   const Naming naming{"", "", "repository"};
   job::RepositoryAccess access = common_access(location(naming, instance_settings()));
-  access.password = password(naming, instance_settings(), true);
+  access.password = password(naming, settings_of(access.location, instance_settings()), true);
   return access;
 }
 

@@ -77,6 +77,10 @@ class Invocation {
       const model::RepositorySettings* instance_file);
   // With the instance file of -I, if there is one.
   [[nodiscard]] job::RepositoryAccess repository_access();
+  // Those for a backup of the instance: the main one, then its `extra_locations`, unless --repo or
+  // --repository-file says that one alone is meant. Where there are several, one whose password
+  // cannot be had says so in `failure`.
+  [[nodiscard]] std::vector<job::RepositoryAccess> backup_accesses();
   // The same for a repository that is about to be made: a typed password is asked for twice.
   [[nodiscard]] job::RepositoryAccess new_repository_access();
   // The second repository, of --from-repo and the others (second_repository_options must be in the
@@ -108,6 +112,9 @@ class Invocation {
                                      const model::RepositorySettings* instance_file);
   [[nodiscard]] std::shared_ptr<const Secret> password(
       const Naming& naming, const model::RepositorySettings* instance_file, bool twice);
+  // The one that an instance file names.
+  [[nodiscard]] std::shared_ptr<const Secret> instance_password(
+      const model::RepositorySettings& settings);
   [[nodiscard]] Secret ask_password(std::string_view question, bool twice);
   [[nodiscard]] job::RepositoryAccess common_access(std::string location);
   [[nodiscard]] const model::RepositorySettings* instance_settings();

@@ -2,6 +2,7 @@
 #include "job/environment.h"
 
 #include "base/error.h"
+#include "base/separate.h"
 
 namespace holdfast::job {
 
@@ -34,6 +35,7 @@ std::string program_version_text() {
 
 OpenedRepository open_repository(const Environment& environment, const RepositoryAccess& access,
                                  LockMode mode, std::stop_source& stop) {
+  if (access.failure) throw separate(*access.failure);
   check_rule(access.password != nullptr, "a repository is opened with a password");
   OpenedRepository opened;
   opened.repository = repo::open(make_location(environment, access, stop.get_token()),

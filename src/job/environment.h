@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/secret.h"
 #include "base/timestamp.h"
 #include "model/progress.h"
@@ -46,6 +47,8 @@ struct RepositoryAccess {
   format::Compression compression = format::Compression::automatic;
   std::size_t pack_size_bytes = 16U << 20U;
   bool verify = true;  // false: --no-extra-verify
+  // Why it cannot be opened, if that is known before: its password cannot be had.
+  std::optional<Error> failure;
 };
 
 enum class LockMode : std::uint8_t { none, shared, exclusive };
@@ -67,7 +70,7 @@ struct OpenedRepository {
 [[nodiscard]] std::string program_version_text();
 
 // Opens and locks. `stop` is requested when the lock is lost. Errc::no_repository, wrong_password,
-// locked, …
+// locked, …; access.failure.
 [[nodiscard]] OpenedRepository open_repository(const Environment& environment,
                                                const RepositoryAccess& access, LockMode mode,
                                                std::stop_source& stop);

@@ -333,11 +333,23 @@ class InstanceCopy {
           std::find_if(survey_.databases.begin(), survey_.databases.end(),
                        [&](const auto& one) { return one.settings.name == facts.name; });
       observer_.phase("examining the copy of " + facts.name);
-      in_context("examining the copy of " + facts.name, [&] {
-        database->engine->describe_copy(*sink_.parts(facts), database->endpoint, options_, facts,
-                                        stop_);
-      });
+      in_context("examining the copy of " + facts.name,
+                 [&] { describe_copy(*database->engine, database->endpoint, facts); });
       note_unread_rows(facts);
+    }
+  }
+
+  void describe_copy(const engine::Engine& engine, const model::Endpoint& endpoint,
+                     model::DatabaseFacts& facts) {
+    for (;;) {
+      model::DatabaseFacts described = facts;
+      try {
+        engine.describe_copy(*sink_.parts(facts), endpoint, options_, described, stop_);
+        facts = std::move(described);
+        return;
+      } catch (const Error& error) {  // tried again where there is another copy
+        if (!sink_.reads_elsewhere(error)) throw;
+      }
     }
   }
 
@@ -399,18 +411,7 @@ class InstanceCopy {
   void finish() {
     manifest_.ended = environment_.clock->now();
     sink_.save_text("RESTORE.md", restore_text(manifest_));
-    const std::string manifest = model::to_json(manifest_).dump_indented() + "\n";
-    // What cannot be read back must never become a snapshot.
-    if (manifest.size() > manifest_bytes_max) {
-      throw Error(Errc::unsupported, "the manifest would have " +
-                                         std::to_string(manifest.size() >> 20U) +
-                                         " MiB, and could not be read back")
-          .set_hint(
-              "Divide the instance: its databases have too many objects, or its files too "
-              "many that are unreadable.");
-    }
-    static_cast<void>(model::parse_manifest(manifest));
-    sink_.save_text("holdfast.json", manifest);
+    sink_.save_manifest(manifest_);
   }
 
   const Environment& environment_;
@@ -436,33 +437,6 @@ class InstanceCopy {
   std::string moved_;  // what must not move while it is copied, and did
 };
 
-format::SnapshotSummary summary_of(const RepositorySink& sink, const model::Manifest& manifest,
-                                   const Timestamp& begun, const Timestamp& ended) {
-  const archive::ArchiveCounts& counts = sink.counts();
-  const repo::WriterTotals& totals = sink.totals();
-  format::SnapshotSummary summary{begun,
-                                  ended,
-                                  counts.files_new,
-                                  counts.files_changed,
-                                  counts.files_unmodified,
-                                  counts.dirs_new,
-                                  counts.dirs_changed,
-                                  counts.dirs_unmodified,
-                                  totals.data_blobs,
-                                  totals.tree_blobs,
-                                  totals.data_bytes + totals.tree_bytes,
-                                  totals.stored_bytes,
-                                  counts.files_processed,
-                                  counts.bytes_processed};
-  for (const model::DatabaseFacts& database : manifest.databases) {
-    for (const model::PartFacts& part : database.parts) {
-      ++summary.total_files_processed;
-      summary.total_bytes_processed += part.size_bytes;
-    }
-  }
-  return summary;
-}
-
 // A copy during which the application's configuration changed is made again, so often at most.
 constexpr unsigned copies_max = 3;
 
@@ -472,58 +446,79 @@ void refuse_unrest(unsigned tries, const std::string& moved) {
       .set_hint("Run it again when nobody adds or removes parts of the application.");
 }
 
-// Everything of a backup but its hooks around it.
-InstanceBackupReport back_up(const Environment& environment, const RepositoryAccess& access,
-                             const model::Instance& instance, const InstanceBackupOptions& options,
-                             model::Observer& observer, std::stop_source& stop) {
-  resume_first(environment, instance, observer, stop.get_token());
-  observer.phase("opening the repository");
-  RepositoryAccess locked = access;
-  locked.no_lock = false;  // whoever writes locks, as in restic
-  OpenedRepository opened = open_repository(environment, locked, LockMode::shared, stop);
-  repo::Repository& repository = *opened.repository;
-  const LastBackup last = load_last_backup(repository, instance.name, true, observer);
-  InstanceBackupReport report;
-  const std::string directory = model::escape_name(instance.name);
+// What the snapshots of all repositories have in common.
+format::SnapshotFile new_snapshot(const Environment& environment, const model::Instance& instance,
+                                  const InstanceBackupOptions& options, const Timestamp& begun) {
   format::SnapshotFile snapshot;
-  snapshot.time = environment.clock->now();
-  for (unsigned tries = 1;; ++tries) {
-    const Survey survey =
-        survey_instance(environment, instance, last.manifest(), options.acceptances, observer,
-                        last.failure(), stop.get_token());
-    refuse_blockers(survey.findings);
-    RepositorySink sink(environment, opened, make_writer_options(environment, access, false),
-                        directory,
-                        last.snapshot ? std::optional(last.snapshot->file.tree) : std::nullopt,
-                        options.scrub, observer, stop.get_token());
-    InstanceCopy copy(environment, instance, survey, options.acceptances, last.manifest(), sink,
-                      observer, stop.get_token());
-    if (!copy.run(tries > 1)) {
-      // What was stored is stored, so that the next try has little to do.
-      refuse_unrest(tries, copy.moved());
-      observer.note(copy.moved() + " changed meanwhile: copying again");
-      continue;
-    }
-    observer.phase("writing the snapshot");
-    snapshot.tree = sink.finish();
-    snapshot.summary = summary_of(sink, copy.manifest(), snapshot.time, environment.clock->now());
-    report.manifest = std::move(copy.manifest());
-    report.stopped_ms = copy.stopped_ms();
-    break;
-  }
-  snapshot.paths = {"/" + directory};
+  snapshot.time = begun;
+  snapshot.paths = {snapshot_path(instance.name)};
   snapshot.hostname = options.host.empty() ? environment.hostname : options.host;
   snapshot.username = environment.username;
   snapshot.uid = environment.uid;
   snapshot.gid = environment.gid;
   snapshot.tags = {std::string(instance_tag), "profile=" + instance.profile};
   snapshot.tags.insert(snapshot.tags.end(), options.tags.begin(), options.tags.end());
-  if (last.snapshot) snapshot.parent = last.snapshot->id;
-  snapshot.program_version = report.manifest.program_version;
-  if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
-  report.snapshot = archive::save_snapshot(repository, opened.lock.get(), snapshot);
-  report.summary = *snapshot.summary;
+  snapshot.program_version = program_version_text();
+  return snapshot;
+}
+
+InstanceBackupReport copy_into(BackupRepositories& repositories, const Environment& environment,
+                               const model::Instance& instance,
+                               const InstanceBackupOptions& options, model::Observer& observer,
+                               const std::stop_source& stop) {
+  const LastBackup& last = repositories.last();
+  const Timestamp begun = environment.clock->now();
+  InstanceBackupReport report;
+  for (unsigned tries = 1;; ++tries) {
+    const Survey survey =
+        survey_instance(environment, instance, last.manifest(), options.acceptances, observer,
+                        last.failure(), stop.get_token());
+    refuse_blockers(survey.findings);
+    RepositorySink sink(environment, repositories.destinations(), repositories.places(),
+                        model::escape_name(instance.name), options.scrub, observer);
+    {
+      InstanceCopy copy(environment, instance, survey, options.acceptances, last.manifest(), sink,
+                        observer, stop.get_token());
+      if (!copy.run(tries > 1)) {
+        // What was stored is stored, so that the next try has little to do.
+        refuse_unrest(tries, copy.moved());
+        observer.note(copy.moved() + " changed meanwhile: copying again");
+        continue;
+      }
+      observer.phase("writing the snapshot");
+      sink.finish();
+      report.manifest = std::move(copy.manifest());
+      report.stopped_ms = copy.stopped_ms();
+    }
+    if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
+    repositories.save_snapshots(new_snapshot(environment, instance, options, begun), sink,
+                                report.manifest);
+    break;
+  }
+  report.repositories = repositories.outcomes();
+  for (const RepositoryOutcome& one : report.repositories) {
+    if (!one.snapshot || report.snapshot) continue;
+    report.snapshot = one.snapshot;
+    report.summary = one.summary;
+  }
   return report;
+}
+
+// Everything of a backup but its hooks around it.
+InstanceBackupReport back_up(const Environment& environment, const RepositoryAccess& access,
+                             const model::Instance& instance, const InstanceBackupOptions& options,
+                             model::Observer& observer, std::stop_source& stop) {
+  resume_first(environment, instance, observer, stop.get_token());
+  observer.phase("opening the repository");
+  std::vector<RepositoryAccess> accesses = {access};
+  accesses.insert(accesses.end(), options.extra_repositories.begin(),
+                  options.extra_repositories.end());
+  BackupRepositories repositories(environment, accesses, instance.name, true, observer, stop);
+  try {
+    return copy_into(repositories, environment, instance, options, observer, stop);
+  } catch (const Error& error) {  // several repositories may have failed one after the other
+    throw repositories.failure(error);
+  }
 }
 
 InstanceBackupReport export_to(const Environment& environment, const model::Instance& instance,

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "job/backup_repositories.h"
 #include "job/instance_steps.h"
 
 namespace holdfast::job {
@@ -32,17 +33,41 @@ model::Finding repository_unobservable(const Error& error) {
   return finding;
 }
 
+model::Finding extra_repository_unusable(const RepositoryOutcome& outcome) {
+  model::Finding finding;
+  finding.code = "extra-repository-unusable";
+  finding.severity = model::Severity::warning;
+  finding.seen = outcome.location + ": " + outcome.failure->message();
+  finding.why = "a backup goes to the other repositories alone, and ends with exit code 3";
+  finding.mend = outcome.failure->hint().empty() ? "Make it reachable." : outcome.failure->hint();
+  finding.mend_class = model::MendClass::manual;
+  return finding;
+}
+
 // What the instance's last snapshot says; its absence may be a finding.
 LastBackup last_backup(const Environment& environment, const RepositoryAccess* access,
-                       const model::Instance& instance, model::Observer& observer,
-                       std::stop_source& stop, std::vector<model::Finding>& findings) {
+                       const model::Instance& instance, const InstancePreflightOptions& options,
+                       model::Observer& observer, std::stop_source& stop,
+                       std::vector<model::Finding>& findings) {
   if (access == nullptr) {
     findings.push_back(repository_missing());
     return {};
   }
+  std::vector<RepositoryAccess> accesses = {*access};
+  accesses.insert(accesses.end(), options.extra_repositories.begin(),
+                  options.extra_repositories.end());
   try {
-    OpenedRepository opened = open_repository(environment, *access, LockMode::shared, stop);
-    return load_last_backup(*opened.repository, instance.name, false, observer);
+    const BackupRepositories repositories(environment, accesses, instance.name, false, observer,
+                                          stop);
+    const std::vector<RepositoryOutcome> outcomes = repositories.outcomes();
+    for (const RepositoryOutcome& outcome : outcomes) {
+      if (!outcome.failure) continue;
+      const bool is_main = &outcome == &outcomes.front();
+      if (is_main && outcome.failure->code() == Errc::wrong_password) throw Error(*outcome.failure);
+      findings.push_back(is_main ? repository_unobservable(*outcome.failure)
+                                 : extra_repository_unusable(outcome));
+    }
+    return repositories.last();
   } catch (const Error& error) {
     // A wrong password may be asked for again, and an interrupted run is none that found something.
     if (error.code() == Errc::cancelled || error.code() == Errc::wrong_password) throw;
@@ -60,7 +85,7 @@ InstancePreflightReport preflight_instance(const Environment& environment,
                                            model::Observer& observer, std::stop_source& stop) {
   InstancePreflightReport report;
   std::vector<model::Finding> own;
-  const LastBackup last = last_backup(environment, access, instance, observer, stop, own);
+  const LastBackup last = last_backup(environment, access, instance, options, observer, stop, own);
   apply_acceptances(instance, options.acceptances, *environment.clock, own);
   const auto survey_again = [&] {
     return survey_instance(environment, instance, last.manifest(), options.acceptances, observer,

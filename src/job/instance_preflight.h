@@ -16,8 +16,9 @@ namespace holdfast::job {
 
 struct InstancePreflightOptions {
   std::vector<Acceptance> acceptances;
-  bool fix = false;             // do the mends of class safe,
-  std::set<std::string> codes;  // and these of class writes-source
+  bool fix = false;                                  // do the mends of class safe,
+  std::set<std::string> codes;                       // and these of class writes-source
+  std::vector<RepositoryAccess> extra_repositories;  // as of a backup
 };
 
 struct InstancePreflightReport {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "archive/exclude.h"
 #include "archive/file_node.h"
@@ -51,6 +52,20 @@ void note_absent(const model::FilesSettings& settings, const std::vector<std::st
   }
 }
 
+// What cannot be read back must never become a snapshot.
+std::string manifest_text(const model::Manifest& manifest) {
+  std::string text = model::to_json(manifest).dump_indented() + "\n";
+  if (text.size() > manifest_bytes_max) {
+    throw Error(Errc::unsupported, "the manifest would have " + std::to_string(text.size() >> 20U) +
+                                       " MiB, and could not be read back")
+        .set_hint(
+            "Divide the instance: its databases have too many objects, or its files too "
+            "many that are unreadable.");
+  }
+  static_cast<void>(model::parse_manifest(text));
+  return text;
+}
+
 void note_paths(const std::vector<std::string>& paths, model::FilesFacts& facts) {
   facts.paths.clear();
   for (const std::string& path : paths) facts.paths.push_back({path, facts.directory + path});
@@ -58,59 +73,122 @@ void note_paths(const std::vector<std::string>& paths, model::FilesFacts& facts)
 
 }  // namespace
 
-RepositorySink::RepositorySink(const Environment& environment, OpenedRepository& opened,
-                               const repo::WriterOptions& writer_options,
-                               std::string instance_directory, std::optional<format::Id> parent,
-                               bool scrub, model::Observer& observer, std::stop_token stop)
-    : repository_(*opened.repository),
-      lock_(opened.lock.get()),
-      writer_options_(writer_options),
+void InstanceSink::save_manifest(model::Manifest& manifest) {
+  save_text("holdfast.json", manifest_text(manifest));
+}
+
+// What one destination has of the instance.
+struct RepositorySink::Side {
+  Side(Place&& of, const Timestamp& time, std::mutex& mutex)
+      : place(std::move(of)), builder(time), cancel(place.stop, [this, &mutex] {
+          const std::lock_guard guard(mutex);
+          is_cancelled = true;
+          if (writer) writer->cancel();
+        }) {}
+
+  const Place place;
+  archive::TreeBuilder builder;
+  std::unique_ptr<repo::BlobWriter> writer;
+  bool is_cancelled = false;  // guarded by mutex_
+  repo::WriterTotals totals;
+  archive::ArchiveCounts counts;
+  std::map<std::string, format::Id> warm;       // trees of the warm-up, by place
+  std::map<std::string, format::Id> saved;      // and of the real pass
+  std::map<std::string, std::string> listings;  // hashes of those
+  std::optional<format::Id> root;
+  std::stop_callback<std::function<void()>> cancel;  // last: it uses the others
+};
+
+RepositorySink::RepositorySink(const Environment& environment, archive::Destinations& destinations,
+                               std::vector<Place> places, std::string instance_directory,
+                               bool scrub, model::Observer& observer)
+    : destinations_(destinations),
       directory_(std::move(instance_directory)),
-      parent_(parent),
       scrub_(scrub),
       observer_(observer),
-      clock_(*environment.clock),
-      builder_(environment.clock->now()),
-      cancel_(std::move(stop), [this] {
-        const std::lock_guard guard(mutex_);
-        cancelled_ = true;
-        if (writer_) writer_->cancel();
-      }) {
-  start_writer();
+      clock_(*environment.clock) {
+  const Timestamp now = clock_.now();
+  for (Place& place : places)
+    sides_.push_back(std::make_unique<Side>(std::move(place), now, mutex_));
+  start_writers();
 }
 
-RepositorySink::~RepositorySink() = default;
-
-void RepositorySink::start_writer() {
-  auto writer = std::make_unique<repo::BlobWriter>(repository_, writer_options_, lock_);
-  const std::lock_guard guard(mutex_);
-  if (cancelled_) throw Error(Errc::cancelled, "interrupted");
-  writer_ = std::move(writer);
+RepositorySink::~RepositorySink() {
+  for (std::size_t i = 0; i < sides_.size(); ++i) destinations_.set_writer(i, nullptr);
 }
 
+void RepositorySink::start_writers() {
+  for (std::size_t i = 0; i < sides_.size(); ++i) {
+    destinations_.attempt(i, [&] {
+      Side& side = *sides_[i];
+      auto writer = std::make_unique<repo::BlobWriter>(
+          destinations_.repository(i), side.place.writer_options, side.place.opened->lock.get());
+      const std::lock_guard guard(mutex_);
+      if (side.is_cancelled) throw Error(Errc::cancelled, "interrupted");
+      side.writer = std::move(writer);
+      destinations_.set_writer(i, side.writer.get());
+    });
+  }
+  destinations_.require_open();
+}
+
+// The writer of one that has failed stays until the end: to let go of it may take long.
 void RepositorySink::flush() {
-  writer_->finish();
-  const repo::WriterTotals more = writer_->totals();
-  totals_.data_blobs += more.data_blobs;
-  totals_.tree_blobs += more.tree_blobs;
-  totals_.data_bytes += more.data_bytes;
-  totals_.tree_bytes += more.tree_bytes;
-  totals_.stored_bytes += more.stored_bytes;
-  totals_.packs += more.packs;
-  totals_.index_files += more.index_files;
-  const std::lock_guard guard(mutex_);
-  writer_.reset();
+  for (std::size_t i = 0; i < sides_.size(); ++i) {
+    destinations_.attempt(i, [&] {
+      Side& side = *sides_[i];
+      side.writer->finish();
+      const repo::WriterTotals more = side.writer->totals();
+      side.totals.data_blobs += more.data_blobs;
+      side.totals.tree_blobs += more.tree_blobs;
+      side.totals.data_bytes += more.data_bytes;
+      side.totals.tree_bytes += more.tree_bytes;
+      side.totals.stored_bytes += more.stored_bytes;
+      side.totals.packs += more.packs;
+      side.totals.index_files += more.index_files;
+      destinations_.set_writer(i, nullptr);
+      const std::lock_guard guard(mutex_);
+      side.writer.reset();
+    });
+  }
+  destinations_.require_open();
 }
 
 std::uint64_t RepositorySink::save_part(engine::Hold& hold, std::size_t database,
                                         const model::Part& part, const std::string& place,
                                         std::stop_token stop) {
-  archive::PartSaver saver(repository_, *writer_, part.bytes_estimate, observer_);
+  archive::PartSaver saver(destinations_, part.bytes_estimate, observer_);
   hold.copy(database, part, saver, stop);
-  const archive::SavedStream stream = saver.join();
-  const std::lock_guard guard(mutex_);
-  builder_.add_file(directory_ + "/" + place, stream);
-  return stream.size_bytes;
+  std::uint64_t size_bytes = 0;
+  for (std::size_t i = 0; i < sides_.size(); ++i) {
+    destinations_.attempt(i, [&] {
+      const archive::SavedStream stream = saver.join(i);
+      size_bytes = stream.size_bytes;
+      const std::lock_guard guard(mutex_);
+      sides_[i]->builder.add_file(directory_ + "/" + place, stream);
+    });
+  }
+  destinations_.require_open();
+  return size_bytes;
+}
+
+// What each destination has to compare a directory with: what the warm-up has just saved, or the
+// last snapshot.
+std::vector<std::optional<format::Id>> RepositorySink::parent_trees(const std::string& directory) {
+  std::vector<std::optional<format::Id>> trees(sides_.size());
+  for (std::size_t i = 0; i < sides_.size(); ++i) {
+    const Side& side = *sides_[i];
+    if (const auto warm = side.warm.find(directory); warm != side.warm.end()) {
+      trees[i] = warm->second;
+    } else if (side.place.parent) {
+      destinations_.attempt(i, [&] {
+        const auto before = archive::find_node(destinations_.repository(i), *side.place.parent,
+                                               "/" + directory_ + "/" + directory);
+        if (before && before->subtree) trees[i] = *before->subtree;
+      });
+    }
+  }
+  return trees;
 }
 
 void RepositorySink::save_files(const model::FilesSettings& settings, bool warm_up,
@@ -118,69 +196,146 @@ void RepositorySink::save_files(const model::FilesSettings& settings, bool warm_
   archive::ArchiveOptions options = archive_options(settings);
   if (check() != nullptr)
     options.tee = [this](const std::string& path) { return check()->passing(path); };
-  options.force = scrub_;
-  if (const auto warm = warm_.find(facts.directory); warm != warm_.end()) {
-    options.parent_tree = warm->second;
-    options.force = false;  // read just now
-  } else if (parent_) {
-    const auto before =
-        archive::find_node(repository_, *parent_, "/" + directory_ + "/" + facts.directory);
-    if (before && before->subtree) options.parent_tree = *before->subtree;
-  }
+  const bool is_warm = std::any_of(sides_.begin(), sides_.end(), [&](const auto& side) {
+    return side->warm.contains(facts.directory);
+  });
+  options.force = scrub_ && !is_warm;  // those were read just now
+  const auto parents = parent_trees(facts.directory);
   const std::vector<std::string> paths = present(settings.paths);
   facts.earliest = clock_.now();
-  const archive::ArchivedTree saved =
-      paths.empty() ? archive::ArchivedTree{}
-                    : archive::save_paths(repository_, *writer_, paths, options, observer_, stop);
+  std::vector<archive::ArchivedTree> saved(sides_.size());
+  if (!paths.empty())
+    saved = archive::save_paths(destinations_, parents, paths, options, observer_, stop);
   facts.latest = clock_.now();
   if (!warm_up) note_absent(settings, paths, facts);
   if (paths.empty()) return;
   // The listing, and a second pass, read the trees that were just saved.
   flush();
-  start_writer();
-  if (warm_up) {
-    warm_[facts.directory] = saved.tree;
-    return;
+  start_writers();
+  for (std::size_t i = 0; i < sides_.size(); ++i) {
+    if (!destinations_.is_open(i)) continue;
+    Side& side = *sides_[i];
+    (warm_up ? side.warm : side.saved)[facts.directory] = saved[i].tree;
+    if (warm_up) continue;
+    side.counts += saved[i].counts;
+    side.builder.add_tree(directory_ + "/" + facts.directory, saved[i].tree);
   }
+  if (warm_up) return;
   note_paths(paths, facts);
-  facts.unreadable.insert(facts.unreadable.end(), saved.failed.begin(), saved.failed.end());
-  counts_ += saved.counts;
-  builder_.add_tree(directory_ + "/" + facts.directory, saved.tree);
-  saved_[facts.directory] = saved.tree;
-  FileListing listing =
-      list_files(repository_, saved.tree, stop,
-                 [this](const std::string& path, const format::Node& node) { show(path, node); });
-  facts.files = listing.files;
-  facts.directories = listing.directories;
-  facts.bytes = listing.bytes;
-  facts.content_sha256 = listing.finish();
+  const std::vector<std::string>& failed = saved[destinations_.first_open()].failed;
+  facts.unreadable.insert(facts.unreadable.end(), failed.begin(), failed.end());
+  list_trees(facts, stop);
 }
 
-void RepositorySink::show(const std::string& path, const format::Node& node) const {
+// The trees are the same but for their blobs. A check is shown each node once: where listing one
+// destination fails, the next one's goes on from there.
+void RepositorySink::list_trees(model::FilesFacts& facts, const std::stop_token& stop) {
+  std::uint64_t shown = 0;
+  bool is_told = false;
+  for (std::size_t i = 0; i < sides_.size(); ++i) {
+    destinations_.attempt(i, [&] {
+      Side& side = *sides_[i];
+      repo::Repository& repository = destinations_.repository(i);
+      std::uint64_t at = 0;
+      FileListing listing = list_files(repository, side.saved.at(facts.directory), stop,
+                                       [&](const std::string& path, const format::Node& node) {
+                                         if (at++ < shown) return;
+                                         show(repository, path, node);
+                                         ++shown;
+                                       });
+      const std::string hash = listing.finish();
+      side.listings[facts.directory] = hash;
+      if (std::exchange(is_told, true)) return;
+      facts.files = listing.files;
+      facts.directories = listing.directories;
+      facts.bytes = listing.bytes;
+      facts.content_sha256 = hash;
+    });
+  }
+  destinations_.require_open();
+}
+
+void RepositorySink::show(repo::Repository& repository, const std::string& path,
+                          const format::Node& node) const {
   if (check() == nullptr || node.type != format::NodeType::file) return;
   if (!check()->has_file(path, node.size_bytes)) return;
-  check()->stored(path, read_all(*archive::open_file(repository_, node), checked_bytes_max));
+  check()->stored(path, read_all(*archive::open_file(repository, node), checked_bytes_max));
 }
 
 std::unique_ptr<model::PartSource> RepositorySink::parts(const model::DatabaseFacts& facts) {
-  const auto saved = saved_.find(facts.directory);
-  check_rule(saved != saved_.end(), "the database has trees");
+  destinations_.require_open();
+  const std::size_t first = destinations_.first_open();
+  const auto saved = sides_[first]->saved.find(facts.directory);
+  check_rule(saved != sides_[first]->saved.end(), "the database has trees");
   model::DatabaseFacts here = facts;
   here.directory.clear();  // the tree is that of its directory
-  return open_parts(repository_, saved->second, here);
+  return open_parts(destinations_.repository(first), saved->second, here);
+}
+
+bool RepositorySink::reads_elsewhere(const Error& failure) {
+  if (failure.code() == Errc::bug || failure.code() == Errc::cancelled ||
+      failure.code() == Errc::not_consistent) {
+    return false;
+  }
+  return destinations_.fail(destinations_.first_open(), failure);
 }
 
 void RepositorySink::save_text(const std::string& place, std::string_view text) {
-  archive::StreamSaver saver(repository_, *writer_, format::restic_chunks);
-  saver.write(as_bytes(text));
-  builder_.add_file(directory_ + "/" + place, saver.finish());
+  for (std::size_t i = 0; i < sides_.size(); ++i) {
+    destinations_.attempt(i, [&] {
+      archive::StreamSaver saver(destinations_.repository(i), *sides_[i]->writer,
+                                 format::restic_chunks);
+      saver.write(as_bytes(text));
+      sides_[i]->builder.add_file(directory_ + "/" + place, saver.finish());
+    });
+  }
+  destinations_.require_open();
 }
 
-format::Id RepositorySink::finish() {
-  repo::BlobWriter::Worker worker(repository_);
-  const format::Id tree = builder_.save(*writer_, worker);
+void RepositorySink::save_manifest(model::Manifest& manifest) {
+  for (std::size_t i = sides_.size(); i-- > 0;) {
+    destinations_.attempt(i, [&] {
+      Side& side = *sides_[i];
+      const auto own = [&](const std::string& directory, std::string& hash) {
+        const auto listing = side.listings.find(directory);
+        if (listing != side.listings.end()) hash = listing->second;
+      };
+      for (model::FilesFacts& files : manifest.files) own(files.directory, files.content_sha256);
+      for (model::DatabaseFacts& database : manifest.databases) {
+        for (model::PartFacts& part : database.parts) {
+          if (part.is_tree) own(database.directory, part.content_sha256);
+        }
+      }
+      archive::StreamSaver saver(destinations_.repository(i), *side.writer, format::restic_chunks);
+      saver.write(as_bytes(manifest_text(manifest)));
+      side.builder.add_file(directory_ + "/holdfast.json", saver.finish());
+    });
+  }
+  destinations_.require_open();
+}
+
+void RepositorySink::finish() {
+  for (std::size_t i = 0; i < sides_.size(); ++i) {
+    destinations_.attempt(i, [&] {
+      Side& side = *sides_[i];
+      repo::BlobWriter::Worker worker(destinations_.repository(i));
+      side.root = side.builder.save(*side.writer, worker);
+    });
+  }
   flush();
-  return tree;
+}
+
+const format::Id& RepositorySink::root(std::size_t destination) const {
+  check_rule(sides_[destination]->root.has_value(), "a snapshot has a tree");
+  return *sides_[destination]->root;
+}
+
+const repo::WriterTotals& RepositorySink::totals(std::size_t destination) const {
+  return sides_[destination]->totals;
+}
+
+const archive::ArchiveCounts& RepositorySink::counts(std::size_t destination) const {
+  return sides_[destination]->counts;
 }
 
 namespace {

@@ -28,6 +28,9 @@ struct PasswordSource {
 struct RepositorySettings {
   std::string location;
   PasswordSource password;
+  // Repositories that get a copy of their own of each backup; of one without a password, the
+  // password above is its own too. They have no extra ones themselves.
+  std::vector<RepositorySettings> extra_locations = {};
 };
 
 struct DatabaseSettings {

@@ -29,6 +29,7 @@ namespace {
 #include <algorithm>
 #include <cctype>
 #include <set>
+#include <variant>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -129,6 +130,26 @@ class Table {
         throw place(key)
             .error("`" + std::string(key) + "` cannot hold the root directory")
             .set_hint("Name the directories below it that belong to the instance.");
+      }
+    }
+    return values;
+  }
+
+  // A list whose entries are texts or tables of that name, with the place of each.
+  using TextOrTable = std::variant<std::string, Table>;
+  [[nodiscard]] std::vector<std::pair<TextOrTable, Place>> texts_or_tables(
+      std::string_view key, std::string_view full_name) const {
+    const toml::node* node = find(key);
+    if (node == nullptr) return {};
+    const toml::array* array = node->as_array();
+    if (array == nullptr) throw wrong_type(key, "a list of texts or tables");
+    std::vector<std::pair<TextOrTable, Place>> values;
+    for (const toml::node& element : *array) {
+      const Place place(file_, element.source());
+      if (const toml::table* const table = element.as_table()) {
+        values.emplace_back(Table(file_, full_name, *table), place);
+      } else {
+        values.emplace_back(text_of(element, key), place);
       }
     }
     return values;
@@ -242,16 +263,16 @@ class Table {
     const toml::array* array = node.as_array();
     if (array == nullptr) throw wrong_type(key, "a list of texts");
     std::vector<std::string> values;
-    for (const toml::node& element : *array) {
-      const auto* value = element.as_string();
-      if (value == nullptr || value->get().empty() ||
-          value->get().find('\0') != std::string::npos) {
-        throw Place(file_, element.source())
-            .error("`" + std::string(key) + "` must hold non-empty texts only");
-      }
-      values.push_back(value->get());
-    }
+    for (const toml::node& element : *array) values.push_back(text_of(element, key));
     return values;
+  }
+  [[nodiscard]] std::string text_of(const toml::node& element, std::string_view key) const {
+    const auto* value = element.as_string();
+    if (value == nullptr || value->get().empty() || value->get().find('\0') != std::string::npos) {
+      throw Place(file_, element.source())
+          .error("`" + std::string(key) + "` must hold non-empty texts only");
+    }
+    return value->get();
   }
 
   void check_known() const {
@@ -477,13 +498,33 @@ bool is_date(std::string_view text) {
 }
 
 // `is_open_to_all`: every user of this machine can read the file.
+void check_location(const Place& place, const std::string& location, bool is_open_to_all) {
+  if (!is_open_to_all || !holds_password(location)) return;
+  throw place
+      .error("`location` holds a password, and every user of this machine can read this file",
+             Errc::denied)
+      .set_hint("Run `chmod o-rwx` on it, and change the password if others may have seen it.");
+}
+
 model::RepositorySettings read_repository(const Table& table, bool is_open_to_all) {
   model::RepositorySettings repository{table.text("location"), table.password()};
-  if (is_open_to_all && holds_password(repository.location)) {
-    throw table.place("location")
-        .error("`location` holds a password, and every user of this machine can read this file",
-               Errc::denied)
-        .set_hint("Run `chmod o-rwx` on it, and change the password if others may have seen it.");
+  check_location(table.place("location"), repository.location, is_open_to_all);
+  for (const auto& [extra, place] :
+       table.texts_or_tables("extra_locations", "repository.extra_locations")) {
+    model::RepositorySettings one;
+    if (const auto* const text = std::get_if<std::string>(&extra)) {
+      one.location = *text;
+    } else {
+      const Table& inner = std::get<Table>(extra);
+      one = {inner.text("location"), inner.password()};
+    }
+    check_location(place, one.location, is_open_to_all);
+    const auto is_same = [&](const auto& other) { return other.location == one.location; };
+    if (is_same(repository) || std::any_of(repository.extra_locations.begin(),
+                                           repository.extra_locations.end(), is_same)) {
+      throw place.error("`extra_locations` names " + redacted_uri(one.location) + " twice");
+    }
+    repository.extra_locations.push_back(std::move(one));
   }
   return repository;
 }

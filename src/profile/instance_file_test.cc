@@ -367,6 +367,41 @@ TEST(InstanceFile, SchemaNamesEveryKey) {
   EXPECT_NE(schema.at("properties").at("drill").at("properties").find("query"), nullptr);
 }
 
+TEST(InstanceFile, NamesFurtherRepositoriesAsTextsOrWithPasswords) {
+  const std::string begin = "name='a'\n[repository]\nlocation='/r'\npassword_file='/p'\n";
+  const auto extras = [&](const std::string& more) {
+    return parse_instance(begin + more, "f").repository.extra_locations;
+  };
+  EXPECT_TRUE(extras("").empty());
+  const auto both =
+      extras("extra_locations = ['/s', {location = '/t', password_command = ['pass', 't']}]\n");
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_EQ(both[0].location, "/s");
+  EXPECT_TRUE(both[0].password.empty());
+  EXPECT_EQ(both[1].location, "/t");
+  EXPECT_EQ(both[1].password.command, (std::vector<std::string>{"pass", "t"}));
+  const auto tables = extras(
+      "[[repository.extra_locations]]\nlocation = '/s'\npassword_file = '/q'\n"
+      "[[repository.extra_locations]]\nlocation = '/t'\n");
+  ASSERT_EQ(tables.size(), 2U);
+  EXPECT_EQ(tables[0].password.file, "/q");
+  const model::Instance instance = parse_instance(
+      begin + "[[repository.extra_locations]]\nlocation = '/s'\npassword_file = '/q'\n", "f");
+  const auto again = parse_instance(to_toml(instance, {}), "f").repository.extra_locations;
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].location, "/s");
+  EXPECT_EQ(again[0].password.file, "/q");
+  for (const std::string wrong :
+       {"extra_locations = '/s'\n", "extra_locations = ['']\n", "extra_locations = [7]\n",
+        "extra_locations = ['/r']\n", "extra_locations = ['/s', {location = '/s'}]\n",
+        "extra_locations = [{password_file = '/q'}]\n",
+        "extra_locations = [{location = '/s', place = '/q'}]\n",
+        "extra_locations = [{location = '/s', password_file = '/q', password_command = "
+        "['x']}]\n"}) {
+    EXPECT_THROW(static_cast<void>(extras(wrong)), Error) << wrong;
+  }
+}
+
 // Documents made from the table of keys; HOLDFAST_ACCEPT=1 writes them anew.
 TEST(InstanceFile, DocumentsAreWhatTheTableSays) {
   const std::filesystem::path docs = std::filesystem::path(HOLDFAST_SOURCE_DIR) / "docs";

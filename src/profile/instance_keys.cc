@@ -18,6 +18,8 @@ constexpr InstanceTable tables[] = {
     {"migration_center.staged", true,
      "A column that names staged files: after a copy it is looked whether it has them."},
     {"repository", false, "Where its snapshots go."},
+    {"repository.extra_locations", true,
+     "In place of a text in `extra_locations` of [repository]: one with a password of its own."},
     {"database", true, "One database."},
     {"files", true, "One set of files."},
     {"quiesce", false,
@@ -98,6 +100,16 @@ constexpr InstanceKey keys[] = {
     {"repository", "password_file", KeyType::path, false, "",
      "File with the repository's password; not readable by others."},
     {"repository", "password_command", KeyType::argv, false, "",
+     "Program that prints the repository's password."},
+    {"repository", "extra_locations", KeyType::texts, false, "",
+     "Further repositories that a backup goes to from the same read, each a copy of its own. One "
+     "that fails stops no other: it is reported, and the exit code is 3. Their password is the "
+     "one above, unless they are written as [[repository.extra_locations]]."},
+    {"repository.extra_locations", "location", KeyType::text, true, "",
+     "Repository, as for --repo. If a password stands in it, others must not read this file."},
+    {"repository.extra_locations", "password_file", KeyType::path, false, "that of [repository]",
+     "File with the repository's password; not readable by others."},
+    {"repository.extra_locations", "password_command", KeyType::argv, false, "that of [repository]",
      "Program that prints the repository's password."},
 
     {"database", "name", KeyType::text, true, "", "Name of the component."},
@@ -327,15 +339,22 @@ Json table_schema(const InstanceTable& table) {
                            : inner.name.starts_with(std::string(table.name) + ".");
     if (!below) continue;
     Json inner_schema = table_schema(inner);
+    const std::size_t dot = inner.name.rfind('.');
+    const std::string_view name = inner.name.substr(dot == std::string_view::npos ? 0 : dot + 1);
     if (inner.repeated) {
       Json array;
       array.set("type", "array");
+      if (const Json* const list = properties.find(name)) {  // of texts, or of such tables
+        array.set("description", list->at("description"));
+        Json either = Json::array();
+        either.push(list->at("items"));
+        either.push(std::move(inner_schema));
+        inner_schema = Json::object().set("anyOf", std::move(either));
+      }
       array.set("items", std::move(inner_schema));
       inner_schema = std::move(array);
     }
-    const std::size_t dot = inner.name.rfind('.');
-    properties.set(inner.name.substr(dot == std::string_view::npos ? 0 : dot + 1),
-                   std::move(inner_schema));
+    properties.set(name, std::move(inner_schema));
   }
   schema.set("properties", std::move(properties));
   schema.set("required", std::move(required));

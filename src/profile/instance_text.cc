@@ -228,6 +228,11 @@ std::string to_toml(const model::Instance& instance,
     writer.table("repository", false);
     writer.text("location", instance.repository.location);
     writer.password(instance.repository.password);
+    for (const model::RepositorySettings& extra : instance.repository.extra_locations) {
+      writer.table("repository.extra_locations", true);
+      writer.text("location", extra.location);
+      writer.password(extra.password);
+    }
   }
   for (const model::DatabaseSettings& database : instance.databases) {
     writer.table("database", true);

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/separate.h"
 #include "format/index_file.h"
 #include "repo/pack_builder.h"
 
@@ -58,13 +59,6 @@ void check_size(ByteView plain) {
   if (plain.size() <= std::numeric_limits<std::uint32_t>::max() - (1U << 20U)) return;
   throw Error(Errc::unsupported,
               fmt::format("a blob of {} bytes is larger than the format allows", plain.size()));
-}
-
-// An Error that shares nothing with the given one: threads add contexts to what they catch.
-Error separate(const Error& error) {
-  Error copy(error.code(), error.message(), error.where());
-  if (!error.hint().empty()) copy.set_hint(error.hint());
-  return copy;
 }
 
 struct OpenPack {

@@ -384,6 +384,11 @@ void Lock::confirm() const {
   state_->check(true);
 }
 
+bool Lock::is_in(Repository& other) const {
+  const std::lock_guard guard(state_->mutex);
+  return is_lock(other, state_->id);
+}
+
 Id save_under_lock(Repository& repository, const Lock* lock, FileKind kind, std::string_view json) {
   if (lock == nullptr) return repository.save_unpacked(kind, json);
   lock->confirm();

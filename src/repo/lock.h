@@ -56,6 +56,9 @@ class Lock {
   // The same, and always asks. A lock's file never comes back, so if it is there now, the lock was
   // held without a gap until now, however long this process or its machine stood still.
   void confirm() const;
+  // Whether this lock's file is in `other` too: then that is the same repository, whatever its
+  // location is called. Errors of the storage.
+  [[nodiscard]] bool is_in(Repository& other) const;
 
  private:
   Lock() = default;
