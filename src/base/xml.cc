@@ -4,6 +4,8 @@
 #include <expat.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <exception>
 #include <memory>
 
@@ -16,7 +18,9 @@ namespace {
 // and parsing ends.
 class Tree {
  public:
-  explicit Tree(std::string_view file) : file_(file), parser_(XML_ParserCreate(nullptr)) {
+  // `each`: null to keep all.
+  explicit Tree(std::string_view file, std::size_t depth = 0, const XmlTaker* each = nullptr)
+      : file_(file), parser_(XML_ParserCreate(nullptr)), depth_(depth), each_(each) {
     if (parser_ == nullptr) throw Error(Errc::bug, "no XML parser could be made");
     XML_SetUserData(parser_.get(), this);
     XML_SetElementHandler(parser_.get(), on_start, on_end);
@@ -31,12 +35,21 @@ class Tree {
       throw Error(Errc::corrupt, std::string(file_) + ": larger than " +
                                      std::to_string(xml_size_bytes_max) + " bytes");
     }
-    const XML_Status status =
-        XML_Parse(parser_.get(), document.data(), static_cast<int>(document.size()), XML_TRUE);
-    if (failure_) std::rethrow_exception(failure_);
-    if (status != XML_STATUS_OK) {
-      throw error(Errc::corrupt, std::string("no well-formed XML: ") +
-                                     XML_ErrorString(XML_GetErrorCode(parser_.get())));
+    feed(document, true);
+    return std::move(root_);
+  }
+
+  XmlElement read(ByteSource& source) {
+    Bytes piece(piece_bytes);
+    std::uint64_t fed = 0;
+    for (std::size_t count = 1; count > 0;) {
+      count = source.read(piece);
+      feed(as_text(ByteView(piece).first(count)), count == 0);
+      fed += count;
+      const auto begun = static_cast<std::uint64_t>(XML_GetCurrentByteIndex(parser_.get()));
+      if (count > 0 && fed - begun > xml_tag_bytes_max)
+        throw error(Errc::corrupt,
+                    "a tag is longer than " + std::to_string(xml_tag_bytes_max) + " bytes");
     }
     return std::move(root_);
   }
@@ -46,6 +59,21 @@ class Tree {
     void operator()(XML_Parser parser) const noexcept { XML_ParserFree(parser); }
   };
 
+  // What is held of the document.
+  struct Held {
+    std::size_t nodes = 0, bytes = 0;
+  };
+  static constexpr std::size_t piece_bytes = 64U << 10U;
+
+  void feed(std::string_view piece, bool is_last) {
+    const XML_Status status = XML_Parse(parser_.get(), piece.data(), static_cast<int>(piece.size()),
+                                        is_last ? XML_TRUE : XML_FALSE);
+    if (failure_) std::rethrow_exception(failure_);
+    if (status != XML_STATUS_OK) {
+      throw error(Errc::corrupt, std::string("no well-formed XML: ") +
+                                     XML_ErrorString(XML_GetErrorCode(parser_.get())));
+    }
+  }
   [[nodiscard]] std::size_t line() const { return XML_GetCurrentLineNumber(parser_.get()); }
   [[nodiscard]] Error error(Errc code, const std::string& message) const {
     return Error(code, std::string(file_) + ":" + std::to_string(line()) + ": " + message);
@@ -68,12 +96,13 @@ class Tree {
       throw error(Errc::corrupt,
                   "elements are nested deeper than " + std::to_string(xml_depth_max));
     }
+    if (open_.size() == depth_) around_ = held_;
     XmlElement element;
     element.name = name;
     element.line = line();
-    count_node();
+    count_node(element.name.size());
     for (; *attributes != nullptr; attributes += 2) {
-      count_node();
+      count_node(std::strlen(attributes[0]) + std::strlen(attributes[1]));
       element.attributes.emplace_back(attributes[0], attributes[1]);
     }
     open_.push_back(std::move(element));
@@ -81,12 +110,29 @@ class Tree {
   void end() {
     XmlElement element = std::move(open_.back());
     open_.pop_back();
+    if (each_ != nullptr && open_.size() == depth_) {
+      held_ = around_;
+      return (*each_)(open_, std::move(element));
+    }
     (open_.empty() ? root_ : open_.back().children.emplace_back()) = std::move(element);
   }
-  void count_node() {
-    if (++nodes_ > xml_nodes_max) {
+  void text(std::string_view characters) {
+    if (open_.empty() || (each_ != nullptr && open_.size() <= depth_)) return;
+    count_bytes(characters.size());
+    open_.back().text.append(characters);
+  }
+  void count_node(std::size_t bytes) {
+    if (++held_.nodes > xml_nodes_max) {
       throw error(Errc::corrupt,
                   "more than " + std::to_string(xml_nodes_max) + " elements and attributes");
+    }
+    count_bytes(bytes);
+  }
+  void count_bytes(std::size_t bytes) {
+    held_.bytes += bytes;
+    if (held_.bytes > xml_size_bytes_max) {
+      throw error(Errc::corrupt,
+                  "an element is larger than " + std::to_string(xml_size_bytes_max) + " bytes");
     }
   }
 
@@ -97,9 +143,7 @@ class Tree {
     guarded(data, [](Tree& tree) { tree.end(); });
   }
   static void on_text(void* data, const XML_Char* text, int size) noexcept {
-    guarded(data, [&](Tree& tree) {
-      if (!tree.open_.empty()) tree.open_.back().text.append(text, static_cast<std::size_t>(size));
-    });
+    guarded(data, [&](Tree& tree) { tree.text({text, static_cast<std::size_t>(size)}); });
   }
   static void on_entity(void* data, const XML_Char* name, int /*is_parameter*/,
                         const XML_Char* /*value*/, int /*size*/, const XML_Char* /*base*/,
@@ -121,7 +165,9 @@ class Tree {
   std::unique_ptr<std::remove_pointer_t<XML_Parser>, Freed> parser_;
   std::vector<XmlElement> open_;
   XmlElement root_;
-  std::size_t nodes_ = 0;
+  std::size_t depth_;
+  const XmlTaker* each_;
+  Held held_, around_;
   std::exception_ptr failure_;
 };
 
@@ -156,6 +202,12 @@ std::string XmlElement::attribute_or(std::string_view wanted, std::string_view o
 
 XmlElement parse_xml(std::string_view document, std::string_view file) {
   return Tree(file).read(document);
+}
+
+XmlElement read_xml(ByteSource& source, std::string_view file, std::size_t depth,
+                    const XmlTaker& each) {
+  check_rule(depth > 0, "a document's root is not given away");
+  return Tree(file, depth, &each).read(source);
 }
 
 }  // namespace holdfast

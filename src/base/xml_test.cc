@@ -82,5 +82,48 @@ TEST(Xml, HoldsItsBounds) {
             "corrupt: a.xml: larger than 16777216 bytes");
 }
 
+TEST(Xml, GivesALargeDocumentElementByElement) {
+  std::string document = "<?xml version=\"1.0\"?><a v=\"1\"><head>h</head><m n=\"2\">";
+  constexpr std::size_t count = 300'000;  // more than a tree may have
+  for (std::size_t i = 0; i < count; ++i) document += "\n<e i=\"" + std::to_string(i) + "\">t</e>";
+  document += "</m></a>";
+  BytesSource source(as_bytes(document));
+  std::size_t given = 0;
+  const XmlElement root =
+      read_xml(source, "a.xml", 2, [&](std::span<const XmlElement> around, XmlElement element) {
+        if (element.name != "e") return;
+        ASSERT_EQ(around.size(), 2U);
+        EXPECT_EQ(around[0].attribute_or("v", ""), "1");
+        EXPECT_EQ(around[1].attribute_or("n", ""), "2");
+        EXPECT_EQ(element.attribute_or("i", ""), std::to_string(given++));
+        EXPECT_EQ(element.text, "t");
+      });
+  EXPECT_EQ(given, count);
+  EXPECT_NE(root.child("head"), nullptr);
+  ASSERT_NE(root.child("m"), nullptr);
+  EXPECT_TRUE(root.child("m")->children.empty());
+}
+
+TEST(Xml, BoundsWhatIsGivenOfALargeDocument) {
+  const auto refused = [](const std::string& inside) {
+    const std::string document = "<a>" + inside + "</a>";
+    BytesSource source(as_bytes(document));
+    try {
+      read_xml(source, "a.xml", 1, [](std::span<const XmlElement>, const XmlElement&) {});
+      return std::string();
+    } catch (const Error& error) {
+      return std::string(errc_name(error.code())) + ": " + error.message();
+    }
+  };
+  EXPECT_EQ(refused("<b/>"), "");
+  const std::string too_long(xml_size_bytes_max + 1, 'x');
+  EXPECT_NE(refused("<b>" + too_long + "</b>").find("an element is larger"), std::string::npos);
+  EXPECT_NE(refused("<b c=\"" + too_long + "\"/>").find("a tag is longer"), std::string::npos);
+  EXPECT_NE(refused("<b>").find("no well-formed XML"), std::string::npos);
+  std::string many = "<b>";
+  for (std::size_t i = 0; i < xml_nodes_max; ++i) many += "<c/>";
+  EXPECT_NE(refused(many + "</b>").find("more than"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine/oracle/test_exp.h"
+#include "engine/sqlserver/test_dac.h"
 #include "job/test_instance.h"
 
 namespace holdfast::job {
@@ -383,6 +384,31 @@ TEST_F(DumpMigrationTest, MovesADumpOfOracleIntoADatabase) {
   EXPECT_EQ(ask(place(), "SELECT ID FROM JOBS WHERE \"AT\" IS NULL"), "7");
   EXPECT_EQ(ask(place(), "SELECT group_concat(name) FROM pragma_table_info('JOBS') WHERE pk"),
             "ID");
+}
+
+TEST_F(DumpMigrationTest, MovesAPackageOfSqlServerIntoADatabase) {
+  write(file(), engine::sqlserver::test::types_package().file());
+  const InstanceRestoreReport report =
+      migrate_dump(environment_, {file()}, to_, {}, observer_, stop_);
+  ASSERT_EQ(report.databases.size(), 1U);
+  EXPECT_TRUE(report.databases[0].ends_with(": 2 tables, 3 rows, digests equal"))
+      << report.databases[0];
+  EXPECT_TRUE(observer_.found("sqlserver-dac-not-consistent", "main"));
+  std::string columns;
+  const auto samples = engine::sqlserver::test::type_samples();
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const auto& one = samples[i];
+    if (one.type == "real" || one.type == "float") continue;
+    const std::string name = "c" + std::to_string(i + 1);
+    const bool is_bytes = one.shown.starts_with("0x");
+    EXPECT_EQ(ask(place(), "SELECT " + (is_bytes ? "'0x' || lower(hex(" + name + "))" : name) +
+                               " FROM Required"),
+              one.shown)
+        << one.type;
+    columns += (columns.empty() ? "" : ", ") + name;
+  }
+  EXPECT_EQ(ask(place(), "SELECT count(*) FROM Nullable WHERE coalesce(" + columns + ") IS NULL"),
+            "1");
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // migrate --from FILE into a database of another kind: the file is one of SQLite's, which any
-// program can make.
+// program can make, or a synthetic package of SQL Server.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/sqlserver/test_dac.h"
 #include "harness/mariadb_server.h"
 #include "harness/postgres_server.h"
 #include "harness/program.h"
@@ -107,6 +108,37 @@ TEST_F(DumpMigrationPostgresql, MovesEveryKindExactly) {
             "id bigint not null, wide numeric(19,0), r double precision, t text not null, b bytea, "
             "Ordnung \"ü character varying(20), unset bigint\n");
   EXPECT_EQ(ask("SELECT count(*), sum(n) FROM many"), "20000|200010000\n");
+}
+
+TEST_F(DumpMigrationPostgresql, MovesAPackageOfSqlServerExactly) {
+  write_text(file(), engine::sqlserver::test::types_package().file());
+  const Outcome moved = migrate(target_, {"--json"});
+  ASSERT_EQ(moved.exit_code, 0) << moved.text();
+  EXPECT_TRUE(moved.says("2 tables, 3 rows, digests equal")) << moved.text();
+  EXPECT_TRUE(moved.says("not consistent across tables unless exported from a quiet copy"))
+      << moved.text();
+  EXPECT_TRUE(moved.says("c17 (datetimeoffset(7)) as text")) << moved.text();
+  EXPECT_EQ(tables(), "Nullable,Required\n");
+  EXPECT_EQ(ask("SELECT c5, c6, c13, c15, c17, c18, c32, c35 FROM \"Required\""),
+            "-9223372036854775808|9999999999999999999999999999.9999999999|23:59:59.999999|"
+            "9999-12-31 23:59:59.999999|0001-01-02 04:55:00.0000001 +04:55|"
+            "00112233-4455-6677-8899-AABBCCDDEEFF|\\x0000000000004652|int 7\n");
+}
+
+// What has more digits than the database takes is named, and nothing is left.
+TEST_F(DumpMigrationPostgresql, NamesTheMomentOfAPackageThatItDoesNotTake) {
+  engine::sqlserver::test::DacText package;
+  package.tables = {{.name = "T", .columns = {{"At", "datetime2", false, "Scale=7"}}}};
+  package.tables[0].parts = {engine::sqlserver::test::le(1, 8)};
+  package.rows = 1;
+  write_text(file(), package.file());
+  const Outcome refused = migrate(target_);
+  EXPECT_EQ(refused.exit_code, 1) << refused.text();
+  EXPECT_TRUE(
+      refused.says("table dbo.T, column At (datetime2(7)), row 1: 6 digits of a second at "
+                   "most are taken: 0001-01-01T00:00:00.0000001"))
+      << refused.text();
+  EXPECT_EQ(tables(), "\n");
 }
 
 TEST_F(DumpMigrationPostgresql, NamesTheTablesThatAreThereAndTouchesNothing) {
@@ -219,6 +251,13 @@ TEST_F(DumpMigrationMariadb, MovesEveryKindExactly) {
   EXPECT_NE(made.find("`t` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL"),
             std::string::npos)
       << made;
+}
+
+TEST_F(DumpMigrationMariadb, MovesAPackageOfSqlServerExactly) {
+  write_text(file(), engine::sqlserver::test::types_package().file());
+  const Outcome moved = migrate(target_);
+  ASSERT_EQ(moved.exit_code, 0) << moved.text();
+  EXPECT_TRUE(moved.says("2 tables, 3 rows, digests equal")) << moved.text();
 }
 
 TEST_F(DumpMigrationMariadb, NamesTheTablesThatAreThereAndTouchesNothing) {

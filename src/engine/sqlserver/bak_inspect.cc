@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/sqlserver/bak_inspect.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,9 +11,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "engine/finding.h"
 #include "engine/sqlserver/bak_findings.h"
+#include "engine/sqlserver/disk_file.h"
 
 namespace holdfast::engine::sqlserver {
 namespace {
@@ -22,25 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 using model::Severity;
 
-class File final : public model::RandomSource {
- public:
-  explicit File(const fs::path& path)
-      : path_(path.string()), fd_(open_file(path, O_RDONLY)), size_bytes_(fs::file_size(path)) {}
-  [[nodiscard]] std::uint64_t size_bytes() const override { return size_bytes_; }
-  void read_at(std::uint64_t offset_bytes, std::span<std::byte> into) override {
-    pread_exact(fd_.get(), into, offset_bytes, path_);
-  }
-
- private:
-  std::string path_;
-  Fd fd_;
-  std::uint64_t size_bytes_;
-};
-
 std::optional<Stripe> read_file(const fs::path& path, bool deep, const std::stop_token& stop) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return std::nullopt;
-  File file(path);
+  DiskFile file(path);
   auto report = read_bak(file, deep, stop);
   if (!report) return std::nullopt;
   return Stripe{path.filename().string(), std::move(*report)};
@@ -228,6 +212,14 @@ bool belong_together(const BakReport& one, const BakReport& other) noexcept {
   if (!one.media->guid.empty() && one.media->guid == other.media->guid) return true;
   return !one.sets.empty() && !other.sets.empty() && !one.sets.front().block.guid.empty() &&
          one.sets.front().block.guid == other.sets.front().block.guid;
+}
+
+bool is_bak(const fs::path& file) {
+  constexpr std::size_t front_bytes = 52;
+  DiskFile source(file);
+  Bytes front(static_cast<std::size_t>(std::min<std::uint64_t>(front_bytes, source.size_bytes())));
+  source.read_at(0, front);
+  return begins_as_bak(front);
 }
 
 Inspection tell_bak(std::span<const Stripe> stripes) {

@@ -19,6 +19,9 @@ namespace holdfast::engine::sqlserver {
                                                     const InspectOptions& options,
                                                     const std::stop_token& stop);
 
+// Whether it begins as one.
+[[nodiscard]] bool is_bak(const std::filesystem::path& file);
+
 // A file of a backup that was read, and what it is called.
 struct Stripe {
   std::string name;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of SQL Server without one: its backup files.
+// What is known of SQL Server without one: its backup files and its packages.
 #pragma once
 
 #include "engine/file_reader.h"
