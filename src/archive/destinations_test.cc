@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -79,8 +80,10 @@ struct Several {
     return found;
   }
 
+  std::mutex mutex;  // guards told
   std::vector<std::string> told;
   Destinations destinations{[this](std::size_t destination, const Error& error) {
+    const std::lock_guard lock(mutex);
     told.push_back(std::to_string(destination) + ": " + error.message());
   }};
   std::vector<std::unique_ptr<repo::Repository>> repositories;

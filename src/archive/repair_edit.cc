@@ -46,4 +46,11 @@ void RepairEdit::unreadable(const std::string& path, const Error& error) {
   observer_.warning(fmt::format("{}: its entries are lost: {}", path, error.message()));
 }
 
+void RepairEdit::not_understood(const std::string& path, const Error& error) {
+  observer_.warning(
+      fmt::format("{}: it stays as it is, for nothing of it is lost, but it was "
+                  "written wrongly: {}",
+                  path, error.message()));
+}
+
 }  // namespace holdfast::archive

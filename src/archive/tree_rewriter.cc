@@ -141,10 +141,7 @@ void TreeRewriter::State::meet(const FramePtr& frame, Worker& worker) {
   Bytes json;
   std::vector<FramePtr> below;
   try {
-    in_context("reading directory " + display(path), [&] {
-      json = load(frame->tree, worker);
-      survey(frame, path, json, below);
-    });
+    in_context("reading directory " + display(path), [&] { json = load(frame->tree, worker); });
   } catch (const Error& error) {  // the edit decides what becomes of it
     if (!is_lost(error)) throw;
     edit.unreadable(display(path), error);
@@ -155,6 +152,13 @@ void TreeRewriter::State::meet(const FramePtr& frame, Worker& worker) {
       result.tree = writer.save(BlobType::tree, empty.finish(), worker).id;
     }
     return deliver(frame, result, worker);
+  }
+  try {
+    in_context("reading directory " + display(path), [&] { survey(frame, path, json, below); });
+  } catch (const Error& error) {  // its bytes are those that were written: nothing of it is lost
+    if (!options.tolerant || error.code() != Errc::corrupt) throw;
+    edit.not_understood(display(path), error);
+    return deliver(frame, {frame->tree, {}}, worker);
   }
   if (below.empty()) return deliver(frame, finish(*frame, path, &json, worker), worker);
   frame->pending = static_cast<std::uint32_t>(below.size());

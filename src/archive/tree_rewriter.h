@@ -46,6 +46,11 @@ class TreeEdit {
   // The tree of the directory at `path` cannot be read. Returns if an empty one is to take its
   // place, and nothing that of the topmost ("/").
   virtual void unreadable(const std::string& /*path*/, const Error& error) { throw Error(error); }
+  // The tree of the directory at `path` is what was stored, and not even a tolerant reader knows
+  // what it means. Returns if it is to stay as it is.
+  virtual void not_understood(const std::string& /*path*/, const Error& error) {
+    throw Error(error);
+  }
   // The last word on an entry that stays in a directory that is written anew; `totals` are those of
   // this directory.
   virtual void amend(const std::string& /*path*/, format::Node& /*node*/,

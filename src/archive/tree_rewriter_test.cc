@@ -33,6 +33,11 @@ class TestEdit final : public TreeEdit {
     const std::lock_guard lock(mutex);
     lost.insert(path);
   }
+  void not_understood(const std::string& path, const Error& error) override {
+    if (!takes_unreadable) throw Error(error);
+    const std::lock_guard lock(mutex);
+    left_as_they_are.insert(path);
+  }
   void amend(const std::string& path, Node& node, const TreeTotals& totals,
              repo::BlobWriter::Worker&) override {
     const std::lock_guard lock(mutex);
@@ -45,7 +50,7 @@ class TestEdit final : public TreeEdit {
   std::string renamed_owner;
   std::atomic<int> judged{0};
   std::mutex mutex;  // guards all below
-  std::set<std::string> lost;
+  std::set<std::string> lost, left_as_they_are;
   std::map<std::string, TreeTotals> amended;
 };
 
@@ -219,6 +224,24 @@ TEST_F(Rewriter, MakesAnEmptyDirectoryOfOneWithoutTreeIfTolerant) {
   const RewrittenTree result = rewrite(root);
   static_cast<void>(finish());
   EXPECT_EQ(paths(*result.tree), std::vector<std::string>{"/d"});
+}
+
+// A directory whose entries are out of order was stored that way: none of them is lost.
+TEST_F(Rewriter, LeavesATreeAsItIsThatWasWrittenWrongly) {
+  const std::string rest =
+      R"(","type":"file","mtime":"2020-01-01T00:00:00Z","atime":"2020-01-01T00:00:00Z",)"
+      R"("ctime":"2020-01-01T00:00:00Z","uid":0,"gid":0,"content":[]})";
+  const Id wrong =
+      test.raw_tree(R"({"nodes":[{"name":"b)" + rest + R"(,{"name":"a)" + rest + "]}\n");
+  const Id missing = format::id_of(as_bytes("never stored"));
+  const Id root = test.tree({test.directory("gone", missing), test.directory("wrong", wrong)});
+  edit.takes_unreadable = true;
+  begin({.by_path = false, .tolerant = true});
+  const RewrittenTree result = rewrite(root);
+  static_cast<void>(finish());
+  EXPECT_EQ(edit.lost, std::set<std::string>{"/gone"});
+  EXPECT_EQ(edit.left_as_they_are, std::set<std::string>{"/wrong"});
+  EXPECT_EQ(find_node(test.get(), *result.tree, "/wrong")->subtree, wrong);
 }
 
 TEST_F(Rewriter, RefusesToLoseWhatOtherProgramsWrote) {

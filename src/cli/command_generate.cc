@@ -65,7 +65,9 @@ void check_values(const Arguments& arguments) {
     if (!value) continue;
     is_any_given = true;
     if (value->empty()) throw Error(Errc::usage, fmt::format("--{} names no file", option.name));
-    if (option.name != "man" && *value == "-") ++on_output;
+    if (*value != "-") continue;
+    if (option.name == "man") throw Error(Errc::usage, "--man names a directory, and - is none");
+    ++on_output;
   }
   if (!is_any_given) {
     throw Error(Errc::usage, "nothing is to be generated")

@@ -106,7 +106,7 @@ TEST_F(Instances, GoIntoEveryRepositoryTheyName) {
   EXPECT_NE(half.errors.find(other + ": "), std::string::npos) << half.errors;
   EXPECT_NE(half.output.find(other + ": no copy"), std::string::npos) << half.output;
   // Its password is the one that the instance file has for it.
-  world.done({"init", "-I", file(), "--repo", other});
+  world.done({"init", "-I", file(), "--repo", other + "/"});
   const Json whole = world.done({"backup", "-I", file(), "--json"}).message("summary");
   EXPECT_EQ(whole.at("repositories").as_array().size(), 2U);
   EXPECT_EQ(whole.at("repositories").as_array()[0].at("snapshot_id"), whole.at("snapshot_id"));

@@ -64,7 +64,7 @@ void list_migrations(Invocation& invocation) {
   if (found.empty()) return output.message("no migrations found");
   output.message("available migrations:");
   for (const job::RepositoryMigration& each : found)
-    output.message(fmt::format("  {}\t{}", each.name, each.description));
+    output.message(fmt::format("  {}  {}", each.name, each.description));
 }
 
 void run_repository(Invocation& invocation) {

@@ -39,7 +39,8 @@ void print_json(Output& output, const repo::IndexRepairReport& report) {
 
 void print_text(Output& output, const repo::IndexRepairReport& report) {
   if (!report.changed()) {
-    output.message("the index fits the packs; nothing was changed");
+    output.message(report.damaged_packs.empty() ? "the index fits the packs; nothing was changed"
+                                                : "nothing was changed");
   } else {
     const auto say = [&](std::uint64_t count, std::string_view noun, std::string_view what) {
       if (count != 0) output.message(fmt::format("{} {}", counted(count, noun), what));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // repair snapshots: damaged snapshots without what is lost.
+#include <fmt/format.h>
+
 #include <array>
 
 #include "base/error.h"
@@ -36,9 +38,17 @@ void run(Invocation& invocation) {
   Output& output = invocation.output();
   for (const std::string& line : report.damaged) output.warning(printable(line));
   print_snapshot_changes(output, report.changes, repair.forget, repair.dry_run);
-  if (report.damaged.empty()) return;
-  throw Error(Errc::incomplete, counted(report.damaged.size(), "snapshot") + " cannot be read")
-      .set_hint("`holdfast recover` finds the trees of such, and makes a snapshot of them.");
+  for (const format::Id& id : report.torn) {
+    output.message(
+        fmt::format("{} snapshot file {}, which is damaged; `holdfast recover` finds its tree",
+                    repair.dry_run ? "would remove" : "removed", id.hex()));
+  }
+  if (report.damaged.size() == report.torn.size()) return;
+  throw Error(Errc::incomplete,
+              counted(report.damaged.size() - report.torn.size(), "snapshot") + " cannot be read")
+      .set_hint(repair.forget ? "It is as it was stored: a newer program may have written it."
+                              : "With --forget files that are damaged are removed; `holdfast "
+                                "recover` finds their trees and makes a snapshot of them.");
 }
 
 }  // namespace
@@ -56,7 +66,8 @@ constinit const Command repair_snapshots_command{
         "and `holdfast repair index` comes first; and where the sources are still there, a new "
         "`holdfast backup` of them may store again what is missing.\n\n"
         "The damaged snapshots stay, and the new ones get the tag `repaired`; with --forget the "
-        "damaged ones are removed instead. Without snapshots and filters all are looked at. "
+        "damaged ones are removed instead, and so are snapshot files that are themselves damaged, "
+        "whose trees `holdfast recover` finds. Without snapshots and filters all are looked at. "
         "Content is not read: `holdfast check --read-data` names the packs that are damaged "
         "inside.",
     .options = {options, snapshot_filter_options},

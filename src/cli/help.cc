@@ -23,7 +23,7 @@ constexpr std::array titles{
 constexpr std::size_t option_column = 34;
 
 std::string verb_line(const Command& command) {
-  return fmt::format("  {:<12} {}\n", command.name, command.summary);
+  return fmt::format("  {:<17} {}\n", command.name, command.summary);
 }
 
 std::string option_head(const Option& option) {

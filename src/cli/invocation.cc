@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "base/separate.h"
 #include "base/units.h"
@@ -392,13 +393,14 @@ job::RepositoryAccess Invocation::common_access(std::string location) {
 
 namespace {
 
-// What the instance file says of a location: of one of its `extra_locations` that has a password of
-// its own, that one.
+// What the instance file says of a location, however that is spelled: of one of its
+// `extra_locations` that has a password of its own, that one.
 const model::RepositorySettings* settings_of(const std::string& location,
                                              const model::RepositorySettings* instance_file) {
   if (instance_file == nullptr) return nullptr;
   for (const model::RepositorySettings& extra : instance_file->extra_locations) {
-    if (extra.location == location && !extra.password.empty()) return &extra;
+    if (!extra.password.empty() && absolute_path(extra.location) == absolute_path(location))
+      return &extra;
   }
   return instance_file;
 }

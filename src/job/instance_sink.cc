@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/instance_sink.h"
 
+#include <fmt/format.h>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -182,9 +184,16 @@ std::vector<std::optional<format::Id>> RepositorySink::parent_trees(const std::s
       trees[i] = warm->second;
     } else if (side.place.parent) {
       destinations_.attempt(i, [&] {
-        const auto before = archive::find_node(destinations_.repository(i), *side.place.parent,
-                                               "/" + directory_ + "/" + directory);
-        if (before && before->subtree) trees[i] = *before->subtree;
+        try {
+          const auto before = archive::find_node(destinations_.repository(i), *side.place.parent,
+                                                 "/" + directory_ + "/" + directory);
+          if (before && before->subtree) trees[i] = *before->subtree;
+        } catch (const Error& error) {  // costs time only
+          if (error.code() != Errc::corrupt && error.code() != Errc::not_found) throw;
+          observer_.warning(
+              fmt::format("{} of the last snapshot cannot be read, so all of it is read anew: {}",
+                          directory, error.message()));
+        }
       });
     }
   }
@@ -273,10 +282,10 @@ std::unique_ptr<model::PartSource> RepositorySink::parts(const model::DatabaseFa
 }
 
 bool RepositorySink::reads_elsewhere(const Error& failure) {
-  if (failure.code() == Errc::bug || failure.code() == Errc::cancelled ||
-      failure.code() == Errc::not_consistent) {
-    return false;
-  }
+  const bool is_of_repository = failure.code() == Errc::corrupt ||
+                                failure.code() == Errc::not_found || failure.code() == Errc::io ||
+                                failure.code() == Errc::unavailable;
+  if (!is_of_repository) return false;
   return destinations_.fail(destinations_.first_open(), failure);
 }
 

@@ -46,11 +46,31 @@ std::vector<format::Id> pack_ids(const std::vector<std::string>& texts) {
   return ids;
 }
 
-// Hands on the pack's bytes from the front, as far as they can be read.
+// Reads what a medium still gives of a piece of a pack, and zeros for the rest; returns how many
+// bytes these are.
+std::uint64_t read_what_is_left(repo::Repository& repository, const format::Id& id,
+                                std::uint64_t offset, std::span<std::byte> piece) {
+  constexpr std::size_t sector_bytes = 4096;
+  std::uint64_t lost_bytes = 0;
+  for (std::size_t at = 0; at < piece.size(); at += sector_bytes) {
+    const auto sector = piece.subspan(at, std::min(sector_bytes, piece.size() - at));
+    try {
+      repository.storage().read({storage::FileKind::pack, id.hex()}, offset + at, sector);
+    } catch (const Error& error) {
+      if (!repo::is_damage(error)) throw;
+      std::ranges::fill(sector, std::byte{0});
+      lost_bytes += sector.size();
+    }
+  }
+  return lost_bytes;
+}
+
+// Hands on the pack's bytes, with zeros for what cannot be read.
 template <typename Take>
 void read_pieces(repo::Repository& repository, const format::Id& id, std::uint64_t size_bytes,
                  const std::stop_token& stop, model::Observer& observer, Take take) {
   Bytes piece;
+  std::uint64_t lost_bytes = 0;
   for (std::uint64_t offset = 0; offset < size_bytes; offset += piece.size()) {
     repo::check_stop(stop);
     piece.resize(std::min(piece_bytes, size_bytes - offset));
@@ -58,11 +78,13 @@ void read_pieces(repo::Repository& repository, const format::Id& id, std::uint64
       repository.storage().read({storage::FileKind::pack, id.hex()}, offset, piece);
     } catch (const Error& error) {
       if (!repo::is_damage(error)) throw;
-      observer.warning(fmt::format("the copy of pack {} has only its first {} bytes: {}", id.hex(),
-                                   offset, error.message()));
-      return;
+      lost_bytes += read_what_is_left(repository, id, offset, piece);
     }
     take(piece);
+  }
+  if (lost_bytes != 0) {
+    observer.warning(fmt::format("the copy of pack {} has zeros for {} bytes that cannot be read",
+                                 id.hex(), lost_bytes));
   }
 }
 

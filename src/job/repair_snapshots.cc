@@ -8,6 +8,7 @@
 #include "job/instance_access.h"
 #include "repo/blob_writer.h"
 #include "repo/index_fit.h"
+#include "repo/parallel.h"
 
 namespace holdfast::job {
 
@@ -42,6 +43,7 @@ class RepairRun {
     if (!is_gone) {
       change.after = before.file;
       change.after->tree = *repaired.tree;
+      change.after->summary.reset();  // it counts what is lost
       edit_.end(*change.after);
       if (!change.after->original) change.after->original = before.id;
       if (!forget_ && !change.after->has_tag(repaired_tag)) {
@@ -61,6 +63,18 @@ class RepairRun {
   archive::TreeRewriter rewriter_;
 };
 
+[[nodiscard]] std::vector<format::Id> find_torn(repo::Repository& repository,
+                                                const std::stop_token& stop) {
+  std::vector<format::Id> torn;
+  for (const format::Id& id : repository.list(storage::FileKind::snapshot)) {
+    repo::check_stop(stop);
+    const auto stored =
+        storage::read_file(repository.storage(), {storage::FileKind::snapshot, id.hex()});
+    if (stored && format::id_of(*stored) != id) torn.push_back(id);
+  }
+  return torn;
+}
+
 }  // namespace
 
 RepairSnapshotsReport repair_snapshots(const Environment& environment,
@@ -72,6 +86,7 @@ RepairSnapshotsReport repair_snapshots(const Environment& environment,
   }
   OpenedRepository opened = open_repository(environment, access, LockMode::exclusive, stop);
   repo::Repository& repository = *opened.repository;
+  repository.storage().distrust_copies();
   RepairSnapshotsReport report;
   std::vector<archive::Snapshot> all = archive::load_snapshots(repository, &report.damaged);
   std::vector<archive::Snapshot> chosen =
@@ -89,9 +104,15 @@ RepairSnapshotsReport repair_snapshots(const Environment& environment,
     }
     writer.finish();
   }
+  if (!report.damaged.empty() && options.forget && options.ids.empty() && options.filter.empty())
+    report.torn = find_torn(repository, stop.get_token());
   if (options.dry_run) return report;
-  replace_snapshots(opened, std::move(all), options.forget, report.changes, observer,
-                    stop.get_token());
+  for (const format::Id& id : report.torn) {
+    opened.lock->check();
+    repository.remove(storage::FileKind::snapshot, id);
+  }
+  replace_snapshots(opened, std::move(all), !report.damaged.empty(), options.forget, report.changes,
+                    observer, stop.get_token());
   return report;
 }
 

@@ -21,6 +21,9 @@ struct RepairSnapshotsOptions {
 struct RepairSnapshotsReport {
   SnapshotChanges changes;
   std::vector<std::string> damaged;  // snapshot files that cannot be read, a message each
+  // Of these, files whose content is not what their name says: removed with `forget`. Whoever can
+  // read none of the others may be too old for them.
+  std::vector<format::Id> torn;
 };
 
 // Takes out what archive::RepairEdit says, and tells it as warnings; snapshots that are whole stay

@@ -170,6 +170,8 @@ TEST_F(RepairSnapshots, TellsSnapshotsThatCannotBeRead) {
   const RepairSnapshotsReport report = run(true);
   EXPECT_EQ(report.damaged.size(), 1U);
   EXPECT_EQ(report.changes.changes.size(), 1U);
+  EXPECT_EQ(report.torn.size(), 1U);
+  EXPECT_TRUE(run(true).damaged.empty()) << "it is gone";
 }
 
 class RepairInstance : public InstanceTest {

@@ -157,7 +157,8 @@ SnapshotChanges rewrite_snapshots(const Environment& environment, const Reposito
     writer.finish();
   }
   if (options.dry_run) return changes;
-  replace_snapshots(opened, std::move(all), options.forget, changes, observer, stop.get_token());
+  replace_snapshots(opened, std::move(all), false, options.forget, changes, observer,
+                    stop.get_token());
   return changes;
 }
 

@@ -67,9 +67,9 @@ std::vector<archive::Snapshot> choose_snapshots(repo::Repository& repository,
   return chosen;
 }
 
-void replace_snapshots(OpenedRepository& opened, std::vector<archive::Snapshot> all, bool forget,
-                       SnapshotChanges& changes, model::Observer& observer,
-                       const std::stop_token& stop) {
+void replace_snapshots(OpenedRepository& opened, std::vector<archive::Snapshot> all,
+                       bool some_unread, bool forget, SnapshotChanges& changes,
+                       model::Observer& observer, const std::stop_token& stop) {
   observer.phase("saving snapshots");
   std::vector<format::Id> removed;
   for (SnapshotChange& change : changes.changes) {
@@ -82,7 +82,7 @@ void replace_snapshots(OpenedRepository& opened, std::vector<archive::Snapshot> 
     change.is_removed = remove_snapshot(opened, change.before.id, changes, observer);
     if (change.is_removed) removed.push_back(change.before.id);
   }
-  if (removed.empty()) return;
+  if (removed.empty() || some_unread) return;
   for (const format::Id& proof : orphaned_proofs(all, removed)) {
     repo::check_stop(stop);
     if (remove_snapshot(opened, proof, changes, observer)) changes.proofs.push_back(proof);
@@ -118,7 +118,10 @@ void InstanceEdit::amend(const std::string& path, format::Node& node,
   try {
     amend_manifest(node, totals.changes, worker);
   } catch (const Error& error) {  // end() tells
-    if (error.code() != Errc::corrupt && error.code() != Errc::not_found) throw;
+    if (error.code() != Errc::corrupt && error.code() != Errc::not_found &&
+        error.code() != Errc::unsupported) {
+      throw;
+    }
     has_manifest_ = false;
   }
 }

@@ -47,10 +47,11 @@ struct SnapshotChanges {
 
 // Stores each new snapshot under the lock and then, with `forget`, removes the one before it; at
 // last the proofs of drills whose trees went with them. What the new ones need is stored. `all`:
-// the repository's snapshots as they were.
-void replace_snapshots(OpenedRepository& opened, std::vector<archive::Snapshot> all, bool forget,
-                       SnapshotChanges& changes, model::Observer& observer,
-                       const std::stop_token& stop);
+// the repository's snapshots as they were; `some_unread`: there are others, and whose proofs there
+// are cannot be told, so that all proofs stay.
+void replace_snapshots(OpenedRepository& opened, std::vector<archive::Snapshot> all,
+                       bool some_unread, bool forget, SnapshotChanges& changes,
+                       model::Observer& observer, const std::stop_token& stop);
 
 // Does what another edit does, and sees to it that the snapshot of an instance does not say it were
 // whole when something of it went: its manifest becomes incomplete, with the finding

@@ -72,6 +72,7 @@ class Check {
     std::vector<Id> roots;
     stage([&] { roots = check_snapshots(snapshots); });
     stage([&] { check_trees(roots); });
+    judge_unindexed();
     if (options_.read_data) stage([&] { check_data(); });
     std::sort(report_.broken_packs.begin(), report_.broken_packs.end());
     report_.broken_packs.erase(
@@ -127,6 +128,7 @@ class Check {
   void check_pack(const IndexedPack& pack, std::uint64_t file_bytes, std::uint64_t& mixed);
   [[nodiscard]] std::vector<Id> check_snapshots(const std::vector<Id>& ids);
   void check_trees(const std::vector<Id>& roots);
+  void judge_unindexed();
   void check_data();
   [[nodiscard]] std::vector<std::uint32_t> choose_packs() const;
 
@@ -138,6 +140,8 @@ class Check {
   CheckReport report_;
   std::vector<std::uint64_t> file_bytes_;  // by pack number; no_size: not there
   std::vector<bool> is_needed_;            // by pack number; empty: all count as needed
+  std::uint64_t unindexed_ = 0;            // packs that no index names
+  bool is_something_missing_ = false;      // of trees, that an index should name
 };
 
 // Each key file is the way in for somebody.
@@ -176,7 +180,6 @@ void Check::check_index() {
 
 void Check::check_packs() {
   observer_.phase("checking packs");
-  std::uint64_t unindexed = 0;
   file_bytes_.assign(repository_.index().pack_number_end(), no_size);
   const auto take = [&](const FoundFile& found) {
     const std::optional<Id> id = format::parse_id(found.file.name);
@@ -185,7 +188,7 @@ void Check::check_packs() {
     if (number) {
       file_bytes_[*number] = found.size_bytes;
     } else {
-      ++unindexed;
+      ++unindexed_;
     }
   };
   reporting([&] { repository_.storage().list(FileKind::pack, take); });
@@ -193,10 +196,6 @@ void Check::check_packs() {
   repository_.index().for_each_pack([&](std::uint32_t number, const IndexedPack& pack) {
     check_pack(pack, file_bytes_[number], mixed);
   });
-  if (unindexed != 0) {
-    report_.hints.push_back(fmt::format(
-        "{} packs are in no index, as interrupted runs leave them; prune removes them", unindexed));
-  }
   if (mixed != 0) {
     report_.hints.push_back(
         fmt::format("{} packs hold both data and trees; prune separates them", mixed));
@@ -246,6 +245,7 @@ void Check::check_trees(const std::vector<Id>& roots) {
   const BlobSet used = find_used_blobs(
       repository_, roots,
       [&](const TreeProblem& problem) {
+        is_something_missing_ |= problem.kind != TreeProblem::Kind::inconsistent;
         add_error(
             fmt::format("tree {}: {}: {}", problem.tree.hex(), problem.path, problem.message));
       },
@@ -256,6 +256,26 @@ void Check::check_trees(const std::vector<Id>& roots) {
       [&](const format::BlobHandle& blob, const BlobPlace&, std::uint32_t pack_number) {
         if (used.contains(*repository_.index().blob_number(blob))) is_needed_[pack_number] = true;
       });
+}
+
+// Packs without an index are what interrupted runs leave, or what a lost index named.
+void Check::judge_unindexed() {
+  if (is_something_missing_ && unindexed_ == 0 && !report_.suggest_repair_index) {
+    report_.hints.push_back(
+        "what is in no index is lost: `backup` of the same sources stores again what they still "
+        "have, and `repair snapshots --forget` takes the rest out of the snapshots");
+  }
+  if (unindexed_ == 0) return;
+  if (is_something_missing_) {
+    report_.suggest_repair_index = true;
+    report_.hints.push_back(
+        fmt::format("{} packs are in no index, and may hold what is missing: do not prune before "
+                    "`repair index`",
+                    unindexed_));
+    return;
+  }
+  report_.hints.push_back(fmt::format(
+      "{} packs are in no index, as interrupted runs leave them; prune removes them", unindexed_));
 }
 
 // Numbers of the packs to read, those that are there at all.

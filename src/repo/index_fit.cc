@@ -64,17 +64,18 @@ std::vector<Unnamed> compare_packs(Repository& repository) {
 
 void load_fitting_index(Repository& repository, model::Observer& observer,
                         const std::stop_token& stop) {
-  std::optional<std::string> fault;  // both callbacks come one at a time
+  std::optional<std::string> damaged, conflict;  // each callback comes one at a time
   repository.load_index(
       observer, stop,
       [&](const Id& id, const Error& error) {
-        fault = fmt::format("index {}: {}", id.hex(), error.message());
+        damaged = fmt::format("index {}: {}", id.hex(), error.message());
       },
       [&](const IndexedPack& pack, BlobIndex::Added added) {
         if (added != BlobIndex::Added::conflict) return;
-        fault = fmt::format("index files name different content of pack {}", pack.id.hex());
+        conflict = fmt::format("index files name different content of pack {}", pack.id.hex());
       });
-  if (fault) refuse(*fault);
+  if (damaged) refuse(*damaged);
+  if (conflict) refuse(*conflict);
   observer.phase("comparing packs with the index");
   const std::vector<Unnamed> unnamed = compare_packs(repository);
   for_each_parallel(

@@ -142,6 +142,7 @@ void Prune::remove_leftovers(PruneReport& report) {
 
 void Prune::execute(const PrunePlan& plan) {
   constexpr std::string_view nothing_removed = "nothing that is in use was removed";
+  repository_.storage().distrust_copies();  // what is read back comes from the storage itself
   check_alone(nothing_removed);
   // Safe as long as nobody else writes: no index names them.
   remove(plan.unreferenced, "removing unreferenced packs");

@@ -174,7 +174,14 @@ void IndexRepair::take_header(const StoredPack& pack,
 }
 
 void IndexRepair::replace_index() {
-  const std::vector<Id> old_files = repository_.index_files();
+  std::vector<Id> old_files = repository_.index_files();
+  // A damaged index file may be all that tells what packs hold whose headers are damaged too.
+  if (report_.packs_ignored != 0) {
+    std::erase_if(old_files, [&](const Id& id) {
+      return std::ranges::find(report_.damaged_index_files, id) !=
+             report_.damaged_index_files.end();
+    });
+  }
   check_stop(stop_);
   observer_.phase("writing new index");
   IndexWriter writer(repository_, lock_);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "format/index_file.h"
 #include "repo/check.h"
@@ -169,9 +170,16 @@ TEST(RepairIndex, PassesOverFilesThatAreNoPacks) {
 TEST(RepairIndex, StoresTheNewIndexBeforeTheOldOneGoes) {
   Filled filled;
   filled.test.flip(FileKind::index, filled.index_files.front(), 40);
+  std::mutex mutex;  // guards calls: files are removed on several threads
   std::vector<std::string> calls;
-  filled.test.hooks->on_put = [&](const storage::FileRef&) { calls.emplace_back("put"); };
-  filled.test.hooks->on_remove = [&](const storage::FileRef&) { calls.emplace_back("remove"); };
+  const auto note = [&](const char* call) {
+    return [&, call](const storage::FileRef&) {
+      const std::lock_guard lock(mutex);
+      calls.emplace_back(call);
+    };
+  };
+  filled.test.hooks->on_put = note("put");
+  filled.test.hooks->on_remove = note("remove");
   static_cast<void>(filled.repair());
   ASSERT_GE(calls.size(), 2U);
   EXPECT_EQ(calls.front(), "put");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "repo/check.h"
 #include "repo/test_repository.h"
@@ -140,9 +141,11 @@ TEST(RepairPacks, RefusesWhatIsNoPackAndChangesNothing) {
 TEST(RepairPacks, RemovesThePackAfterAllElse) {
   Filled filled;
   filled.test.flip(FileKind::pack, filled.pack, filled.place(1).offset_bytes + 30);
+  std::mutex mutex;  // guards calls: files are removed on several threads
   std::vector<std::string> calls;
   const auto note = [&](std::string_view call) {
-    return [&calls, call](const storage::FileRef& file) {
+    return [&, call](const storage::FileRef& file) {
+      const std::lock_guard lock(mutex);
       calls.push_back(std::string(call) + " " + std::string(storage::file_kind_name(file.kind)));
     };
   };

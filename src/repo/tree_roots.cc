@@ -80,9 +80,11 @@ class Search {
 
   void read_tree(const BlobHandle& blob, Bytes& json) {
     reporting(blob, [&] {
+      std::vector<Id> below;  // only a tree that is read to its end refers to any
       format::read_damaged_tree_json(format::padded(json), [&](format::Node&& node) {
-        if (node.subtree) refer_to(*node.subtree);
+        if (node.subtree) below.push_back(*node.subtree);
       });
+      for (const Id& tree : below) refer_to(tree);
       read_.insert(*repository_.index().blob_number(blob));
     });
   }

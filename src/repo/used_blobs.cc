@@ -177,7 +177,9 @@ bool BlobSet::insert(std::uint32_t number) noexcept {
 }
 
 bool BlobSet::contains(std::uint32_t number) const noexcept {
-  return ((words_[number / 64] >> (number % 64)) & 1U) != 0;
+  // Others may insert meanwhile; C++20 has no atomic_ref of what is const.
+  const std::atomic_ref word(const_cast<std::uint64_t&>(words_[number / 64]));
+  return ((word.load(std::memory_order_relaxed) >> (number % 64)) & 1U) != 0;
 }
 
 bool BlobSet::intersects(const BlobSet& other) const noexcept {

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t large_bytes = 60'000'000;
+constexpr std::size_t large_bytes = 16'000'000;
 
 class SeveralRepositories : public testing::Test {
  protected:
