@@ -299,7 +299,8 @@ void LineParser::find_verb() {
                        : "Run `restic " + verb + "`: it reads and writes the same repository.");
     throw error;
   }
-  const std::string near = nearest(asked, names);
+  // The name of it in restic until 0.14.
+  const std::string near = verb == "rebuild-index" ? "repair index" : nearest(asked, names);
   Error error(Errc::usage, fmt::format("unknown verb `{}`", asked));
   error.set_hint(near.empty() ? "See `holdfast help` for the list of verbs."
                               : fmt::format("Did you mean `{}`?", near));

@@ -100,7 +100,7 @@ TEST_F(Instances, GoIntoEveryRepositoryTheyName) {
   };
   // It is not there yet, and the main one has its copy all the same.
   const Outcome warned = world.done({"preflight", "-I", file()});
-  EXPECT_NE(warned.output.find("warning: extra-repository-unusable"), std::string::npos);
+  EXPECT_NE(warned.output.find("warning: repository-unusable"), std::string::npos);
   const Outcome half = world.run({"backup", "-I", file()});
   EXPECT_EQ(half.exit_code, 3) << half.errors;
   EXPECT_NE(half.errors.find(other + ": "), std::string::npos) << half.errors;

@@ -216,11 +216,14 @@ TEST_F(BackupRepositoriesTest, AreLookedAtBeforehand) {
   EXPECT_TRUE(found().empty());
   fs::remove_all(root() / "third");
   ASSERT_EQ(found().size(), 1U);
-  EXPECT_TRUE(found()[0].starts_with("extra-repository-unusable " + (root() / "third").string()))
+  EXPECT_TRUE(found()[0].starts_with("repository-unusable " + (root() / "third").string()))
       << found()[0];
   fs::remove_all(access_.location);
   ASSERT_EQ(found().size(), 2U);
-  EXPECT_TRUE(found()[0].starts_with("repository-unobservable ")) << found()[0];
+  EXPECT_TRUE(found()[0].starts_with("repository-unusable ")) << found()[0];
+  for (const char* name : {"second", "third"}) fs::remove_all(root() / name);
+  ASSERT_EQ(found().size(), 1U);
+  EXPECT_TRUE(found()[0].starts_with("repository-unobservable ")) << "none is left: " << found()[0];
 }
 
 }  // namespace

@@ -33,13 +33,16 @@ model::Finding repository_unobservable(const Error& error) {
   return finding;
 }
 
-model::Finding extra_repository_unusable(const RepositoryOutcome& outcome) {
+model::Finding repository_unusable(const RepositoryOutcome& outcome) {
   model::Finding finding;
-  finding.code = "extra-repository-unusable";
+  finding.code = "repository-unusable";
   finding.severity = model::Severity::warning;
   finding.seen = outcome.location + ": " + outcome.failure->message();
   finding.why = "a backup goes to the other repositories alone, and ends with exit code 3";
-  finding.mend = outcome.failure->hint().empty() ? "Make it reachable." : outcome.failure->hint();
+  finding.mend = outcome.failure->code() == Errc::wrong_password
+                     ? "Check the `password_file` that the instance file names for it."
+                 : outcome.failure->hint().empty() ? "Make it reachable."
+                                                   : outcome.failure->hint();
   finding.mend_class = model::MendClass::manual;
   return finding;
 }
@@ -64,8 +67,7 @@ LastBackup last_backup(const Environment& environment, const RepositoryAccess* a
       if (!outcome.failure) continue;
       const bool is_main = &outcome == &outcomes.front();
       if (is_main && outcome.failure->code() == Errc::wrong_password) throw Error(*outcome.failure);
-      findings.push_back(is_main ? repository_unobservable(*outcome.failure)
-                                 : extra_repository_unusable(outcome));
+      findings.push_back(repository_unusable(outcome));
     }
     return repositories.last();
   } catch (const Error& error) {
