@@ -84,8 +84,8 @@ TEST_F(MendingVerbs, CopyNeedsASourceAndLocksTheTargetWhateverItIsTold) {
 
 TEST_F(MendingVerbs, RepairIndexSaysWhatItDid) {
   fill();
-  EXPECT_EQ(world.done({"repair", "index"}).output,
-            "the index fits the packs; nothing was changed\n");
+  EXPECT_TRUE(world.done({"repair", "index"})
+                  .output.ends_with("the index fits the packs; nothing was changed\n"));
   fs::remove(file_below("index"));
   const Json summary = world.done({"repair", "index", "--json"}).message("summary");
   EXPECT_TRUE(summary.at("changed").as_bool());
@@ -115,8 +115,8 @@ TEST_F(MendingVerbs, MigrateWithoutInstancesIsAboutTheRepository) {
   EXPECT_EQ(world.run({"migrate", "-I", world.path("old.toml")}).exit_code, 1);
   EXPECT_NE(world.run({"migrate", "-I", world.path("old.toml")}).errors.find("no target is named"),
             std::string::npos);
-  EXPECT_EQ(world.done({"migrate", "upgrade_repo_v2"}).output,
-            "migration upgrade_repo_v2: success\n");
+  EXPECT_TRUE(world.done({"migrate", "upgrade_repo_v2"})
+                  .output.ends_with("migration upgrade_repo_v2: success\n"));
   EXPECT_EQ(Json::parse(world.done({"cat", "config"}).output, "config").at("version").as_uint(),
             2U);
   const Json again = world.done({"migrate", "--json", "upgrade_repo_v2"}).message("migration");

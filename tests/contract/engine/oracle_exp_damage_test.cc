@@ -6,9 +6,8 @@
 // partitions and rows, the same columns of the same types, as many objects of each kind. Then what
 // was changed lies within a value, the text of a statement, the name of a user (which stands once,
 // before all that is his) or the zero fill, which have no redundancy that could tell, or in a part
-// of the header that says nothing of the content. Where a
-// length, a count or a mark was changed, every value must be as it was too. A cut and a transfer as
-// text are never harmless.
+// of the header that says nothing of the content. Where a length, a count or a mark was changed,
+// every value must be as it was too. A cut and a transfer as text are never harmless.
 #include <gtest/gtest.h>
 
 #include <algorithm>
