@@ -8,8 +8,6 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
-#include <regex>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -18,6 +16,7 @@
 #include "engine/typedb/releases.h"
 #include "engine/typedb/test_directories.h"
 #include "engine/typedb/test_exports.h"
+#include "harness/guide.h"
 #include "harness/program.h"
 #include "harness/typedb_server.h"
 
@@ -47,76 +46,11 @@ constexpr std::array<std::string_view, 17> vendor_sentences{
     "check that the schema was imported",
     "check that the path is right"};
 
-fs::path source(std::string_view name) {
-  return fs::path(HOLDFAST_SOURCE_DIR) / name;
-}
-
-std::vector<std::string> guide_lines() {
-  std::vector<std::string> lines;
-  std::istringstream text(read_text(source("docs/guide/typedb.md")));
-  for (std::string line; std::getline(text, line);) lines.push_back(line);
-  return lines;
-}
-
-std::vector<std::string> commands() {
-  std::vector<std::string> found;
-  bool is_inside = false;
-  for (const std::string& line : guide_lines()) {
-    if (line.starts_with("```")) {
-      is_inside = line == "```sh";
-    } else if (is_inside) {
-      found.push_back(line);
-    }
-  }
-  return found;
-}
-
-std::string trimmed(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(" `");
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" `") - first + 1);
-}
-
-// The rows of each table that begins with this heading, as their cells.
-std::vector<std::vector<std::vector<std::string>>> tables(std::string_view heading) {
-  std::vector<std::vector<std::vector<std::string>>> found;
-  bool is_inside = false;
-  for (const std::string& line : guide_lines()) {
-    if (line.starts_with(heading)) {
-      is_inside = true;
-      found.emplace_back();
-    } else if (!line.starts_with("|")) {
-      is_inside = false;
-    } else if (is_inside && !line.starts_with("| ---")) {
-      std::istringstream cells(line.substr(1));
-      std::vector<std::string>& row = found.back().emplace_back();
-      for (std::string cell; std::getline(cells, cell, '|');) row.push_back(trimmed(cell));
-    }
-  }
-  return found;
-}
-
-std::vector<std::vector<std::string>> rows(std::string_view heading) {
-  const auto all = tables(heading);
-  return all.empty() ? std::vector<std::vector<std::string>>{} : all.front();
-}
-constexpr std::string_view answers = "| sentence of the vendor's page | finding or verb | test |";
 constexpr std::string_view corrections = "| it says | the releases do | here |";
 constexpr std::string_view versions = "| from \\ to |";
 
-// "Suite.Name" of every test in the sources.
-std::vector<std::string> tests_of_the_sources() {
-  static const std::regex head(R"(\nTEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\))");
-  std::vector<std::string> found;
-  for (const char* const room : {"src", "tests"}) {
-    for (const auto& file : fs::recursive_directory_iterator(source(room))) {
-      if (!file.path().filename().native().ends_with("_test.cc")) continue;
-      const std::string text = read_text(file.path());
-      for (std::sregex_iterator at(text.begin(), text.end(), head), end; at != end; ++at)
-        found.push_back((*at)[1].str() + "." + (*at)[2].str());
-    }
-  }
-  return found;
+GuideText guide_text() {
+  return GuideText("typedb");
 }
 
 // A distribution of 3.12.3 as its directories are, without a server.
@@ -190,7 +124,7 @@ class Guide {
 
 TEST(TypedbGuide, EveryCommandWorks) {
   Guide guide;
-  const std::vector<std::string> all = commands();
+  const std::vector<std::string> all = guide_text().commands();
   EXPECT_GE(all.size(), 15U);
   for (const std::string& command : all) {
     // What is replaced is kept under a name with the second.
@@ -210,7 +144,7 @@ TEST(TypedbGuide, EveryCommandWorks) {
 }
 
 TEST(TypedbGuide, TheVersionTablesAreThoseOfTheReleases) {
-  const auto both = tables(versions);
+  const auto both = guide_text().tables(versions);
   ASSERT_EQ(both.size(), 2U);
   for (const typedb::Way way : {typedb::Way::copy, typedb::Way::exported}) {
     const auto& table = both[way == typedb::Way::copy ? 0 : 1];
@@ -232,32 +166,25 @@ TEST(TypedbGuide, TheVersionTablesAreThoseOfTheReleases) {
 TEST(TypedbGuide, EveryRowNamesAnAnswerAndATestThatExist) {
   Place place;
   const std::vector<std::string> tests = tests_of_the_sources();
-  const std::string findings = read_text(source("docs/findings.md"));
-  const std::string keys = read_text(source("docs/instance-file.md"));
-  const auto is_answer = [&](const std::string& answer) {
-    return findings.find("| `" + answer + "` |") != std::string::npos ||
-           keys.find("| `" + answer + "` |") != std::string::npos ||
-           place.holdfast({"help", answer}).exit_code == 0;
-  };
-  const auto all = rows(answers);
+  const auto all = guide_text().rows(answers_heading);
   EXPECT_FALSE(all.empty());
   for (const std::vector<std::string>& row : all) {
     ASSERT_EQ(row.size(), 3U);
     EXPECT_NE(std::find(tests.begin(), tests.end(), row[2]), tests.end()) << row[2];
-    EXPECT_TRUE(is_answer(row[1])) << row[1];
+    EXPECT_TRUE(is_answer(place, row[1])) << row[1];
     EXPECT_NE(std::find(vendor_sentences.begin(), vendor_sentences.end(), row[0]),
               vendor_sentences.end())
         << row[0];
   }
-  EXPECT_FALSE(rows(corrections).empty());
-  for (const std::vector<std::string>& row : rows(corrections)) {
+  EXPECT_FALSE(guide_text().rows(corrections).empty());
+  for (const std::vector<std::string>& row : guide_text().rows(corrections)) {
     ASSERT_EQ(row.size(), 3U);
-    EXPECT_TRUE(is_answer(row[2])) << row[2];
+    EXPECT_TRUE(is_answer(place, row[2])) << row[2];
   }
 }
 
 TEST(TypedbGuide, EverySentenceOfTheVendorIsAnswered) {
-  const auto all = rows(answers);
+  const auto all = guide_text().rows(answers_heading);
   const auto is_answered = [&](std::string_view sentence) {
     return std::any_of(all.begin(), all.end(),
                        [&](const std::vector<std::string>& row) { return row[0] == sentence; });
