@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/path.h"
+#include "base/utf8.h"
 
 namespace holdfast::archive {
 
@@ -26,25 +27,6 @@ void split_path(std::string_view path, std::vector<std::string_view>& parts) {
     path.remove_prefix(slash + 1);
   }
   if (parts.front().empty()) parts.front() = "/";
-}
-
-void append_utf8(std::string& to, char32_t rune) {
-  const auto put = [&to](char32_t bits) { to += static_cast<char>(bits); };
-  if (rune < 0x80) {
-    put(rune);
-  } else if (rune < 0x800) {
-    put(0xc0U | (rune >> 6U));
-    put(0x80U | (rune & 0x3fU));
-  } else if (rune < 0x10000) {
-    put(0xe0U | (rune >> 12U));
-    put(0x80U | ((rune >> 6U) & 0x3fU));
-    put(0x80U | (rune & 0x3fU));
-  } else {
-    put(0xf0U | (rune >> 18U));
-    put(0x80U | ((rune >> 12U) & 0x3fU));
-    put(0x80U | ((rune >> 6U) & 0x3fU));
-    put(0x80U | (rune & 0x3fU));
-  }
 }
 
 // Lower case by Unicode whatever the process's locale is; bytes that are not UTF-8 all become

@@ -57,6 +57,21 @@ struct WalkLook {
   [[nodiscard]] bool is_full() const noexcept { return weight_bytes >= look_bytes_max; }
 };
 
+// Calls `visit(format::Node&&)` for each entry of the directory's `tree` that this look is to take.
+template <typename Item, typename Visit>
+void look_at_entries(repo::Repository& repository, const WalkTask& task, const format::Id& tree,
+                     repo::Codec& codec, WalkLook<Item>& look, const Visit& visit) {
+  std::string last;
+  read_entries(repository, task, tree, codec, [&](format::Node&& node) {
+    if (look.is_full()) {
+      if (!look.more_after) look.more_after = last;
+      return;
+    }
+    last = node.name;
+    visit(std::move(node));
+  });
+}
+
 template <typename Item>
 struct WalkHooks {
   // On any thread, several at a time, with the thread's codec. What it throws has its turn too.

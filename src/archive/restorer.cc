@@ -21,11 +21,11 @@
 #include "archive/restore_target.h"
 #include "base/crew.h"
 #include "base/error.h"
+#include "repo/tree_place.h"
 
 namespace holdfast::archive {
 namespace {
 
-constexpr std::size_t depth_max = 4096;
 constexpr std::size_t levels_share = 4;  // of levels_bytes_max: what one directory may take
 
 struct Selection {
@@ -198,8 +198,8 @@ class TreeRestore {
       const std::string location = RestoreTarget::location_of(*level.directory, {});
       tally_.failed(location.substr(0, 200), "restoring", Error(Errc::corrupt, reason));
     };
-    if (levels_.size() == depth_max) {
-      return refuse(fmt::format("directories are nested deeper than {}", depth_max));
+    if (levels_.size() == repo::tree_depth_max) {
+      return refuse(fmt::format("directories are nested deeper than {}", repo::tree_depth_max));
     }
     // These stay until the directory is left.
     level.node_bytes = memory_bytes(node);

@@ -114,13 +114,7 @@ void find_names(repo::Repository& repository, const std::vector<Snapshot>& snaps
   Search<Node> through(repository, failed, std::move(stop), path_key);
   const auto look = [&](const WalkTask& task, repo::Codec& codec, WalkLook<Node>& result) {
     const std::string folder = task.path() + '/';
-    std::string last;
-    read_entries(repository, task, *task.trees[0], codec, [&](Node&& node) {
-      if (result.is_full()) {
-        if (!result.more_after) result.more_after = last;
-        return;
-      }
-      last = node.name;
+    look_at_entries(repository, task, *task.trees[0], codec, result, [&](Node&& node) {
       const std::string path = folder + node.name;
       TreePair below;
       if (node.type == NodeType::dir && search.patterns.may_match_below(path)) {
@@ -180,13 +174,7 @@ void find_blobs(repo::Repository& repository, const std::vector<Snapshot>& snaps
   Search<BlobItem> through(repository, failed, std::move(stop),
                            [](const std::string&, const Id& tree) { return tree; });
   const auto look = [&](const WalkTask& task, repo::Codec& codec, WalkLook<BlobItem>& result) {
-    std::string last;
-    read_entries(repository, task, *task.trees[0], codec, [&](Node&& node) {
-      if (result.is_full()) {
-        if (!result.more_after) result.more_after = last;
-        return;
-      }
-      last = node.name;
+    look_at_entries(repository, task, *task.trees[0], codec, result, [&](Node&& node) {
       BlobItem item;
       TreePair below;
       if (node.type == NodeType::dir) {

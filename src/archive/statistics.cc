@@ -25,21 +25,6 @@ using format::NodeType;
 constexpr std::array<std::string_view, 4> mode_names{"restore-size", "files-by-contents",
                                                      "blobs-per-file", "raw-data"};
 
-// Calls `visit` for each entry that this look is to take.
-template <typename Item>
-void look_at_entries(repo::Repository& repository, const WalkTask& task, repo::Codec& codec,
-                     WalkLook<Item>& look, const std::function<void(Node&&)>& visit) {
-  std::string last;
-  read_entries(repository, task, *task.trees[0], codec, [&](Node&& node) {
-    if (look.is_full()) {
-      if (!look.more_after) look.more_after = last;
-      return;
-    }
-    last = node.name;
-    visit(std::move(node));
-  });
-}
-
 // restore_size. A tree without linked files adds the same wherever it is met, so it is walked once.
 class RestoreSize {
  public:
@@ -52,7 +37,7 @@ class RestoreSize {
     Sums total;
     WalkHooks<Item> hooks;
     hooks.look = [this](const WalkTask& task, repo::Codec& codec, WalkLook<Item>& look) {
-      look_at_entries(repository_, task, codec, look,
+      look_at_entries(repository_, task, *task.trees[0], codec, look,
                       [&](Node&& node) { add_node(std::move(node), look); });
     };
     hooks.take = [&](const WalkTask&, const std::string&, Item& item) {
@@ -139,7 +124,7 @@ class Contents {
   void add(const Snapshot& snapshot, Statistics& statistics) {
     WalkHooks<Item> hooks;
     hooks.look = [this](const WalkTask& task, repo::Codec& codec, WalkLook<Item>& look) {
-      look_at_entries(repository_, task, codec, look,
+      look_at_entries(repository_, task, *task.trees[0], codec, look,
                       [&](Node&& node) { add_node(std::move(node), look); });
     };
     hooks.take = [&](const WalkTask& task, const std::string& name, Item& item) {

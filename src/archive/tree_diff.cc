@@ -126,15 +126,8 @@ class Comparison {
 
   void look_at_one(const WalkTask& task, repo::Codec& codec, WalkLook<DiffItem>& look) {
     const std::size_t side = task.trees[0] ? 0 : 1;
-    std::string last;
-    read_entries(repository_, task, *task.trees[side], codec, [&](Node&& node) {
-      if (look.is_full()) {
-        if (!look.more_after) look.more_after = last;
-        return;
-      }
-      last = node.name;
-      add_single(std::move(node), side, look);
-    });
+    look_at_entries(repository_, task, *task.trees[side], codec, look,
+                    [&](Node&& node) { add_single(std::move(node), side, look); });
   }
 
   void add_single(Node&& node, std::size_t side, WalkLook<DiffItem>& look) {

@@ -16,6 +16,7 @@
 #include "base/task_stack.h"
 #include "format/tree_damage.h"
 #include "repo/parallel.h"
+#include "repo/tree_place.h"
 #include "repo/used_blobs.h"
 
 namespace holdfast::archive {
@@ -28,7 +29,6 @@ using format::NodeType;
 using Worker = repo::BlobWriter::Worker;
 using Verdict = TreeEdit::Verdict;
 
-constexpr std::size_t depth_max = 4096;
 constexpr std::size_t remembered_bytes_max = 64U << 20U;
 // The two uppermost directories are always looked at.
 constexpr std::size_t remembered_depth_min = 2;
@@ -134,9 +134,9 @@ void TreeRewriter::State::run(const std::stop_token& crew_stop, const std::stop_
 void TreeRewriter::State::meet(const FramePtr& frame, Worker& worker) {
   const std::string path = path_of(*frame);
   if (auto result = recall(*frame, path)) return deliver(frame, *result, worker);
-  if (frame->depth == depth_max) {
-    throw Error(Errc::corrupt, fmt::format("directories are nested deeper than {} at {}", depth_max,
-                                           path.substr(0, 200)));
+  if (frame->depth == repo::tree_depth_max) {
+    throw Error(Errc::corrupt, fmt::format("directories are nested deeper than {} at {}",
+                                           repo::tree_depth_max, path.substr(0, 200)));
   }
   Bytes json;
   std::vector<FramePtr> below;

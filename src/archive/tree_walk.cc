@@ -12,11 +12,11 @@
 
 #include "archive/read_ahead.h"
 #include "base/error.h"
+#include "repo/tree_place.h"
 
 namespace holdfast::archive {
 namespace {
 
-constexpr std::size_t depth_max = 4096;
 // What the nodes of all directories on the way down may weigh together. Beyond it the outer
 // directories are let go and read again on the way back, so that a tree made to be deep and wide
 // costs time and not memory.
@@ -71,9 +71,9 @@ class TreeWalk {
 
  private:
   void enter(const format::Id& tree) {
-    if (levels_.size() == depth_max) {
+    if (levels_.size() == repo::tree_depth_max) {
       throw Error(Errc::corrupt, fmt::format("directories are nested deeper than {} at {}",
-                                             depth_max, path_.substr(0, 200)));
+                                             repo::tree_depth_max, path_.substr(0, 200)));
     }
     Level level;
     level.tree = tree;

@@ -6,13 +6,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "repo/tree_place.h"
 
 namespace holdfast::archive {
-namespace {
-
-constexpr std::size_t depth_max = 4096;
-
-}  // namespace
+namespace {}  // namespace
 
 std::string WalkTask::path(std::string_view name) const {
   std::vector<std::string_view> names;
@@ -29,9 +26,9 @@ std::string WalkTask::path(std::string_view name) const {
 }
 
 WalkTask child_task(const WalkTask& above, const std::string& name, const TreePair& trees) {
-  if (above.place->depth + 1 >= depth_max) {
-    throw Error(Errc::corrupt, fmt::format("directories are nested deeper than {} at {}", depth_max,
-                                           above.path().substr(0, 200)));
+  if (above.place->depth + 1 >= repo::tree_depth_max) {
+    throw Error(Errc::corrupt, fmt::format("directories are nested deeper than {} at {}",
+                                           repo::tree_depth_max, above.path().substr(0, 200)));
   }
   WalkTask task;
   task.place = std::make_shared<repo::TreePlace>(above.place, name);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.h"
 #include "format/tree.h"
 
 namespace holdfast::format {
@@ -49,27 +50,6 @@ Rune first_rune(std::string_view text) noexcept {
 
 void append_hex(std::string& to, char32_t value, unsigned digits) {
   while (digits-- > 0) to += hex_digits[value >> (4 * digits) & 15U];
-}
-
-void append_utf8(std::string& to, char32_t rune) {
-  const auto tail = [&](unsigned shift) {
-    to += static_cast<char>(0x80U | (rune >> shift & 0x3fU));
-  };
-  if (rune < 0x80) {
-    to += static_cast<char>(rune);
-  } else if (rune < 0x800) {
-    to += static_cast<char>(0xc0U | rune >> 6U);
-    tail(0);
-  } else if (rune < 0x10000) {
-    to += static_cast<char>(0xe0U | rune >> 12U);
-    tail(6);
-    tail(0);
-  } else {
-    to += static_cast<char>(0xf0U | rune >> 18U);
-    tail(12);
-    tail(6);
-    tail(0);
-  }
 }
 
 // The letter behind the backslash of a control character, or 0.

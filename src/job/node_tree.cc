@@ -17,6 +17,7 @@
 #include "base/c_handle.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "repo/tree_place.h"
 
 namespace holdfast::job {
 namespace {
@@ -26,14 +27,13 @@ using format::Node;
 using format::NodeType;
 
 constexpr std::size_t buffer_bytes = 1U << 20U;
-constexpr unsigned depth_max = 4096;
 
 void check_stop(const std::stop_token& stop) {
   if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted");
 }
 
 void check_depth(unsigned depth) {
-  if (depth > depth_max) throw Error(Errc::corrupt, "directories are nested too deeply");
+  if (depth > repo::tree_depth_max) throw Error(Errc::corrupt, "directories are nested too deeply");
 }
 
 class SavedDirectory final : public NodeDirectory {

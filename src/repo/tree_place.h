@@ -9,6 +9,10 @@
 
 namespace holdfast::repo {
 
+// How deep directories of a snapshot may be nested for a walk to go on; beyond it somebody means
+// harm, as no path of that length can be restored.
+inline constexpr std::size_t tree_depth_max = 4096;
+
 // A directory's name and the place of the one above, which all its children share. Of the root the
 // name is empty.
 struct TreePlace {

@@ -1,35 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Backups of SQL Server, plain and compressed: whatever is in them ends in a report that says how
 // far it is good, and a look at heads alone finds nothing that a deep one does not.
-#include <algorithm>
-#include <cstring>
-
 #include "engine/sqlserver/bak_inspect.h"
 #include "fuzz_target.h"
+#include "random_input.h"
 
 namespace fuzz = holdfast::fuzz;
 namespace sqlserver = holdfast::engine::sqlserver;
 
-namespace {
-
-class Input final : public holdfast::model::RandomSource {
- public:
-  explicit Input(holdfast::ByteView bytes) : bytes_(bytes) {}
-  [[nodiscard]] std::uint64_t size_bytes() const override { return bytes_.size(); }
-  void read_at(std::uint64_t offset_bytes, std::span<std::byte> into) override {
-    fuzz::require(offset_bytes <= bytes_.size() && into.size() <= bytes_.size() - offset_bytes,
-                  "it reads behind the end");
-    if (!into.empty()) std::memcpy(into.data(), bytes_.data() + offset_bytes, into.size());
-  }
-
- private:
-  holdfast::ByteView bytes_;
-};
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
-  Input input(fuzz::view(data, size_bytes));
+  fuzz::RandomInput input(fuzz::view(data, size_bytes));
   auto heads = sqlserver::read_bak(input, false, {});
   auto deep = sqlserver::read_bak(input, true, {});
   fuzz::require(heads.has_value() == deep.has_value(), "a deep look knows another kind of file");

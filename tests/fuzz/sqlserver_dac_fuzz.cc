@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packages of SQL Server (.bacpac, .dacpac): whatever is in them ends in a report, and what a look
 // at the outline finds, a deep one finds too. What comes as rows alone ends in rows or in an Error.
-#include <algorithm>
-#include <cstring>
-
 #include "base/error.h"
 #include "engine/sqlserver/bcp_reader.h"
 #include "engine/sqlserver/dac_inspect.h"
 #include "fuzz_target.h"
+#include "random_input.h"
 
 namespace fuzz = holdfast::fuzz;
 namespace sqlserver = holdfast::engine::sqlserver;
@@ -15,20 +13,6 @@ using holdfast::Errc;
 using holdfast::Error;
 
 namespace {
-
-class Input final : public holdfast::model::RandomSource {
- public:
-  explicit Input(holdfast::ByteView bytes) : bytes_(bytes) {}
-  [[nodiscard]] std::uint64_t size_bytes() const override { return bytes_.size(); }
-  void read_at(std::uint64_t offset_bytes, std::span<std::byte> into) override {
-    fuzz::require(offset_bytes <= bytes_.size() && into.size() <= bytes_.size() - offset_bytes,
-                  "it reads behind the end");
-    if (!into.empty()) std::memcpy(into.data(), bytes_.data() + offset_bytes, into.size());
-  }
-
- private:
-  holdfast::ByteView bytes_;
-};
 
 // One column of each type, every second of them nullable.
 sqlserver::DacTable table_of_all() {
@@ -64,7 +48,7 @@ void read_rows(holdfast::ByteView bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
   const holdfast::ByteView bytes = fuzz::view(data, size_bytes);
   read_rows(bytes);
-  Input input(bytes);
+  fuzz::RandomInput input(bytes);
   const auto outline = sqlserver::read_dac(input, sqlserver::DacDepth::outline, {});
   const auto deep = sqlserver::read_dac(input, sqlserver::DacDepth::digested, {});
   fuzz::require((outline == nullptr) == (deep == nullptr),

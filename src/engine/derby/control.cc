@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.h"
+
 namespace holdfast::engine::derby {
 namespace {
 
@@ -57,19 +59,6 @@ std::string take_line(std::string_view text, std::size_t& at) {
     line.pop_back();
   }
   return line;
-}
-
-void append_utf8(std::string& to, unsigned rune) {
-  if (rune < 0x80) {
-    to += static_cast<char>(rune);
-  } else if (rune < 0x800) {
-    to += static_cast<char>(0xc0U | rune >> 6U);
-    to += static_cast<char>(0x80U | (rune & 0x3fU));
-  } else {
-    to += static_cast<char>(0xe0U | rune >> 12U);
-    to += static_cast<char>(0x80U | (rune >> 6U & 0x3fU));
-    to += static_cast<char>(0x80U | (rune & 0x3fU));
-  }
 }
 
 // A key or value from `at` on to `end`. False for an escape that is none.

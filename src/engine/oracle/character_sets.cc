@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace holdfast::engine::oracle {
 namespace {
 
@@ -64,25 +66,6 @@ constexpr std::array sets{
 static_assert(std::ranges::is_sorted(sets, {}, &CharacterSet::id));
 
 constexpr std::uint16_t ja16sjis_id = 832;
-
-void append_utf8(std::string& to, char32_t rune) {
-  const auto put = [&to](char32_t byte) { to += static_cast<char>(byte); };
-  if (rune < 0x80) {
-    put(rune);
-  } else if (rune < 0x800) {
-    put(0xc0U | rune >> 6U);
-    put(0x80U | (rune & 0x3fU));
-  } else if (rune < 0x10000) {
-    put(0xe0U | rune >> 12U);
-    put(0x80U | (rune >> 6U & 0x3fU));
-    put(0x80U | (rune & 0x3fU));
-  } else {
-    put(0xf0U | rune >> 18U);
-    put(0x80U | (rune >> 12U & 0x3fU));
-    put(0x80U | (rune >> 6U & 0x3fU));
-    put(0x80U | (rune & 0x3fU));
-  }
-}
 
 constexpr bool is_high_surrogate(char32_t unit) noexcept {
   return unit >= 0xd800 && unit < 0xdc00;

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "engine/sqlserver/bcp_variant.h"
 #include "engine/sqlserver/checks.h"
 #include "engine/sqlserver/mtf.h"
@@ -202,22 +203,6 @@ void decode_bit(const DacColumn& column, ByteView stored, Value& into) {
   set_integer(into, bit);
 }
 
-void append_rune(std::string& text, char32_t rune) {
-  const auto put = [&text](char32_t byte) { text += static_cast<char>(byte); };
-  if (rune < 0x80) return put(rune);
-  if (rune < 0x800) {
-    put(0xc0U | rune >> 6U);
-  } else if (rune < 0x10000) {
-    put(0xe0U | rune >> 12U);
-    put(0x80U | (rune >> 6U & 0x3fU));
-  } else {
-    put(0xf0U | rune >> 18U);
-    put(0x80U | (rune >> 12U & 0x3fU));
-    put(0x80U | (rune >> 6U & 0x3fU));
-  }
-  put(0x80U | (rune & 0x3fU));
-}
-
 // Units of UTF-16 at the front that are ASCII, four at a time.
 std::size_t ascii_units(ByteView stored) noexcept {
   constexpr std::uint64_t others = 0xff80'ff80'ff80'ff80;
@@ -244,7 +229,7 @@ void decode_text(const DacColumn& column, ByteView stored, Value& into) {
       rune = 0x10000 + ((rune - 0xd800) << 10U) + (low - 0xdc00);
       at += 2;
     }
-    append_rune(into.text, rune);
+    append_utf8(into.text, rune);
   }
 }
 

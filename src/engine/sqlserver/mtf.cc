@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "engine/sqlserver/checks.h"
 
 namespace holdfast::engine::sqlserver {
@@ -58,22 +59,6 @@ Tag tag_at(ByteView bytes) noexcept {
 bool is_tag(const Tag& type) noexcept {
   return std::all_of(type.begin(), type.end(),
                      [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); });
-}
-
-void append_rune(std::string& to, char32_t rune) {
-  const auto put = [&](char32_t value) { to += static_cast<char>(value); };
-  if (rune < 0x80) return put(rune);
-  if (rune < 0x800) {
-    put(0xc0U | rune >> 6U);
-  } else if (rune < 0x10000) {
-    put(0xe0U | rune >> 12U);
-    put(0x80U | (rune >> 6U & 0x3fU));
-  } else {
-    put(0xf0U | rune >> 18U);
-    put(0x80U | (rune >> 12U & 0x3fU));
-    put(0x80U | (rune >> 6U & 0x3fU));
-  }
-  put(0x80U | (rune & 0x3fU));
 }
 
 // The collation's name from what [MS-TDS] 2.2.5.1.2 calls COLLATION: 20 bits of language, flags,
@@ -185,7 +170,7 @@ std::string utf16_text(ByteView bytes) {
       }
     }
     if (rune >= 0xd800 && rune < 0xe000) rune = 0xfffd;
-    append_rune(text, rune);
+    append_utf8(text, rune);
   }
   text.resize(text.find_last_not_of('\0') + 1);
   return text;
