@@ -60,8 +60,9 @@ void run(Invocation& invocation) {
   asked.filter = snapshot_filter(invocation, true);
   asked.group_by = arguments.value_or("group-by", "");
   asked.latest = static_cast<unsigned>(arguments.number("latest", 1'000'000).value_or(0));
+  TroubleObserver observer(invocation.output());
   const auto groups = job::list_snapshots(invocation.job(), invocation.repository_access(), asked,
-                                          invocation.stop());
+                                          observer, invocation.stop());
   const bool grouped = !asked.group_by.empty();
   Output& output = invocation.output();
   if (output.json()) return print_json(output, groups, grouped);

@@ -15,8 +15,7 @@ std::vector<format::Id> snapshots_to_check(repo::Repository& repository,
                                            const CheckJobOptions& options) {
   std::vector<format::Id> ids;
   if (!options.ids.empty()) {
-    for (const archive::Snapshot& each :
-         select_snapshots(repository, options.ids, options.filter)) {
+    for (const archive::Snapshot& each : named_snapshots(repository, options.ids, options.filter)) {
       ids.push_back(each.id);
     }
     return ids;

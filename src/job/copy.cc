@@ -94,7 +94,7 @@ void Copy::warn_of_chunkers() {
 }
 
 std::vector<Snapshot> Copy::choose(const CopyOptions& options) {
-  if (!options.ids.empty()) return select_snapshots(source_, options.ids, options.filter);
+  if (!options.ids.empty()) return named_snapshots(source_, options.ids, options.filter);
   std::vector<std::string> damaged;
   std::vector<Snapshot> chosen = archive::load_snapshots(source_, &damaged);
   for (const std::string& message : damaged) observer_.warning(message + "; it is not copied");

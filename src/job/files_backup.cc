@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "base/process.h"
+#include "job/snapshots.h"
 #include "repo/blob_writer.h"
 
 namespace holdfast::job {
@@ -96,7 +97,8 @@ struct Run {
 
 std::optional<archive::Snapshot> choose_parent(repo::Repository& repository,
                                                const FilesBackupOptions& options,
-                                               const format::SnapshotFile& snapshot) {
+                                               const format::SnapshotFile& snapshot,
+                                               model::Observer& observer) {
   if (options.archive.force) return std::nullopt;
   if (!options.parent.empty()) {
     archive::SnapshotFilter filter;
@@ -104,7 +106,7 @@ std::optional<archive::Snapshot> choose_parent(repo::Repository& repository,
     filter.paths = snapshot.paths;
     return archive::find_snapshot(repository, options.parent, filter).snapshot;
   }
-  return archive::find_parent(archive::load_snapshots(repository), snapshot, options.group_by);
+  return archive::find_parent(readable_snapshots(repository, observer), snapshot, options.group_by);
 }
 
 void copy_counts(format::SnapshotSummary& summary, const archive::ArchiveCounts& counts) {
@@ -158,7 +160,7 @@ FilesBackupReport backup_files(const Environment& environment, const RepositoryA
       new_snapshot(environment, options.labels, run.begun, std::move(absolute));
   snapshot.excludes = options.excludes;
 
-  const auto parent = choose_parent(repository, options, snapshot);
+  const auto parent = choose_parent(repository, options, snapshot, observer);
   archive::ArchiveOptions archive = options.archive;
   if (parent) {
     report.parent = parent->id;

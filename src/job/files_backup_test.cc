@@ -10,13 +10,22 @@ namespace {
 
 class FilesBackup : public JobTest {
  protected:
-  std::size_t snapshots() { return list_snapshots(environment, access, {}, stop).size(); }
+  std::size_t snapshots() { return list_snapshots(environment, access, {}, observer, stop).size(); }
   FilesBackupOptions of(const std::string& source) {
     FilesBackupOptions options;
     options.paths = {source};
     return options;
   }
 };
+
+// One bad file must not keep tonight's backup from being made.
+TEST_F(FilesBackup, GoesOnBesideADamagedSnapshot) {
+  write_file_durably(path("repository/snapshots/" + std::string(64, 'a')), as_bytes("no"), 0600);
+  const FilesBackupReport report =
+      backup_files(environment, access, of(write("d/a", "content")), observer, stop);
+  EXPECT_TRUE(report.snapshot);
+  EXPECT_EQ(snapshots(), 1U);
+}
 
 TEST_F(FilesBackup, WritesPacksThenTheIndexThenTheSnapshot) {
   const FilesBackupReport report =
@@ -77,7 +86,7 @@ TEST_F(FilesBackup, RecordsItsParentAndSummary) {
   const FilesBackupReport second = backup_files(environment, access, of(source), observer, stop);
   EXPECT_EQ(second.parent, first.snapshot);
   EXPECT_EQ(second.summary.files_unmodified, 1U);
-  const auto groups = list_snapshots(environment, access, {}, stop);
+  const auto groups = list_snapshots(environment, access, {}, observer, stop);
   const format::SnapshotFile& newest = groups.at(0).snapshots.front().file;
   EXPECT_EQ(newest.parent, first.snapshot);
   ASSERT_TRUE(newest.summary);

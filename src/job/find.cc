@@ -94,7 +94,7 @@ FindReport find_in_snapshots(const Environment& environment, const RepositoryAcc
   const OpenedRepository opened = open_repository(environment, access, LockMode::shared, stop);
   repo::Repository& repository = *opened.repository;
   std::vector<archive::Snapshot> snapshots =
-      select_snapshots(repository, options.snapshots, options.filter);
+      select_snapshots(repository, options.snapshots, options.filter, observer);
   if (!options.oldest_first) std::ranges::reverse(snapshots);
   repository.load_index(observer);
   FindReport report;

@@ -93,7 +93,7 @@ std::optional<repo::PruneReport> forget_snapshots(
   check_options(access, options);
   OpenedRepository opened = open_repository(environment, access, LockMode::exclusive, stop);
   repo::Repository& repository = *opened.repository;
-  const std::vector<archive::Snapshot> all = archive::load_snapshots(repository);
+  const std::vector<archive::Snapshot> all = readable_snapshots(repository, observer);
   ForgetReport report;
   if (options.ids.empty()) {
     std::vector<archive::Snapshot> counted;
@@ -104,7 +104,7 @@ std::optional<repo::PruneReport> forget_snapshots(
     apply_policies(std::move(counted), options, environment.clock->now(), report);
   } else {
     for (const archive::Snapshot& snapshot :
-         select_snapshots(repository, options.ids, options.filter)) {
+         named_snapshots(repository, options.ids, options.filter)) {
       report.removed.push_back(snapshot.id);
     }
   }

@@ -36,7 +36,7 @@ class Forget : public JobTest {
   }
   std::size_t count() {
     std::size_t sum = 0;
-    for (const auto& group : list_snapshots(environment, access, {}, stop))
+    for (const auto& group : list_snapshots(environment, access, {}, observer, stop))
       sum += group.snapshots.size();
     return sum;
   }

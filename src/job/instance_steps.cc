@@ -9,6 +9,7 @@
 #include "base/crew.h"
 #include "engine/embedded/file_lock.h"
 #include "job/hooks.h"
+#include "job/snapshots.h"
 
 namespace holdfast::job {
 
@@ -98,7 +99,7 @@ engine::HoldOptions hold_options(const model::Instance& instance,
 LastBackup load_last_backup(repo::Repository& repository, std::string_view instance,
                             bool will_write, model::Observer& observer) {
   LastBackup last;
-  auto snapshots = instance_snapshots(archive::load_snapshots(repository), instance);
+  auto snapshots = instance_snapshots(readable_snapshots(repository, observer), instance);
   if (will_write) {
     repository.load_index_for_writing(observer);
   } else {

@@ -85,7 +85,7 @@ void list_objects(const Environment& environment, const RepositoryAccess& access
           visit(fmt::format("{} {}", format::blob_type_name(blob.type), blob.id.hex()));
         });
   } else if (!snapshot.empty()) {
-    const archive::Snapshot found = select_snapshots(repository, {snapshot}, {}).front();
+    const archive::Snapshot found = named_snapshots(repository, {snapshot}, {}).front();
     repository.load_index(observer);
     ids = packs_of(repository, found, observer, stop.get_token());
   } else {

@@ -60,7 +60,7 @@ std::vector<archive::Snapshot> choose_snapshots(repo::Repository& repository,
                                                 const std::vector<archive::Snapshot>& all,
                                                 const std::vector<std::string>& ids,
                                                 const archive::SnapshotFilter& filter) {
-  if (!ids.empty()) return select_snapshots(repository, ids, filter);
+  if (!ids.empty()) return named_snapshots(repository, ids, filter);
   std::vector<archive::Snapshot> chosen;
   std::ranges::copy_if(all, std::back_inserter(chosen),
                        [&](const archive::Snapshot& each) { return filter.matches(each.file); });

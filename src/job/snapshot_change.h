@@ -40,7 +40,7 @@ struct SnapshotChanges {
 };
 
 // Of all snapshots, in their order, those that the ids or else the filter name; as
-// select_snapshots().
+// named_snapshots().
 [[nodiscard]] std::vector<archive::Snapshot> choose_snapshots(
     repo::Repository& repository, const std::vector<archive::Snapshot>& all,
     const std::vector<std::string>& ids, const archive::SnapshotFilter& filter);

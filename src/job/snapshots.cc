@@ -29,17 +29,20 @@ void keep_newest(std::vector<archive::SnapshotGroup>& groups, const SnapshotsOpt
 
 }  // namespace
 
-std::vector<archive::Snapshot> select_snapshots(repo::Repository& repository,
-                                                const std::vector<std::string>& ids,
-                                                const archive::SnapshotFilter& filter) {
-  std::vector<archive::Snapshot> selected;
-  if (ids.empty()) {
-    selected = archive::load_snapshots(repository);
-    std::erase_if(selected, [&](const archive::Snapshot& snapshot) {
-      return !filter.matches(snapshot.file);
-    });
-    return selected;
+std::vector<archive::Snapshot> readable_snapshots(repo::Repository& repository,
+                                                  model::Observer& observer) {
+  std::vector<std::string> damaged;
+  auto snapshots = archive::load_snapshots(repository, &damaged);
+  for (const std::string& message : damaged) {
+    observer.warning(message + "; it is left out. `holdfast repair snapshots --forget` removes it");
   }
+  return snapshots;
+}
+
+std::vector<archive::Snapshot> named_snapshots(repo::Repository& repository,
+                                               const std::vector<std::string>& ids,
+                                               const archive::SnapshotFilter& filter) {
+  std::vector<archive::Snapshot> selected;
   for (const std::string& id : ids) {
     if (id.find(':') != std::string::npos) {
       throw Error(Errc::usage,
@@ -58,13 +61,26 @@ std::vector<archive::Snapshot> select_snapshots(repo::Repository& repository,
   return selected;
 }
 
+std::vector<archive::Snapshot> select_snapshots(repo::Repository& repository,
+                                                const std::vector<std::string>& ids,
+                                                const archive::SnapshotFilter& filter,
+                                                model::Observer& observer) {
+  if (!ids.empty()) return named_snapshots(repository, ids, filter);
+  auto selected = readable_snapshots(repository, observer);
+  std::erase_if(selected,
+                [&](const archive::Snapshot& snapshot) { return !filter.matches(snapshot.file); });
+  return selected;
+}
+
 std::vector<archive::SnapshotGroup> list_snapshots(const Environment& environment,
                                                    const RepositoryAccess& access,
                                                    const SnapshotsOptions& options,
+                                                   model::Observer& observer,
                                                    std::stop_source& stop) {
   const OpenedRepository opened = open_repository(environment, access, LockMode::shared, stop);
   auto groups = archive::group_snapshots(
-      select_snapshots(*opened.repository, options.ids, options.filter), options.group_by);
+      select_snapshots(*opened.repository, options.ids, options.filter, observer),
+      options.group_by);
   if (options.latest > 0) keep_newest(groups, options);
   return groups;
 }

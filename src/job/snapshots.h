@@ -9,6 +9,7 @@
 
 #include "archive/snapshots.h"
 #include "job/environment.h"
+#include "model/progress.h"
 
 namespace holdfast::job {
 
@@ -23,13 +24,25 @@ struct SnapshotsOptions {
 [[nodiscard]] std::vector<archive::SnapshotGroup> list_snapshots(const Environment& environment,
                                                                  const RepositoryAccess& access,
                                                                  const SnapshotsOptions& options,
+                                                                 model::Observer& observer,
                                                                  std::stop_source& stop);
 
-// The snapshots that ids or else the filter name, each once, oldest first. With ids the filter
-// counts only for "latest". Errc::not_found naming an id that is none; Errc::usage for an ambiguous
-// prefix or an id with a subfolder.
-[[nodiscard]] std::vector<archive::Snapshot> select_snapshots(
-    repo::Repository& repository, const std::vector<std::string>& ids,
-    const archive::SnapshotFilter& filter);
+// All snapshots that can be read, oldest first. `observer` is warned of each that is damaged: one
+// bad file must not keep anybody from the others.
+[[nodiscard]] std::vector<archive::Snapshot> readable_snapshots(repo::Repository& repository,
+                                                                model::Observer& observer);
+
+// The snapshots of these ids, each once, oldest first. The filter counts only for "latest", which
+// is not told while one is damaged: it might be that one. Errc::not_found naming an id that is
+// none; Errc::usage for an ambiguous prefix or an id with a subfolder.
+[[nodiscard]] std::vector<archive::Snapshot> named_snapshots(repo::Repository& repository,
+                                                             const std::vector<std::string>& ids,
+                                                             const archive::SnapshotFilter& filter);
+
+// named_snapshots(), or without ids those of readable_snapshots() that the filter takes.
+[[nodiscard]] std::vector<archive::Snapshot> select_snapshots(repo::Repository& repository,
+                                                              const std::vector<std::string>& ids,
+                                                              const archive::SnapshotFilter& filter,
+                                                              model::Observer& observer);
 
 }  // namespace holdfast::job

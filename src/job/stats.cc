@@ -11,7 +11,7 @@ archive::Statistics count_repository(const Environment& environment, const Repos
   const OpenedRepository opened = open_repository(environment, access, LockMode::shared, stop);
   repo::Repository& repository = *opened.repository;
   const std::vector<archive::Snapshot> snapshots =
-      select_snapshots(repository, options.ids, options.filter);
+      select_snapshots(repository, options.ids, options.filter, observer);
   repository.load_index(observer);
   observer.phase("scanning");
   return archive::count_snapshots(repository, snapshots, options.mode, observer, stop.get_token());

@@ -65,7 +65,8 @@ TagReport tag_snapshots(const Environment& environment, const RepositoryAccess& 
   const OpenedRepository opened = open_repository(environment, access, LockMode::exclusive, stop);
   repo::Repository& repository = *opened.repository;
   TagReport report;
-  for (archive::Snapshot& snapshot : select_snapshots(repository, options.ids, options.filter)) {
+  for (archive::Snapshot& snapshot :
+       select_snapshots(repository, options.ids, options.filter, observer)) {
     if (stop.stop_requested()) throw Error(Errc::cancelled, "interrupted while changing tags");
     if (!change_tags(snapshot.file, options)) continue;
     if (!snapshot.file.original) snapshot.file.original = snapshot.id;

@@ -34,7 +34,7 @@ class TagJob : public JobTest {
   }
   std::vector<archive::Snapshot> all() {
     std::vector<archive::Snapshot> found;
-    for (const auto& group : list_snapshots(environment, access, {}, stop))
+    for (const auto& group : list_snapshots(environment, access, {}, observer, stop))
       found.insert(found.end(), group.snapshots.begin(), group.snapshots.end());
     return found;
   }
