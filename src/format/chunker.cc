@@ -3,7 +3,8 @@
 //
 // Past the minimum length the fingerprint is a function of the last 64 bytes alone: whatever was
 // there before has left the window. So whether a position is a cut can be asked of any position by
-// itself, and find_candidate() asks four stretches of the data at once to hide table latency.
+// itself, and find_candidate() asks 64 stretches of the data at once where the processor can
+// (chunk_lanes.h), else four, to hide table latency.
 #include "format/chunker.h"
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "format/chunk_lanes.h"
 
 namespace holdfast::format {
 
@@ -120,12 +122,26 @@ std::size_t scan_four(const std::byte* data, std::size_t begin, std::size_t stre
 }
 
 // The first position p in [begin, end) where the fingerprint of data[p - 64, p) has the mask's bits
-// all zero, or end. begin is at least 64. The one function a vector unit would replace.
+// all zero, or end. begin is at least 64.
 std::size_t find_candidate(const std::byte* data, std::size_t begin, std::size_t end,
                            unsigned mask_bits, const ChunkTables& tables) noexcept {
   const std::uint64_t mask = (std::uint64_t{1} << mask_bits) - 1;
-  // Blocks of an eighth of the mean distance: little is scanned in vain behind a hit, and warming
-  // up the lanes stays cheap.
+  // Blocks of an eighth of the mean distance at most: little is scanned in vain behind a hit, and
+  // warming up the lanes stays cheap.
+  if (tables.in_lanes) {
+    // Above 64 KiB a block is too large for the processor's nearest caches, below 4 KiB little but
+    // warming up.
+    const std::size_t stretch_max =
+        std::clamp<std::size_t>((mask + 1) / 8 / chunk_lane_count, 256, 1024);
+    while (end - begin > chunk_lane_count * chunk_window_bytes) {
+      // The byte behind the last position is read too.
+      const std::size_t stretch =
+          std::min(stretch_max, (end - begin - 1) / chunk_lane_count / 8 * 8);
+      const std::size_t found = scan_in_lanes(data, begin, stretch, mask_bits, tables);
+      begin += chunk_lane_count * stretch;
+      if (found != begin) return found;
+    }
+  }
   const std::size_t stretch = std::max<std::size_t>(256, (mask + 1) / 8 / lane_count);
   const std::size_t block = lane_count * stretch;
   while (end - begin >= block) {
@@ -134,6 +150,19 @@ std::size_t find_candidate(const std::byte* data, std::size_t begin, std::size_t
     begin = found;
   }
   return scan_one(data, begin, end, mask, tables);
+}
+
+// The matrix of the byte number `plane` of what a byte adds to a moved fingerprint, given for each
+// single bit.
+std::uint64_t matrix_of(const std::array<std::uint64_t, 8>& bits, std::size_t plane) noexcept {
+  std::uint64_t rows = 0;
+  for (unsigned row = 0; row < 8; ++row) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      const std::uint64_t moved = bits[bit] << ChunkTables::moved_bits;
+      rows |= (moved >> (8 * plane + row) & 1U) << (8 * (7 - row) + bit);
+    }
+  }
+  return rows;
 }
 
 }  // namespace
@@ -168,7 +197,7 @@ Polynomial random_polynomial() {
   throw Error(Errc::bug, "the random generator leads to no irreducible polynomial");
 }
 
-ChunkTables::ChunkTables(Polynomial of) noexcept : polynomial(of) {
+ChunkTables::ChunkTables(Polynomial of) noexcept : polynomial(of), in_lanes(has_chunk_lanes()) {
   for (std::uint64_t i = 0; i < 256; ++i) {
     const std::uint64_t shifted = i << polynomial_degree;
     mod[i] = remainder(shifted, polynomial) ^ shifted;
@@ -181,6 +210,21 @@ ChunkTables::ChunkTables(Polynomial of) noexcept : polynomial(of) {
     out[i] = d;
     out_next[i] = slide_in(d, std::byte{0}, *this);
   }
+  std::array<std::uint64_t, 8> reduced;
+  std::array<std::uint64_t, 8> left;
+  std::array<std::uint64_t, 8> entered;
+  for (std::size_t bit = 0; bit < 8; ++bit) {
+    const std::size_t byte = std::size_t{1} << bit;
+    reduced[bit] = remainder(std::uint64_t{byte} << polynomial_degree, polynomial);
+    left[bit] = out_next[byte];
+    entered[bit] = byte;
+  }
+  for (std::size_t plane = 0; plane < matrices.reduced.size(); ++plane) {
+    matrices.reduced[plane] = matrix_of(reduced, plane);
+    matrices.left[plane] = matrix_of(left, plane);
+  }
+  for (std::size_t plane = 0; plane < matrices.entered.size(); ++plane)
+    matrices.entered[plane] = matrix_of(entered, plane);
 }
 
 std::optional<std::size_t> first_chunk_bytes(ByteView data, const ChunkTables& tables,

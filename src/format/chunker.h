@@ -49,6 +49,17 @@ class ChunkTables {
   std::array<std::uint64_t, 256> mod{};       // reduction of the top byte
   std::array<std::uint64_t, 256> out_next{};  // out, moved on by one byte: what the scan subtracts
   Polynomial polynomial;
+
+  // The same as matrices of 8 by 8 bits, one for each byte of a fingerprint that is moved up by
+  // `moved_bits`: what a byte adds to it that is reduced, that leaves, and that enters. As
+  // GF2P8AFFINEQB takes them: rows from the highest byte on. chunk_lanes.h.
+  static constexpr unsigned moved_bits = 3;
+  struct Matrices {
+    std::array<std::uint64_t, 7> reduced{}, left{};
+    std::array<std::uint64_t, 2> entered{};
+  };
+  Matrices matrices;
+  bool in_lanes;  // whether the processor takes them; false finds the same cuts, slower
 };
 
 // Finds where the first chunk of `data` ends.
@@ -57,8 +68,8 @@ class ChunkTables {
 // Returns the chunk's length in bytes, size_bytes_min..size_bytes_max (shorter only at the end of
 // the stream), or nothing if `data` is too short to tell, which is the case only below
 // size_bytes_max. For empty data: nothing. Thread-safe; no allocation; the first size_bytes_min -
-// 64 bytes are skipped. Scans with four interleaved lanes: past the minimum the fingerprint depends
-// on the last 64 bytes alone, so positions can be tried in any order.
+// 64 bytes are skipped. Scans many positions at once: past the minimum the fingerprint depends on
+// the last 64 bytes alone, so they can be tried in any order.
 [[nodiscard]] std::optional<std::size_t> first_chunk_bytes(ByteView data, const ChunkTables& tables,
                                                            const ChunkSizes& sizes,
                                                            bool is_last) noexcept;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "format/chunk_lanes.h"
 #include "format/crypto.h"
 
 namespace holdfast::format {
@@ -18,18 +19,6 @@ namespace {
 constexpr std::size_t mib = 1024 * 1024;
 constexpr Polynomial polynomial_a = 0x3da3358b4dc173;
 constexpr Polynomial polynomial_b = 0x25b468838dcb75;
-
-std::vector<std::size_t> cut_all(ByteView data, Polynomial polynomial,
-                                 const ChunkSizes& sizes = restic_chunks) {
-  const ChunkTables tables(polynomial);
-  std::vector<std::size_t> lengths;
-  while (const auto length = first_chunk_bytes(data, tables, sizes, true)) {
-    lengths.push_back(*length);
-    data = data.subspan(*length);
-  }
-  EXPECT_TRUE(data.empty());
-  return lengths;
-}
 
 // The fingerprint of the last 64 bytes, by polynomial_a.
 std::uint64_t fingerprint_before(ByteView data) {
@@ -189,7 +178,32 @@ TEST(ChunkTables, AreThoseOfResticsChunker) {
   EXPECT_EQ(b.mod[255], 0x1ff9ae6ade8f792bU);
 }
 
-TEST(Chunker, CutsGoRandomDataAsResticsOwnTest) {
+// By each way to the same cuts: in lanes, and as every processor can.
+class Chunker : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (GetParam() && !has_chunk_lanes()) GTEST_SKIP() << "this processor has no such lanes";
+  }
+  [[nodiscard]] static ChunkTables tables_of(Polynomial polynomial) {
+    ChunkTables tables(polynomial);
+    tables.in_lanes = GetParam();
+    return tables;
+  }
+  [[nodiscard]] static std::vector<std::size_t> cut_all(ByteView data, Polynomial polynomial) {
+    const ChunkTables tables = tables_of(polynomial);
+    std::vector<std::size_t> lengths;
+    while (const auto length = first_chunk_bytes(data, tables, restic_chunks, true)) {
+      lengths.push_back(*length);
+      data = data.subspan(*length);
+    }
+    EXPECT_TRUE(data.empty());
+    return lengths;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Ways, Chunker, testing::Bool(),
+                         [](const auto& way) { return way.param ? "InLanes" : "Portable"; });
+
+TEST_P(Chunker, CutsGoRandomDataAsResticsOwnTest) {
   Bytes data(32 * mib);
   GoRandom random(23);
   for (std::size_t at = 0; at < data.size(); at += 4) {
@@ -205,7 +219,7 @@ TEST(Chunker, CutsGoRandomDataAsResticsOwnTest) {
   EXPECT_EQ(cut_all(data, polynomial_a), expected);
 }
 
-TEST(Chunker, CutsTheAesKeystreamAsRestic) {
+TEST_P(Chunker, CutsTheAesKeystreamAsRestic) {
   const Bytes data = aes_keystream(32 * mib);
   ASSERT_EQ(to_hex(sha256(data)),
             "580881df129d7ef36820a14231d4dab34d306a37ef48c49463da3b05282de687");
@@ -226,7 +240,7 @@ TEST(Chunker, CutsTheAesKeystreamAsRestic) {
             0x001539bd75300000U);
 }
 
-TEST(Chunker, CutsRepetitiveDataAtTheMaximum) {
+TEST_P(Chunker, CutsRepetitiveDataAtTheMaximum) {
   constexpr std::string_view word = "holdfast\n";
   Bytes words(word.size() * 2097152);
   for (std::size_t at = 0; at < words.size(); at += word.size()) {
@@ -239,7 +253,7 @@ TEST(Chunker, CutsRepetitiveDataAtTheMaximum) {
   EXPECT_EQ(cut_all(ones, polynomial_a), (std::vector<std::size_t>{8388608, 1048576}));
 }
 
-TEST(Chunker, CutsZerosAtTheMinimum) {
+TEST_P(Chunker, CutsZerosAtTheMinimum) {
   Bytes zeros(1572964);
   std::fill(zeros.begin(), zeros.end(), std::byte{0});
   EXPECT_EQ(cut_all(zeros, polynomial_a), (std::vector<std::size_t>{524288, 524288, 524288, 100}));
@@ -247,16 +261,16 @@ TEST(Chunker, CutsZerosAtTheMinimum) {
   EXPECT_EQ(cut_all(zeros, polynomial_a), (std::vector<std::size_t>{524288}));
 }
 
-TEST(Chunker, FindsNoChunkInNothing) {
-  const ChunkTables tables(polynomial_a);
+TEST_P(Chunker, FindsNoChunkInNothing) {
+  const ChunkTables tables = tables_of(polynomial_a);
   EXPECT_FALSE(first_chunk_bytes({}, tables, restic_chunks, true));
   EXPECT_FALSE(first_chunk_bytes({}, tables, restic_chunks, false));
 }
 
-TEST(Chunker, AsksForMoreOnlyBelowTheMaximum) {
+TEST_P(Chunker, AsksForMoreOnlyBelowTheMaximum) {
   Bytes ones(restic_chunks.size_bytes_max);
   std::fill(ones.begin(), ones.end(), std::byte{0xff});
-  const ChunkTables tables(polynomial_a);
+  const ChunkTables tables = tables_of(polynomial_a);
   const ByteView all(ones);
   EXPECT_FALSE(first_chunk_bytes(all.first(1), tables, restic_chunks, false));
   EXPECT_FALSE(first_chunk_bytes(all.first(all.size() - 1), tables, restic_chunks, false));
@@ -265,9 +279,9 @@ TEST(Chunker, AsksForMoreOnlyBelowTheMaximum) {
   EXPECT_EQ(first_chunk_bytes(all, tables, restic_chunks, false), all.size());
 }
 
-TEST(Chunker, CutsAsSoonAsTheCutIsInSight) {
+TEST_P(Chunker, CutsAsSoonAsTheCutIsInSight) {
   const Bytes data = aes_keystream(2 * mib);
-  const ChunkTables tables(polynomial_a);
+  const ChunkTables tables = tables_of(polynomial_a);
   const ByteView all(data);
   EXPECT_FALSE(first_chunk_bytes(all.first(551132), tables, restic_chunks, false));
   for (const std::size_t shown : {551133U, 551134U, 600000U, 2097152U}) {
@@ -294,9 +308,9 @@ std::size_t slow_first_chunk(ByteView data, const ChunkTables& tables, const Chu
   return std::min(data.size(), sizes.size_bytes_max);
 }
 
-TEST(Chunker, FineChunksAgreeWithTheDefinition) {
+TEST_P(Chunker, FineChunksAgreeWithTheDefinition) {
   const Bytes data = aes_keystream(4 * mib);
-  const ChunkTables tables(polynomial_b);
+  const ChunkTables tables = tables_of(polynomial_b);
   ByteView rest(data);
   std::size_t chunks = 0;
   while (const auto length = first_chunk_bytes(rest, tables, fine_chunks, true)) {
@@ -309,12 +323,13 @@ TEST(Chunker, FineChunksAgreeWithTheDefinition) {
   EXPECT_LT(chunks, 4 * mib / (64 * 1024));
 }
 
-TEST(Chunker, AgreesWithTheDefinitionForEveryLengthNearTheLaneBlocks) {
-  const Bytes data = aes_keystream(64 * 1024);
-  const ChunkTables tables(polynomial_a);
-  constexpr ChunkSizes tiny{64, 4096, 10};
-  for (std::size_t size_bytes = 1; size_bytes < 2600; ++size_bytes) {
-    const ByteView piece = ByteView(data).subspan(size_bytes * 7, size_bytes);
+TEST_P(Chunker, AgreesWithTheDefinitionForEveryLengthNearTheLaneBlocks) {
+  const Bytes data = aes_keystream(128 * 1024);
+  const ChunkTables tables = tables_of(polynomial_a);
+  constexpr ChunkSizes tiny{64, 32 * 1024, 14};
+  for (std::size_t size_bytes = 1; size_bytes < 20'000;
+       size_bytes += size_bytes % 2048 < 300 ? 1 : 100) {
+    const ByteView piece = ByteView(data).subspan(size_bytes * 5, size_bytes);
     ASSERT_EQ(first_chunk_bytes(piece, tables, tiny, true), slow_first_chunk(piece, tables, tiny))
         << size_bytes << " bytes";
   }
