@@ -26,6 +26,8 @@ constexpr std::size_t probe_sample_bytes = 16U * 1024;
 // carries anything been understood by that.
 constexpr double matchless_from = 0.8;
 constexpr std::size_t matchless_bytes_min = probe_sample_bytes / 4;
+// Nor may it then be larger than what level 3 makes of it, or but a little.
+constexpr double matchless_cost_max = 1.01;
 constexpr std::uint64_t window_bytes_max = 8U * 1024 * 1024;
 constexpr int window_log_max = 23;
 constexpr std::uint64_t block_bytes_max = 128U * 1024;
@@ -206,19 +208,37 @@ struct Compressor::State {
   explicit State(Compression wanted)
       : level(wanted), context(compress_context(zstd_level(wanted))) {}
 
-  // What level 1 makes of 16 KiB; nothing if that is above 97 percent of them.
-  std::optional<std::size_t> shrunk_bytes(ByteView sample) {
-    if (!probe) probe = compress_context(1);
-    const std::size_t result = ZSTD_compress2(probe.get(), probe_room.data(), probe_room.size(),
+  // What a context makes of 16 KiB; nothing if that is above 97 percent of them.
+  std::optional<std::size_t> shrunk_bytes(const CompressContext& by, ByteView sample) {
+    const std::size_t result = ZSTD_compress2(by.get(), probe_room.data(), probe_room.size(),
                                               sample.data(), sample.size());
     if (ZSTD_isError(result) != 0) return std::nullopt;
     return result;
   }
 
+  // Of a sample of which level 1 leaves so many bytes.
+  Promise promise_of(ByteView sample, std::size_t shrunk) {
+    if (level != Compression::automatic || shrunk <= matchless_bytes_min ||
+        static_cast<double>(shrunk) <= matchless_from * entropy_bytes(sample))
+      return Promise::matches;
+    if (!usual_probe) {
+      usual_probe = compress_context(zstd_level(level));
+      matchless_probe = matchless_context();
+    }
+    const auto usual = shrunk_bytes(usual_probe, sample);
+    const auto without = shrunk_bytes(matchless_probe, sample);
+    const bool is_as_small =
+        without && (!usual || static_cast<double>(*without) <=
+                                  matchless_cost_max * static_cast<double>(*usual));
+    return is_as_small ? Promise::matchless : Promise::matches;
+  }
+
   Compression level;
   CompressContext context;
   CompressContext matchless;  // made when needed
-  CompressContext probe;  // of its own, so that the tables of `context` stay as large as they are
+  // Of samples alone, so that the tables of the others stay as large as they are.
+  CompressContext probe = compress_context(1);
+  CompressContext usual_probe, matchless_probe;  // made when needed
   std::array<std::byte, probe_sample_bytes * 97 / 100> probe_room;
 };
 
@@ -232,13 +252,8 @@ Promise Compressor::judge(ByteView run) {
   if (state_->level == Compression::off || run.size() <= probe_from_bytes) return Promise::unknown;
   for (const ByteView sample :
        {run.subspan(run.size() / 2, probe_sample_bytes), run.first(probe_sample_bytes)}) {
-    const std::optional<std::size_t> shrunk = state_->shrunk_bytes(sample);
-    if (!shrunk) continue;
-    const bool may_choose =
-        state_->level == Compression::automatic && *shrunk > matchless_bytes_min;
-    return may_choose && static_cast<double>(*shrunk) > matchless_from * entropy_bytes(sample)
-               ? Promise::matchless
-               : Promise::matches;
+    if (const auto shrunk = state_->shrunk_bytes(state_->probe, sample))
+      return state_->promise_of(sample, *shrunk);
   }
   return Promise::none;
 }

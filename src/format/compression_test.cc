@@ -151,6 +151,23 @@ TEST(Compressor, SearchesNoMatchesWhereThereAreNone) {
   EXPECT_EQ(back, digits);
 }
 
+// As from a sensor: hardly a match is longer than a few bytes, and still they pay.
+TEST(Compressor, KeepsLevel3WhereShortMatchesPay) {
+  Bytes samples;
+  std::mt19937 random(1);
+  int value = 0;
+  for (int i = 0; i < 500'000; ++i) {
+    int step = -24;
+    for (int j = 0; j < 4; ++j) step += static_cast<int>(random() % 13);
+    value = value - value / 1000 + step;
+    samples.push_back(static_cast<std::byte>(value & 0xff));
+    samples.push_back(static_cast<std::byte>(value >> 8 & 0xff));
+  }
+  Compressor compressor(Compression::automatic);
+  EXPECT_EQ(compressor.judge(samples), Promise::matches);
+  EXPECT_EQ(frame_of(samples, Compression::automatic), compressed(samples));
+}
+
 TEST(Compressor, SearchesMatchesWhereverThereMayBeSome) {
   Compressor compressor(Compression::automatic);
   const Bytes digits = digit_bytes(1'000'000);
