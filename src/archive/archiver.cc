@@ -393,7 +393,7 @@ std::vector<ArchivedTree> save_paths(Destinations& destinations,
   const unsigned threads = options.threads != 0 ? options.threads : cores_available();
   WorkQueue queue({.waiting_bytes_max = waiting_bytes_max,
                    .block_bytes = format::restic_chunks.size_bytes_max,
-                   .blocks_max = destinations.size() * threads + 2});
+                   .blocks_max = destinations.size() * threads + 1});
   TreeSaver trees(destinations, report);
   FileSaver files(destinations, queue, trees, report, options);
   {

@@ -81,7 +81,7 @@ void scan_paths(const std::vector<std::string>& paths, const ArchiveOptions& opt
 // A parent tree that is damaged is a warning.
 //
 // The index must be loaded. Threads: one that walks, `threads` that read, chunk, hash and store.
-// Memory: (threads + 2) x 8 MiB, the directories under way, and what `writer` takes.
+// Memory: (threads + 1) x 8 MiB, the directories under way, and what `writer` takes.
 // Errc::cancelled on a stop request, which also cancels `writer`; any failure that is not an item's
 // ends the save with that Error.
 [[nodiscard]] ArchivedTree save_paths(repo::Repository& repository, repo::BlobWriter& writer,
@@ -93,7 +93,7 @@ void scan_paths(const std::vector<std::string>& paths, const ArchiveOptions& opt
 // same but for the blobs of each. A file is read unless all know it unchanged. `parent_trees`, by
 // destination, stand in for that of the options. What is returned counts for those destinations
 // that are still open; one that fails ends alone, and if none is left, with its Error.
-// Memory: (n x threads + 2) x 8 MiB for n destinations, n times the directories under way, and what
+// Memory: (n x threads + 1) x 8 MiB for n destinations, n times the directories under way, and what
 // the writers take. A slow destination holds the others back once its writer's packs are full.
 [[nodiscard]] std::vector<ArchivedTree> save_paths(
     Destinations& destinations, const std::vector<std::optional<format::Id>>& parent_trees,

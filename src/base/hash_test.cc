@@ -65,6 +65,22 @@ TEST(Sha256, OfEachIsWhatItIsAlone) {
   }
 }
 
+// A long message beside others that are shorter, empty, and longer than what is left of it.
+TEST(Sha256, OfALongMessageBesideOthersIsWhatItIsAlone) {
+  Bytes all(5000);
+  fill_random(all);
+  for (const std::size_t size : {0U, 1U, 63U, 64U, 1000U, 4096U, 5000U}) {
+    const ByteView message = ByteView(all).first(size);
+    Sha256Beside beside(message);
+    for (const std::size_t other : {0U, 64U, 700U, 65U, 4999U, 3U}) {
+      EXPECT_EQ(beside.other(ByteView(all).last(other)), sha256(ByteView(all).last(other)))
+          << other << " beside " << size;
+    }
+    EXPECT_EQ(beside.finish(), sha256(message)) << size;
+    EXPECT_EQ(Sha256Beside(message).finish(), sha256(message)) << size << " alone";
+  }
+}
+
 TEST(Sha256, IsSafeOnManyThreads) {
   std::vector<std::jthread> threads;
   for (int i = 0; i < 4; ++i) {

@@ -228,15 +228,70 @@ void hash_in_lanes(std::span<const ByteView> messages, std::span<Sha256Digest> d
 
 #endif
 
+// Whether messages are hashed in lanes here.
+bool in_lanes() {
+#if defined(__x86_64__)
+  static const bool has = has_sha_extensions();
+  return has;
+#else
+  return false;
+#endif
+}
+
 }  // namespace
 
 void sha256_each(std::span<const ByteView> messages, std::span<Sha256Digest> digests) {
   check_rule(messages.size() == digests.size(), "each message has room for its digest");
 #if defined(__x86_64__)
-  static const bool in_lanes = has_sha_extensions();
-  if (in_lanes && messages.size() > 1) return hash_in_lanes(messages, digests);
+  if (in_lanes() && messages.size() > 1) return hash_in_lanes(messages, digests);
 #endif
   for (std::size_t i = 0; i < messages.size(); ++i) digests[i] = sha256(messages[i]);
+}
+
+struct Sha256Beside::State {
+  ByteView message;
+#if defined(__x86_64__)
+  Lane own, others;
+  Sha256Digest digest{};  // of the message
+#endif
+};
+
+Sha256Beside::Sha256Beside(ByteView message) : state_(std::make_unique<State>()) {
+  state_->message = message;
+#if defined(__x86_64__)
+  if (in_lanes()) state_->own.begin(message, state_->digest);
+#endif
+}
+
+Sha256Beside::~Sha256Beside() = default;
+
+Sha256Digest Sha256Beside::other(ByteView message) {
+#if defined(__x86_64__)
+  if (in_lanes()) {
+    Sha256Digest digest;
+    Lane& others = state_->others;
+    others.begin(message, digest);
+    while (others.is_busy()) {
+      if (state_->own.is_busy()) {
+        Lane::run(std::array{&state_->own, &others});
+      } else {
+        Lane::run(std::array{&others});
+      }
+    }
+    return digest;
+  }
+#endif
+  return sha256(message);
+}
+
+Sha256Digest Sha256Beside::finish() {
+#if defined(__x86_64__)
+  if (in_lanes()) {
+    while (state_->own.is_busy()) Lane::run(std::array{&state_->own});
+    return state_->digest;
+  }
+#endif
+  return sha256(state_->message);
 }
 
 }  // namespace holdfast

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/program.h"
 
+#include <malloc.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -64,10 +65,19 @@ int run_in_real_world(const std::vector<std::string>& words, FdTextStream& error
   return run(words, environment);
 }
 
+// What is free in large pieces goes back to the system at once. Left to itself, the C library keeps
+// up to 32 MiB of each such piece for each thread, and packs, blocks and trees are of that size;
+// those that are used again and again are kept by whoever uses them.
+void keep_little_memory() noexcept {
+  static_cast<void>(::mallopt(M_MMAP_THRESHOLD, 4 << 20));
+  static_cast<void>(::mallopt(M_TRIM_THRESHOLD, 8 << 20));
+}
+
 }  // namespace
 
 int run_program(int count, char** words, const ProgramOptions& options) noexcept {
   forbid_core_files();
+  keep_little_memory();
   block_signals();
   FdTextStream errors(STDERR_FILENO);
   const std::vector<std::string> line(words + (count > 0 ? 1 : 0), words + count);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workers fill four open packs; upload threads finish and store full ones and write index files. A
+// Workers fill four open packs; upload threads name and store full ones and write index files. A
 // fixed number of pack buffers goes round, which is what bounds memory and makes workers wait for
 // uploads.
 #include "repo/blob_writer.h"
@@ -39,6 +39,10 @@ constexpr std::size_t overshoot_bytes = 1U << 20U;
 // small blobs that its header needs more is closed before.
 constexpr std::size_t header_reserve_bytes = 64U << 10U;
 constexpr std::size_t header_entry_bytes_max = 41;
+// From here on a chunk of a run is judged by itself whether it will shrink.
+constexpr std::size_t judged_bytes_min = 512U << 10U;
+// How long a full pack waits for another, as two are hashed together in little more time than one.
+constexpr std::chrono::milliseconds pairing_max{20};
 
 // A random bit, unpredictable enough to blur which blobs lie together.
 bool random_bit() {
@@ -100,7 +104,16 @@ struct BlobWriter::State {
   std::condition_variable upload_done;
   std::vector<Bytes> buffers;  // free ones; has capacity for all
   unsigned buffers_made = 0;
-  std::deque<PackBuilder> queue;
+  // A pack that has its name.
+  struct NamedPack {
+    PackBuilder builder;
+    IndexedPack pack;
+  };
+  std::deque<PackBuilder> queue;  // full packs without a name
+  std::deque<NamedPack> named;
+  unsigned full_packs = 0;  // that are not stored yet, in the queues or under way
+  unsigned waiting_for_buffers = 0;
+  unsigned naming = 0;   // threads that are at it
   unsigned uploads = 0;  // under way
   bool closing = false;  // no more packs will come
   bool cancelled = false;
@@ -162,8 +175,11 @@ struct BlobWriter::State {
     PackBuilder& pack_;
   };
 
+  [[nodiscard]] std::vector<PackBuilder> take_full_packs(std::unique_lock<std::mutex>& lock_state,
+                                                         const std::stop_token& stop);
+  void name(std::vector<PackBuilder> packs, Codec& codec);
   void upload_all(const std::stop_token& stop);
-  void upload(PackBuilder& pack, Codec& codec);
+  void upload(const NamedPack& named_pack);
   void recycle(PackBuilder& pack) noexcept;
   [[nodiscard]] bool index_is_due() const;
   void write_index(bool only_if_due);
@@ -239,9 +255,17 @@ PackBuilder BlobWriter::State::new_pack(std::size_t size_bytes) {
   Bytes buffer;
   {
     std::unique_lock lock_state(mutex);
-    buffer_free.wait(lock_state, [&] {
-      return gave_up() || !buffers.empty() || buffers_made < pack_buffers_max(connections);
-    });
+    // Open packs do with few buffers while only data come, so that not all are ever made.
+    const auto is_free = [&] {
+      return gave_up() || (full_packs <= connections &&
+                           buffers_made - buffers.size() < pack_buffers_max(connections));
+    };
+    if (!is_free()) {
+      ++waiting_for_buffers;
+      pack_full.notify_one();  // nobody shall wait for a second pack that cannot come
+      buffer_free.wait(lock_state, is_free);
+      --waiting_for_buffers;
+    }
     check_alive();
     if (!buffers.empty()) {
       buffer = std::move(buffers.back());
@@ -261,6 +285,7 @@ void BlobWriter::State::enqueue(PackBuilder&& pack) {
   const std::lock_guard lock_state(mutex);
   check_alive();
   queue.push_back(std::move(pack));
+  ++full_packs;
   pack_full.notify_one();
 }
 
@@ -292,47 +317,91 @@ void BlobWriter::State::store(const BlobHandle& blob, ByteView plain, const Prep
   totals.stored_bytes += size_bytes;
 }
 
+// The next packs without a name: two where a second one comes soon. None if one with a name came
+// meanwhile, or there is nothing more to do. With `lock_state` held.
+std::vector<PackBuilder> BlobWriter::State::take_full_packs(
+    std::unique_lock<std::mutex>& lock_state, const std::stop_token& stop) {
+  const auto is_over = [&] { return stop.stop_requested() || gave_up(); };
+  const auto has_enough = [&] {
+    return is_over() || closing || waiting_for_buffers > 0 || !named.empty() || queue.size() != 1;
+  };
+  pack_full.wait_for(lock_state, pairing_max, has_enough);
+  std::vector<PackBuilder> packs;
+  if (is_over() || !named.empty()) return packs;
+  while (!queue.empty() && packs.size() < 2) {
+    packs.push_back(std::move(queue.front()));
+    queue.pop_front();
+  }
+  if (!packs.empty()) ++naming;
+  return packs;
+}
+
+// Closes full packs and gives them their names, all at once.
+void BlobWriter::State::name(std::vector<PackBuilder> packs, Codec& codec) {
+  std::vector<ByteView> contents;
+  for (PackBuilder& pack : packs) {
+    pack.close(codec);
+    contents.push_back(pack.content());
+  }
+  const std::vector<format::Id> ids = format::ids_of(contents);
+  const std::lock_guard lock_state(mutex);
+  for (std::size_t i = 0; i < packs.size(); ++i) {
+    IndexedPack pack{ids[i], packs[i].take_blobs()};
+    named.push_back({std::move(packs[i]), std::move(pack)});
+  }
+  --naming;
+  pack_full.notify_all();
+}
+
 void BlobWriter::State::upload_all(const std::stop_token& stop) {
   Codec codec = repository.codec();
+  std::unique_lock lock_state(mutex);
   while (true) {
-    std::optional<PackBuilder> pack;
-    {
-      std::unique_lock lock_state(mutex);
-      // Wakes now and then, so that what is stored gets its index file although nothing more comes.
-      pack_full.wait_for(lock_state, std::max(options.index_every, std::chrono::seconds(1)), [&] {
-        return stop.stop_requested() || gave_up() || closing || !queue.empty();
-      });
-      if (stop.stop_requested() || gave_up()) return;
-      if (!queue.empty()) {
-        pack.emplace(std::move(queue.front()));
-        queue.pop_front();
-        ++uploads;
-      } else if (closing) {
-        return;
+    // Wakes now and then, so that what is stored gets its index file although nothing more comes.
+    pack_full.wait_for(lock_state, std::max(options.index_every, std::chrono::seconds(1)), [&] {
+      return stop.stop_requested() || gave_up() || (closing && naming == 0) || !queue.empty() ||
+             !named.empty();
+    });
+    if (stop.stop_requested() || gave_up()) return;
+    if (!named.empty()) {
+      NamedPack next = std::move(named.front());
+      named.pop_front();
+      ++uploads;
+      lock_state.unlock();
+      {
+        const Upload under_way(*this, next.builder);
+        upload(next);
       }
-    }
-    if (pack) {
-      const Upload under_way(*this, *pack);
-      upload(*pack, codec);
+    } else if (!queue.empty()) {
+      std::vector<PackBuilder> packs = take_full_packs(lock_state, stop);
+      if (packs.empty()) continue;
+      lock_state.unlock();
+      name(std::move(packs), codec);
+      lock_state.lock();
+      continue;
+    } else {
+      if (closing && naming == 0) return;
+      lock_state.unlock();
     }
     write_index(true);
+    lock_state.lock();
   }
 }
 
-void BlobWriter::State::upload(PackBuilder& pack, Codec& codec) {
-  const IndexedPack finished_pack = pack.finish(codec);
+void BlobWriter::State::upload(const NamedPack& named_pack) {
+  const IndexedPack& pack = named_pack.pack;
   if (!options.dry_run) {
-    const FileRef file{FileKind::pack, finished_pack.id.hex()};
-    in_context(fmt::format("writing pack {}", finished_pack.id.short_hex()),
-               [&] { repository.storage().put(file, pack.content()); });
-    static_cast<void>(repository.index().add_pack(finished_pack));
+    const FileRef file{FileKind::pack, pack.id.hex()};
+    in_context(fmt::format("writing pack {}", pack.id.short_hex()),
+               [&] { repository.storage().put(file, named_pack.builder.content()); });
+    static_cast<void>(repository.index().add_pack(pack));
   }
   const std::lock_guard lock_state(mutex);
   ++totals.packs;
   if (options.dry_run) return;
-  written.push_back(finished_pack.id);
-  pending_blobs += finished_pack.blobs.size();
-  pending.push_back(finished_pack);
+  written.push_back(pack.id);
+  pending_blobs += pack.blobs.size();
+  pending.push_back(pack);
 }
 
 // Gives the buffer back to the ring; one that a large blob has stretched is let go.
@@ -342,7 +411,8 @@ void BlobWriter::State::recycle(PackBuilder& pack) noexcept {
   const std::lock_guard lock_state(mutex);
   buffers.push_back(std::move(buffer));
   --uploads;
-  buffer_free.notify_one();
+  --full_packs;
+  buffer_free.notify_all();
   upload_done.notify_all();
 }
 
@@ -450,18 +520,33 @@ std::vector<SavedBlob> BlobWriter::save_run(std::span<const ByteView> chunks, Wo
     check_blob(chunk);
     size_bytes += chunk.size();
   }
-  // Asked once for all, and only if anything is new; a chunk that is alone is asked itself.
-  std::optional<format::Promise> promise;
-  const auto judge = [&] {
-    if (chunks.size() == 1) return format::Promise::unknown;
-    if (!promise)
-      promise = worker.codec.compressor.judge(ByteView(chunks.front().data(), size_bytes));
-    return *promise;
-  };
   const std::vector<format::Id> ids = format::ids_of(chunks);
-  for (std::size_t i = 0; i < chunks.size(); ++i)
+  // Small chunks are judged together, as many as make a large one, and only if one is new.
+  std::optional<format::Promise> promise;
+  std::size_t judged = 0;  // the chunks before this one
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const auto judge = [&] {
+      if (chunks.size() == 1 || chunks[i].size() >= judged_bytes_min)
+        return format::Promise::unknown;
+      if (!promise || i >= judged) {
+        std::size_t together = 0;
+        for (judged = i; judged < chunks.size() && together < judged_bytes_min; ++judged)
+          together += chunks[judged].size();
+        promise = worker.codec.compressor.judge(ByteView(chunks[i].data(), together));
+      }
+      return *promise;
+    };
     saved.push_back(save_checked({BlobType::data, ids[i]}, chunks[i], worker, judge));
+  }
   return saved;
+}
+
+// Of a chunk that is larger than most.
+void BlobWriter::Worker::let_go_of_much() noexcept {
+  constexpr std::size_t kept_bytes_max = 4U << 20U;
+  for (Bytes* buffer : {&compressed, &sealed, &check}) {
+    if (buffer->capacity() > kept_bytes_max) *buffer = Bytes();
+  }
 }
 
 void BlobWriter::check_blob(ByteView plain) const {
@@ -479,14 +564,18 @@ SavedBlob BlobWriter::save_checked(const BlobHandle& blob, ByteView plain, Worke
   return state_->failing_all([&] {
     const State::Prepared prepared = state_->prepare(blob.type, plain, worker, judge());
     state_->store(blob, plain, prepared);
-    return SavedBlob{blob.id, true, static_cast<std::uint32_t>(prepared.sealed.size())};
+    const SavedBlob saved{blob.id, true, static_cast<std::uint32_t>(prepared.sealed.size())};
+    worker.let_go_of_much();
+    return saved;
   });
 }
 
 void BlobWriter::save_again(const BlobHandle& blob, ByteView plain, Worker& worker) {
   check_blob(plain);
-  state_->failing_all(
-      [&] { state_->store(blob, plain, state_->prepare(blob.type, plain, worker)); });
+  state_->failing_all([&] {
+    state_->store(blob, plain, state_->prepare(blob.type, plain, worker));
+    worker.let_go_of_much();
+  });
 }
 
 void BlobWriter::finish() {

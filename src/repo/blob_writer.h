@@ -46,10 +46,10 @@ struct WriterTotals {
 // One writer at a time for a repository.
 class BlobWriter {
  public:
-  // Pack buffers that `connections` upload threads need: two open packs for each type, one that
-  // waits, one for each upload. Who finds none free waits for an upload to end.
+  // Pack buffers that `connections` upload threads need: two open packs for each type, one for each
+  // upload. Who finds none free waits for an upload to end.
   [[nodiscard]] static unsigned pack_buffers_max(unsigned connections) noexcept {
-    return 4 + 1 + connections;
+    return 4 + connections;
   }
   // The most memory pack buffers take: each holds a pack and what the last blob exceeds it by, or
   // one blob that is larger than a pack. `blob_bytes_max` is the largest blob that will be saved.
@@ -70,6 +70,7 @@ class BlobWriter {
     explicit Worker(const Repository& repository) : codec(repository.codec()) {}
     Codec codec;
     Bytes compressed, sealed, check;
+    void let_go_of_much() noexcept;
   };
 
   // Stores a blob unless it is known. Any number of threads, each with its worker. Waits while

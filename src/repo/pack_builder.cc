@@ -55,7 +55,7 @@ void PackBuilder::add_all(const PackBuilder& other) {
   }
 }
 
-format::IndexedPack PackBuilder::finish(Codec& codec) {
+void PackBuilder::close(Codec& codec) {
   check_rule(!empty(), "a pack holds a blob");
   const std::size_t blobs_bytes = content_.size();
   format::append_pack_header(blobs_, codec.sealer, content_);
@@ -70,7 +70,11 @@ format::IndexedPack PackBuilder::finish(Codec& codec) {
     throw Error(Errc::corrupt, "a pack header does not read back as it was written")
         .set_hint("The memory or the processor of this machine may be faulty; test them.");
   }
-  return {format::id_of(file), std::move(blobs_)};
+}
+
+format::IndexedPack PackBuilder::finish(Codec& codec) {
+  close(codec);
+  return {format::id_of(content()), take_blobs()};
 }
 
 }  // namespace holdfast::repo

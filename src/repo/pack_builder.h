@@ -30,11 +30,15 @@ class PackBuilder {
   [[nodiscard]] std::size_t file_bytes() const noexcept;
   [[nodiscard]] const std::vector<format::PackedBlob>& blobs() const noexcept { return blobs_; }
 
-  // Writes the header, reads it back as a stranger would, and names the pack by its SHA-256.
-  // Errc::corrupt if the header does not read back: the machine's memory is at fault.
+  // Writes the header and reads it back as a stranger would. Errc::corrupt if that fails: the
+  // machine's memory is at fault.
+  void close(Codec& codec);
+  // The same, and names the pack by its SHA-256.
   [[nodiscard]] format::IndexedPack finish(Codec& codec);
-  // The whole pack file, after finish().
+  // The whole pack file, once closed.
   [[nodiscard]] ByteView content() const noexcept { return content_; }
+  // What is in it, once closed.
+  [[nodiscard]] std::vector<format::PackedBlob> take_blobs() noexcept { return std::move(blobs_); }
   // The buffer, for the next pack.
   [[nodiscard]] Bytes take_buffer() noexcept { return std::move(content_); }
 

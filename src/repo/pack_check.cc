@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hash, header, blobs; each is looked at even if one before has failed, so that the report says
+// Header, blobs, hash; each is looked at even if one before has failed, so that the report says
 // all.
 #include "repo/pack_check.h"
 
@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/sha256_lanes.h"
 #include "repo/damage.h"
 #include "repo/pack_reader.h"
 
@@ -20,7 +21,6 @@ using format::Id;
 using format::IndexedPack;
 using format::PackedBlob;
 using storage::FileKind;
-using storage::FileRef;
 
 constexpr std::uint64_t piece_bytes = 8U << 20U;
 
@@ -56,38 +56,54 @@ void PackCheck::reporting(Body&& body) {
 
 std::vector<std::string> PackCheck::read(const IndexedPack& pack, std::uint64_t file_bytes) {
   faults_.clear();
-  content_.clear();
-  reporting([&] { check_hash(pack, file_bytes); });
   reporting([&] { check_header(pack, file_bytes); });
-  reporting([&] { check_blobs(pack); });
+  bool is_here = false;
+  if (file_bytes <= whole_bytes_max_) {
+    reporting([&] {
+      read_content(pack.id, file_bytes);
+      is_here = true;
+    });
+  } else {
+    reporting([&] { check_name(pack.id, hash_pieces(pack.id, file_bytes)); });
+  }
+  if (is_here) {
+    check_content(pack);
+  } else {
+    reporting([&] { check_blobs(pack); });
+  }
   return std::move(faults_);
 }
 
 bool PackCheck::is_whole(const Id& pack, std::uint64_t file_bytes) {
   faults_.clear();
-  reporting([&] { check_hash({pack, {}}, file_bytes); });
+  reporting([&] {
+    if (file_bytes <= whole_bytes_max_) {
+      read_content(pack, file_bytes);
+      check_name(pack, format::id_of(content_));
+    } else {
+      check_name(pack, hash_pieces(pack, file_bytes));
+    }
+  });
   return faults_.empty();
 }
 
-void PackCheck::check_hash(const IndexedPack& pack, std::uint64_t file_bytes) {
-  const FileRef file{FileKind::pack, pack.id.hex()};
-  Id found;
-  if (file_bytes <= whole_bytes_max_) {
-    Bytes content(file_bytes);
-    repository_.storage().read(file, 0, content);
-    found = format::id_of(content);
-    content_ = std::move(content);
-  } else {
-    Sha256 hash;
-    Bytes piece;
-    for (std::uint64_t offset = 0; offset < file_bytes; offset += piece.size()) {
-      piece.resize(std::min(piece_bytes, file_bytes - offset));
-      repository_.storage().read(file, offset, piece);
-      hash.update(piece);
-    }
-    found.bytes = hash.finish();
+void PackCheck::read_content(const Id& pack, std::uint64_t file_bytes) {
+  content_.resize(file_bytes);
+  repository_.storage().read({FileKind::pack, pack.hex()}, 0, content_);
+}
+
+Id PackCheck::hash_pieces(const Id& pack, std::uint64_t file_bytes) {
+  Sha256 hash;
+  for (std::uint64_t offset = 0; offset < file_bytes; offset += content_.size()) {
+    content_.resize(std::min(piece_bytes, file_bytes - offset));
+    repository_.storage().read({FileKind::pack, pack.hex()}, offset, content_);
+    hash.update(content_);
   }
-  if (found != pack.id) faults_.emplace_back("the content does not match the name");
+  return {hash.finish()};
+}
+
+void PackCheck::check_name(const Id& pack, const Id& found) {
+  if (found != pack) faults_.emplace_back("the content does not match the name");
 }
 
 void PackCheck::check_header(const IndexedPack& pack, std::uint64_t file_bytes) {
@@ -117,22 +133,26 @@ void PackCheck::check_header(const IndexedPack& pack, std::uint64_t file_bytes) 
   if (faults_.size() == before) faults_.emplace_back("the index names a blob twice");
 }
 
-void PackCheck::check_blobs(const IndexedPack& pack) {
-  if (content_.empty()) {
-    read_pack_blobs(
-        repository_, pack.id, pack.blobs, codec_, [](const PackedBlob&, Bytes&) {},
-        [&](const PackedBlob&, const Error& error) { faults_.push_back(error.message()); });
-    return;
-  }
+// Each blob, and beside their SHA-256 that of the whole pack.
+void PackCheck::check_content(const IndexedPack& pack) {
+  Sha256Beside hash(content_);
   for (const PackedBlob& blob : pack.blobs) {
     reporting([&] {
       if (std::uint64_t{blob.offset_bytes} + blob.size_bytes > content_.size()) {
         throw Error(Errc::corrupt, fmt::format("the file ends before {}", name_of(blob)));
       }
-      open_blob(blob, ByteView(content_).subspan(blob.offset_bytes, blob.size_bytes), codec_,
-                plain_);
+      unseal_blob(blob, ByteView(content_).subspan(blob.offset_bytes, blob.size_bytes), codec_,
+                  plain_);
+      check_id(blob, {hash.other(plain_)});
     });
   }
+  check_name(pack.id, {hash.finish()});
+}
+
+void PackCheck::check_blobs(const IndexedPack& pack) {
+  read_pack_blobs(
+      repository_, pack.id, pack.blobs, codec_, [](const PackedBlob&, Bytes&) {},
+      [&](const PackedBlob&, const Error& error) { faults_.push_back(error.message()); });
 }
 
 }  // namespace holdfast::repo

@@ -31,8 +31,11 @@ class PackCheck {
   [[nodiscard]] bool is_whole(const format::Id& pack, std::uint64_t file_bytes);
 
  private:
-  void check_hash(const format::IndexedPack& pack, std::uint64_t file_bytes);
   void check_header(const format::IndexedPack& pack, std::uint64_t file_bytes);
+  void read_content(const format::Id& pack, std::uint64_t file_bytes);
+  [[nodiscard]] format::Id hash_pieces(const format::Id& pack, std::uint64_t file_bytes);
+  void check_name(const format::Id& pack, const format::Id& found);
+  void check_content(const format::IndexedPack& pack);
   void check_blobs(const format::IndexedPack& pack);
   template <typename Body>
   void reporting(Body&& body);
@@ -40,7 +43,7 @@ class PackCheck {
   Repository& repository_;
   const std::uint64_t whole_bytes_max_;
   Codec codec_;
-  Bytes content_;  // of the whole pack, or empty if it is too large
+  Bytes content_;  // of a whole pack, or a piece of it
   Bytes plain_;
   std::vector<std::string> faults_;
 };

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,8 @@ using storage::FileRef;
 
 constexpr std::uint64_t gap_bytes_max = 1U << 20U;
 constexpr std::uint64_t run_bytes_max = 32U << 20U;
+// Larger blobs are opened one at a time, for the memory they take.
+constexpr std::size_t paired_bytes_max = 16U << 20U;
 // The last 15 entries and what seals them: one request for most headers.
 constexpr std::uint64_t header_guess_bytes =
     15 * 41 + format::seal_overhead_bytes + format::pack_trailer_bytes;
@@ -35,6 +38,17 @@ void check_size(const PackedBlob& blob) {
       Errc::corrupt,
       fmt::format("{} blob {} claims to have {} bytes", blob_type_name(blob.blob.type),
                   blob.blob.id.hex(), std::max<std::size_t>(blob.size_bytes, blob.plain_bytes())));
+}
+
+template <typename Body>
+void opening(const PackedBlob& blob, const Body& body) {
+  try {
+    body();
+  } catch (Error& error) {
+    error.add_context(
+        fmt::format("opening {} blob {}", blob_type_name(blob.blob.type), blob.blob.id.hex()));
+    throw;
+  }
 }
 
 // Reads blobs of one pack; a run that cannot be read is taken apart.
@@ -56,24 +70,48 @@ class Reader {
     std::uint64_t end = 0;
     for (const PackedBlob& blob : run) end = std::max(end, end_of(blob));
     const bool is_read = run.size() > 1 && try_read(begin, end - begin);
-    for (const PackedBlob& blob : run) {
-      const ByteView sealed =
-          is_read ? ByteView(buffer_).subspan(blob.offset_bytes - begin, blob.size_bytes)
-                  : ByteView();
-      deliver(blob, sealed);
+    const auto sealed_of = [&](const PackedBlob& blob) {
+      return is_read ? ByteView(buffer()).subspan(blob.offset_bytes - begin, blob.size_bytes)
+                     : ByteView();
+    };
+    for (std::size_t i = 0; i < run.size();) {
+      const auto rest = run.subspan(i);
+      if (is_read && rest.size() > 1 && try_two(rest, sealed_of(rest[0]), sealed_of(rest[1]))) {
+        visit_(rest[0], plain_);
+        visit_(rest[1], second_);
+        i += 2;
+      } else {
+        deliver(rest.front(), sealed_of(rest.front()));
+        ++i;
+      }
     }
   }
 
  private:
   [[nodiscard]] bool try_read(std::uint64_t offset_bytes, std::uint64_t size_bytes) {
-    buffer_.resize(size_bytes);
+    buffer().resize(size_bytes);
     try {
-      storage_.read(file_, offset_bytes, buffer_);
+      storage_.read(file_, offset_bytes, buffer());
       return true;
     } catch (const Error& error) {  // one by one, the sound part may still be had
       if (!is_damage(error)) throw;
       return false;
     }
+  }
+
+  // Two at once, which are hashed together in little more time than one. False if either fails:
+  // each is then read by itself.
+  [[nodiscard]] bool try_two(std::span<const PackedBlob> blobs, ByteView first, ByteView second) {
+    if (std::max(blobs[0].plain_bytes(), blobs[1].plain_bytes()) > paired_bytes_max) return false;
+    try {
+      unseal_blob(blobs[0], first, codec_, plain_);
+      unseal_blob(blobs[1], second, codec_, second_);
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      return false;
+    }
+    const std::vector<Id> ids = format::ids_of(std::array<ByteView, 2>{plain_, second_});
+    return ids[0] == blobs[0].blob.id && ids[1] == blobs[1].blob.id;
   }
 
   void deliver(const PackedBlob& blob, ByteView sealed) {
@@ -118,32 +156,40 @@ class Reader {
                                            blob_type_name(blob.blob.type), blob.blob.id.hex()));
   }
 
+  [[nodiscard]] Bytes& buffer() const noexcept { return codec_.run; }
+
   storage::Storage& storage_;
   const FileRef file_;
   Codec& codec_;
   const Visit& visit_;
   const Failed& failed_;
-  Bytes buffer_;
   Bytes alone_;
-  Bytes plain_;
+  Bytes plain_, second_;
 };
 
 }  // namespace
 
-void open_blob(const PackedBlob& blob, ByteView sealed, Codec& codec, Bytes& plain) {
+void unseal_blob(const PackedBlob& blob, ByteView sealed, Codec& codec, Bytes& plain) {
   check_size(blob);
-  in_context(fmt::format("opening {} blob {}", blob_type_name(blob.blob.type), blob.blob.id.hex()),
-             [&] {
-               if (blob.plain_size_bytes == 0) {
-                 codec.sealer.open(sealed, plain);
-               } else {
-                 codec.sealer.open(sealed, codec.scratch);
-                 codec.decompressor.decompress(codec.scratch, blob.plain_size_bytes, plain);
-               }
-               if (format::id_of(plain) != blob.blob.id) {
-                 throw Error(Errc::corrupt, "the content does not match its id");
-               }
-             });
+  opening(blob, [&] {
+    if (blob.plain_size_bytes == 0) {
+      codec.sealer.open(sealed, plain);
+    } else {
+      codec.sealer.open(sealed, codec.scratch);
+      codec.decompressor.decompress(codec.scratch, blob.plain_size_bytes, plain);
+    }
+  });
+}
+
+void check_id(const PackedBlob& blob, const Id& found) {
+  opening(blob, [&] {
+    if (found != blob.blob.id) throw Error(Errc::corrupt, "the content does not match its id");
+  });
+}
+
+void open_blob(const PackedBlob& blob, ByteView sealed, Codec& codec, Bytes& plain) {
+  unseal_blob(blob, sealed, codec, plain);
+  check_id(blob, format::id_of(plain));
 }
 
 void read_pack_blobs(Repository& repository, const Id& pack, std::span<const PackedBlob> blobs,

@@ -12,6 +12,10 @@ namespace holdfast::repo {
 // Opens one blob that was read from a pack: MAC, decompression to exactly the size the index names,
 // SHA-256. Errc::corrupt if any of them fails. One thread's codec.
 void open_blob(const format::PackedBlob& blob, ByteView sealed, Codec& codec, Bytes& plain);
+// The same without its SHA-256; and what says whether that is right, for callers who hash several
+// at once.
+void unseal_blob(const format::PackedBlob& blob, ByteView sealed, Codec& codec, Bytes& plain);
+void check_id(const format::PackedBlob& blob, const format::Id& found);
 
 // Blobs that claim to be larger are refused as Errc::corrupt before memory is taken for them.
 inline constexpr std::size_t blob_bytes_max = 1U << 30U;

@@ -33,6 +33,7 @@ class Codec {
   format::Compressor compressor;
   format::Decompressor decompressor;
   Bytes scratch;  // what lies between sealed and plain
+  Bytes run;      // blobs as they were read, for read_pack_blobs()
 };
 
 // Thread-safe but for load_index(), upgrade_to_version_2() and set_*, which come before the
