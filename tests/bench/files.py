@@ -8,7 +8,7 @@ import shutil
 
 import data
 import limits
-from measure import Failed, Side, size_of, warm, words
+from measure import Failed, Side, size_of, take_memory, warm, words
 from report import Cell, Figure, Row
 
 
@@ -36,6 +36,8 @@ KINDS = {
                  {"backup": None, "unchanged": None, "restore": None, "check": None}, is_on_disk=True,
                  bytes_max=1_200_000_000),
 }
+# What a program itself may take beside what it writes.
+PROGRAM_BYTES = 256 << 20
 REPOSITORY_RATIO_MAX = 1.01
 
 
@@ -124,6 +126,8 @@ def one_round(bench, sides, kind, tree, empty, number, wanted):
             continue
         for who in order:
             warm(tree if cell in ("backup", "unchanged") else sides.repository("restic", number))
+            if not kind.is_on_disk:
+                take_memory(sides.place, size_of(tree) + PROGRAM_BYTES)
             sides.measure(cell, who, number)
             if cell != "restore":
                 continue

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How cost grows: with bytes, with files, and what a second core is worth. Ours alone, without a peer."""
+
+import os
+import random
+import shutil
+
+import data
+from measure import Failed, Side, warm, words
+from report import Figure, Row
+
+WHAT = "how cost grows with bytes, with files and with cores"
+BYTES_MAX = 0  # all of it lies on the disk
+GB = (1, 4, 16)
+FILES = (10_000, 100_000, 1_000_000)
+# One of the largest size may cost so many times what one of the smallest does: linear, with what noise adds.
+LINEAR_MAX = 1.25
+# How many times as fast two cores are.
+CORES_MIN = 1.7
+# As of trees of files, for what restic takes is not measured here; a million files take it more.
+MEMORY_MAX_MIB = 256
+
+
+def make_megabytes(path, count):
+    """One file, half of it random, half digits; no megabyte like another."""
+    rng = random.Random("growth")
+    digits = bytes(value % 10 + 48 for value in range(256))
+    with open(path, "wb") as file:
+        for number in range(count):
+            block = rng.randbytes(1_000_000)
+            file.write(block if number % 2 else block.translate(digits))
+
+
+def make_files(top, count):
+    """Files of 100 bytes, a hundred in a directory."""
+    for number in range(count):
+        folder = os.path.join(top, f"{number // 10_000:03}", f"{number // 100 % 100:02}")
+        if number % 100 == 0:
+            os.makedirs(folder)
+        with open(os.path.join(folder, f"{number % 100:02}"), "wb") as file:
+            file.write(number.to_bytes(8, "big") * 12 + b"last")
+
+
+class Growth:
+    def __init__(self, bench, name):
+        self.bench, self.row = bench, Row(name, WHAT)
+        self.place = bench.new_place(name, is_on_disk=True)
+        self.empty = bench.make_empty(self.place)
+
+    def backup(self, what, source, prefix=(), runs=1):
+        """What a first backup of `source` costs."""
+        bench, side = self.bench, None
+        for number in range(runs):
+            repository, cache = os.path.join(self.place, "repository"), os.path.join(self.place, "cache")
+            shutil.copytree(self.empty, repository)
+            argv = [*prefix, *bench.program("holdfast", repository, cache), "backup", "--quiet", source]
+            side = side or Side(what, bench.shown(words(argv)))
+            if os.path.isdir(source):
+                warm(source)
+            side.runs.append(bench.runner.run(argv))
+            for used in (repository, cache):
+                shutil.rmtree(used, ignore_errors=True)
+        return side
+
+    def key_s(self):
+        """What every command costs before it begins."""
+        argv = self.bench.program("holdfast", self.empty, os.path.join(self.place, "cache")) + ["cat", "config"]
+        side = Side("open", self.bench.shown(words(argv)))
+        for _ in range(self.bench.runs):
+            side.runs.append(self.bench.runner.run(argv))
+        return side.median("cpu_s")
+
+    def grow(self, unit, sizes, make):
+        """CPU time for each unit, of growing sizes: wall time on a disk is the disk's."""
+        key_s, costs = self.key_s(), []
+        for size in sizes:
+            source = os.path.join(self.bench.data, f"growth-{size}")
+            make(source, size)
+            side = self.backup(f"{size:,} {unit}", source)
+            costs.append((side.median("cpu_s") - key_s) / size)
+            self.row.figures += [
+                Figure(f"{size:,} {unit}, CPU for a thousand of them", costs[-1] * 1e6, unit="ms", command=side.command),
+                Figure(f"{size:,} {unit}, memory", side.peak_mib(), MEMORY_MAX_MIB, "MiB", side.command)]
+            shutil.rmtree(source) if os.path.isdir(source) else os.remove(source)
+        self.row.figures.append(Figure(f"{unit}, one of the most to one of the least", costs[-1] / costs[0], LINEAR_MAX))
+
+    def cores(self):
+        """Files like sources, by one core and by two."""
+        tree = self.bench.make_data("source", data.source)
+        one = self.backup("one core", tree, ["taskset", "--cpu-list", "0"], self.bench.runs)
+        two = self.backup("two cores", tree, ["taskset", "--cpu-list", "0,1"], self.bench.runs)
+        share = two.median() / one.median()
+        self.row.figures.append(Figure("sources by two cores, wall time in terms of one core's", share, 1 / CORES_MIN,
+                                       command=two.command))
+
+
+def measure_row(bench, name):
+    if (os.cpu_count() or 1) < 2:
+        raise Failed("a second core is needed")
+    growth = Growth(bench, name)
+    growth.grow("MB", [max(8, int(gb * 1000 * bench.scale)) for gb in GB], make_megabytes)
+    growth.grow("files", [max(200, int(files * bench.scale)) for files in FILES], make_files)
+    growth.cores()
+    bench.end_place(growth.place)
+    return growth.row
