@@ -9,8 +9,6 @@
 #include "repo/tree_place.h"
 
 namespace holdfast::archive {
-namespace {}  // namespace
-
 std::string WalkTask::path(std::string_view name) const {
   std::vector<std::string_view> names;
   if (!name.empty()) names.push_back(name);

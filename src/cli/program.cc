@@ -65,9 +65,10 @@ int run_in_real_world(const std::vector<std::string>& words, FdTextStream& error
   return run(words, environment);
 }
 
-// What is free in large pieces goes back to the system at once. Left to itself, the C library keeps
-// up to 32 MiB of each such piece for each thread, and packs, blocks and trees are of that size;
-// those that are used again and again are kept by whoever uses them.
+// What is free in pieces of 4 MiB and more goes back to the system at once. Left to itself, the C
+// library learns from each such piece that is freed to keep the next ones, up to 32 MiB, for each
+// thread; packs and blocks are of that size, and are kept by whoever uses them again. Smaller
+// pieces, as most chunks, stay with the library.
 void keep_little_memory() noexcept {
   static_cast<void>(::mallopt(M_MMAP_THRESHOLD, 4 << 20));
   static_cast<void>(::mallopt(M_TRIM_THRESHOLD, 8 << 20));

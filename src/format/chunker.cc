@@ -126,11 +126,10 @@ std::size_t scan_four(const std::byte* data, std::size_t begin, std::size_t stre
 std::size_t find_candidate(const std::byte* data, std::size_t begin, std::size_t end,
                            unsigned mask_bits, const ChunkTables& tables) noexcept {
   const std::uint64_t mask = (std::uint64_t{1} << mask_bits) - 1;
-  // Blocks of an eighth of the mean distance at most: little is scanned in vain behind a hit, and
-  // warming up the lanes stays cheap.
   if (tables.in_lanes) {
-    // Above 64 KiB a block is too large for the processor's nearest caches, below 4 KiB little but
-    // warming up.
+    // Blocks of an eighth of the mean distance, so that little is scanned in vain behind a hit; of
+    // 64 KiB at most, for the processor's nearest caches, and 16 KiB at least, so that warming up
+    // the lanes stays cheap.
     const std::size_t stretch_max =
         std::clamp<std::size_t>((mask + 1) / 8 / chunk_lane_count, 256, 1024);
     while (end - begin > chunk_lane_count * chunk_window_bytes) {
@@ -142,6 +141,7 @@ std::size_t find_candidate(const std::byte* data, std::size_t begin, std::size_t
       if (found != begin) return found;
     }
   }
+  // The same for the four lanes.
   const std::size_t stretch = std::max<std::size_t>(256, (mask + 1) / 8 / lane_count);
   const std::size_t block = lane_count * stretch;
   while (end - begin >= block) {

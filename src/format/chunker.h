@@ -24,7 +24,7 @@ inline constexpr std::size_t chunk_window_bytes = 64;
 struct ChunkSizes {
   std::size_t size_bytes_min = 512U * 1024;
   std::size_t size_bytes_max = 8U * 1024 * 1024;
-  unsigned mask_bits = 20;
+  unsigned mask_bits = 20;  // 1 to 21
   friend bool operator==(const ChunkSizes&, const ChunkSizes&) = default;
 };
 // restic's own: files, and streams above 1 GiB.

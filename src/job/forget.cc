@@ -93,7 +93,8 @@ std::optional<repo::PruneReport> forget_snapshots(
   check_options(access, options);
   OpenedRepository opened = open_repository(environment, access, LockMode::exclusive, stop);
   repo::Repository& repository = *opened.repository;
-  const std::vector<archive::Snapshot> all = readable_snapshots(repository, observer);
+  // All of them, or nothing is removed: what a damaged one needs, or its proof, is not known.
+  const std::vector<archive::Snapshot> all = archive::load_snapshots(repository);
   ForgetReport report;
   if (options.ids.empty()) {
     std::vector<archive::Snapshot> counted;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "job/instance_access.h"
 #include "job/snapshots.h"
+#include "job/test_instance.h"
 #include "job/test_jobs.h"
 
 namespace holdfast::job {
@@ -119,6 +120,20 @@ TEST_F(Forget, RefusesAPolicyThatKeepsNothing) {
   all.filter.hosts = {"a"};
   EXPECT_EQ(run(all).removed.size(), 1U);
   EXPECT_EQ(count(), 0U);
+}
+
+// What a damaged snapshot needs, and which proof is its own, is not known.
+TEST_F(Forget, RemovesNothingBesideADamagedSnapshot) {
+  const format::Id damaged = save(1, "old");
+  const format::Id other = save(2, "new");
+  prove(3, "old");
+  write_file_durably(path("repository/snapshots/" + damaged.hex()), as_bytes("no"), 0600);
+  ForgetOptions by_id;
+  by_id.ids = {other.hex()};
+  log.changes.clear();
+  for (const ForgetOptions& options : {by_id, keep_last(1)})
+    EXPECT_EQ(error_of([&] { run(options); }), Errc::corrupt);
+  EXPECT_TRUE(log.without_locks().empty());
 }
 
 }  // namespace

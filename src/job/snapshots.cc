@@ -34,7 +34,8 @@ std::vector<archive::Snapshot> readable_snapshots(repo::Repository& repository,
   std::vector<std::string> damaged;
   auto snapshots = archive::load_snapshots(repository, &damaged);
   for (const std::string& message : damaged) {
-    observer.warning(message + "; it is left out. `holdfast repair snapshots --forget` removes it");
+    observer.warning(message +
+                     "; it is left out, and `holdfast check` says whether more is damaged");
   }
   return snapshots;
 }

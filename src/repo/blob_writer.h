@@ -47,7 +47,8 @@ struct WriterTotals {
 class BlobWriter {
  public:
   // Pack buffers that `connections` upload threads need: two open packs for each type, one for each
-  // upload. Who finds none free waits for an upload to end.
+  // upload. Who finds none free, or more full packs than can be uploaded at once, waits for an
+  // upload to end.
   [[nodiscard]] static unsigned pack_buffers_max(unsigned connections) noexcept {
     return 4 + connections;
   }
@@ -70,6 +71,7 @@ class BlobWriter {
     explicit Worker(const Repository& repository) : codec(repository.codec()) {}
     Codec codec;
     Bytes compressed, sealed, check;
+    // Frees what a large blob has stretched; before the next save() or between two of them.
     void let_go_of_much() noexcept;
   };
 

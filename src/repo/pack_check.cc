@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Header, blobs, hash; each is looked at even if one before has failed, so that the report says
+// Header, blobs and hash; each is looked at even if one before has failed, so that the report says
 // all.
 #include "repo/pack_check.h"
 

@@ -24,6 +24,9 @@ constexpr std::uint64_t gap_bytes_max = 1U << 20U;
 constexpr std::uint64_t run_bytes_max = 32U << 20U;
 // Larger blobs are opened one at a time, for the memory they take.
 constexpr std::size_t paired_bytes_max = 16U << 20U;
+// So many are opened together; more than two only while all have so many bytes at most.
+constexpr std::size_t group_max = 16;
+constexpr std::size_t group_bytes = 1U << 20U;
 // The last 15 entries and what seals them: one request for most headers.
 constexpr std::uint64_t header_guess_bytes =
     15 * 41 + format::seal_overhead_bytes + format::pack_trailer_bytes;
@@ -74,16 +77,14 @@ class Reader {
       return is_read ? ByteView(buffer()).subspan(blob.offset_bytes - begin, blob.size_bytes)
                      : ByteView();
     };
-    for (std::size_t i = 0; i < run.size();) {
-      const auto rest = run.subspan(i);
-      if (is_read && rest.size() > 1 && try_two(rest, sealed_of(rest[0]), sealed_of(rest[1]))) {
-        visit_(rest[0], plain_);
-        visit_(rest[1], second_);
-        i += 2;
+    while (!run.empty()) {
+      const auto group = run.first(is_read ? group_size(run) : 1);
+      if (group.size() > 1 && try_group(group, sealed_of)) {
+        for (std::size_t i = 0; i < group.size(); ++i) visit_(group[i], plains_[i]);
       } else {
-        deliver(rest.front(), sealed_of(rest.front()));
-        ++i;
+        for (const PackedBlob& blob : group) deliver(blob, sealed_of(blob));
       }
+      run = run.subspan(group.size());
     }
   }
 
@@ -99,19 +100,36 @@ class Reader {
     }
   }
 
-  // Two at once, which are hashed together in little more time than one. False if either fails:
-  // each is then read by itself.
-  [[nodiscard]] bool try_two(std::span<const PackedBlob> blobs, ByteView first, ByteView second) {
-    if (std::max(blobs[0].plain_bytes(), blobs[1].plain_bytes()) > paired_bytes_max) return false;
+  // How many blobs at the front are opened together: two, and more of small ones.
+  [[nodiscard]] static std::size_t group_size(std::span<const PackedBlob> run) noexcept {
+    std::size_t count = 0;
+    std::size_t together = 0;
+    while (count < run.size() && count < group_max) {
+      const std::size_t plain = run[count].plain_bytes();
+      if (plain > paired_bytes_max || (count >= 2 && together + plain > group_bytes)) break;
+      together += plain;
+      ++count;
+    }
+    return std::max<std::size_t>(count, 1);
+  }
+
+  // Opens several, which are hashed together in less time than one by one. False if any fails: each
+  // is then read by itself.
+  template <typename SealedOf>
+  [[nodiscard]] bool try_group(std::span<const PackedBlob> blobs, const SealedOf& sealed_of) {
+    std::array<ByteView, group_max> plains;
     try {
-      unseal_blob(blobs[0], first, codec_, plain_);
-      unseal_blob(blobs[1], second, codec_, second_);
+      for (std::size_t i = 0; i < blobs.size(); ++i) {
+        unseal_blob(blobs[i], sealed_of(blobs[i]), codec_, plains_[i]);
+        plains[i] = plains_[i];
+      }
     } catch (const Error& error) {
       if (!is_damage(error)) throw;
       return false;
     }
-    const std::vector<Id> ids = format::ids_of(std::array<ByteView, 2>{plain_, second_});
-    return ids[0] == blobs[0].blob.id && ids[1] == blobs[1].blob.id;
+    const std::vector<Id> ids = format::ids_of(std::span(plains).first(blobs.size()));
+    return std::ranges::equal(ids, blobs, {}, {},
+                              [](const PackedBlob& blob) { return blob.blob.id; });
   }
 
   void deliver(const PackedBlob& blob, ByteView sealed) {
@@ -164,7 +182,8 @@ class Reader {
   const Visit& visit_;
   const Failed& failed_;
   Bytes alone_;
-  Bytes plain_, second_;
+  Bytes plain_;
+  std::array<Bytes, group_max> plains_;
 };
 
 }  // namespace

@@ -24,7 +24,7 @@ inline constexpr std::size_t blob_bytes_max = 1U << 30U;
 // and runs up to 32 MiB, and hands each, decrypted, decompressed and its hash verified, to `visit`,
 // in offset order, on the calling thread; or its failure (Errc::corrupt; Errc::io and not_found of
 // the storage) to `failed`. `plain` may be moved from. What fails is read once more before it is
-// given up. One thread's codec.
+// given up. One thread's codec, which neither of the two uses for another such run.
 void read_pack_blobs(Repository& repository, const format::Id& pack,
                      std::span<const format::PackedBlob> blobs, Codec& codec,
                      const std::function<void(const format::PackedBlob&, Bytes& plain)>& visit,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "repo/test_repository.h"
 
@@ -75,6 +76,39 @@ TEST(PackReader, ReportsADamagedBlobAndDeliversTheOthers) {
   EXPECT_EQ(seen.visited.size(), 2U);
   ASSERT_EQ(seen.failed.size(), 1U);
   EXPECT_NE(seen.failed[0].find(pack.blobs[1].blob.id.hex()), std::string::npos);
+}
+
+// Several are hashed together; a blob whose MAC is right and whose content is another's is found at
+// every place among them, and hides none of the others.
+TEST(PackReader, ReportsABlobOfAnotherIdWhereverItLies) {
+  std::vector<std::string> contents;
+  for (int i = 0; i < 40; ++i) contents.push_back("blob " + std::to_string(i));
+  contents[7] = noise(1'500'000, 7);
+  TestRepository test;
+  test.save(BlobType::data, contents);
+  const IndexedPack pack = test.repository->index().packs().at(0);
+  ASSERT_EQ(pack.blobs.size(), contents.size());
+  for (std::size_t wrong = 0; wrong < pack.blobs.size(); ++wrong) {
+    for (const std::size_t count : {std::size_t{2}, std::size_t{3}, pack.blobs.size()}) {
+      if (wrong >= count) continue;
+      std::vector<PackedBlob> blobs(pack.blobs.begin(),
+                                    pack.blobs.begin() + static_cast<std::ptrdiff_t>(count));
+      blobs[wrong].blob.id.bytes[0] ^= std::byte{1};
+      std::vector<PackedBlob> visited;
+      std::vector<PackedBlob> failed;
+      Codec codec = test.repository->codec();
+      read_pack_blobs(
+          *test.repository, pack.id, blobs, codec,
+          [&](const PackedBlob& blob, Bytes& plain) {
+            visited.push_back(blob);
+            EXPECT_EQ(format::id_of(std::exchange(plain, {})), blob.blob.id);
+          },
+          [&](const PackedBlob& blob, const Error&) { failed.push_back(blob); });
+      EXPECT_EQ(failed, std::vector{blobs[wrong]}) << wrong << " of " << count;
+      blobs.erase(blobs.begin() + static_cast<std::ptrdiff_t>(wrong));
+      EXPECT_EQ(visited, blobs) << wrong << " of " << count;
+    }
+  }
 }
 
 TEST(PackReader, DeliversWhatLiesBeforeTheEndOfATornPack) {

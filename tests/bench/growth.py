@@ -10,7 +10,7 @@ from measure import Failed, Side, warm, words
 from report import Figure, Row
 
 WHAT = "how cost grows with bytes, with files and with cores"
-BYTES_MAX = 0  # all of it lies on the disk
+BYTES_MAX = 500_000_000  # of the part on cores; the rest lies on the disk
 GB = (1, 4, 16)
 FILES = (10_000, 100_000, 1_000_000)
 # One of the largest size may cost so many times what one of the smallest does: linear, with what noise adds.
@@ -44,14 +44,14 @@ def make_files(top, count):
 class Growth:
     def __init__(self, bench, name):
         self.bench, self.row = bench, Row(name, WHAT)
-        self.place = bench.new_place(name, is_on_disk=True)
+        self.place, self.fast = bench.new_place(name, is_on_disk=True), bench.new_place(name)
         self.empty = bench.make_empty(self.place)
 
-    def backup(self, what, source, prefix=(), runs=1):
-        """What a first backup of `source` costs."""
-        bench, side = self.bench, None
-        for number in range(runs):
-            repository, cache = os.path.join(self.place, "repository"), os.path.join(self.place, "cache")
+    def backup(self, what, source, prefix=(), place=None):
+        """What a first backup of `source` costs, into a repository on the disk, or where else is said."""
+        bench, side, place = self.bench, None, place or self.place
+        for _ in range(bench.runs):
+            repository, cache = os.path.join(place, "repository"), os.path.join(place, "cache")
             shutil.copytree(self.empty, repository)
             argv = [*prefix, *bench.program("holdfast", repository, cache), "backup", "--quiet", source]
             side = side or Side(what, bench.shown(words(argv)))
@@ -85,10 +85,10 @@ class Growth:
         self.row.figures.append(Figure(f"{unit}, one of the most to one of the least", costs[-1] / costs[0], LINEAR_MAX))
 
     def cores(self):
-        """Files like sources, by one core and by two."""
+        """Files like sources, by one core and by two, into memory: a disk is no faster for two."""
         tree = self.bench.make_data("source", data.source)
-        one = self.backup("one core", tree, ["taskset", "--cpu-list", "0"], self.bench.runs)
-        two = self.backup("two cores", tree, ["taskset", "--cpu-list", "0,1"], self.bench.runs)
+        one = self.backup("one core", tree, ["taskset", "--cpu-list", "0"], self.fast)
+        two = self.backup("two cores", tree, ["taskset", "--cpu-list", "0,1"], self.fast)
         share = two.median() / one.median()
         self.row.figures.append(Figure("sources by two cores, wall time in terms of one core's", share, 1 / CORES_MIN,
                                        command=two.command))
@@ -101,5 +101,6 @@ def measure_row(bench, name):
     growth.grow("MB", [max(8, int(gb * 1000 * bench.scale)) for gb in GB], make_megabytes)
     growth.grow("files", [max(200, int(files * bench.scale)) for files in FILES], make_files)
     growth.cores()
+    bench.end_place(growth.fast)
     bench.end_place(growth.place)
     return growth.row

@@ -197,10 +197,12 @@ def take_memory(directory, size):
     """Fills so much of a tmpfs and gives it back, so that a virtual machine's host has that memory ready."""
     path = os.path.join(directory, "taken")
     block = bytes(1 << 20)
-    with open(path, "wb", buffering=0) as file:
-        for _ in range(size >> 20):
-            file.write(block)
-    os.remove(path)
+    try:
+        with open(path, "wb", buffering=0) as file:
+            for _ in range(size >> 20):
+                file.write(block)
+    finally:
+        os.remove(path)
 
 
 def size_of(directory):

@@ -34,6 +34,21 @@ struct Told {
   std::string tables;  // names, columns, rows, digests
 };
 
+// Of a table without rows all but its place stands once in the file, as text: what is another
+// letter there is another name or type, which nothing could tell.
+inline std::string tables_of(const Json& tables) {
+  std::string text;
+  for (const Json& table : tables.as_array()) {
+    const auto columns = table.at("columns").as_array().size();
+    text += table.at("rows").as_uint() != 0
+                ? table.dump()
+                : table.string_or("schema", "") + "." + table.string_or("table", "") + " " +
+                      std::to_string(columns) + " columns";
+    text += '\n';
+  }
+  return text;
+}
+
 inline Told tell(const std::string& content) {
   Told told;
   told.is_recognised = is_pump_file(as_bytes(content));
@@ -44,7 +59,7 @@ inline Told tell(const std::string& content) {
     const Inspection found = tell_pump_job(std::span(&file, 1), true);
     told.is_whole = found.whole;
     for (const model::Finding& finding : found.findings) told.findings[finding.code] = finding.seen;
-    told.tables = found.facts.at("tables").dump();
+    told.tables = tables_of(found.facts.at("tables"));
     for (const model::TableFacts& table : found.tables) told.tables += " " + table.digest;
   } catch (const Error& error) {
     EXPECT_NE(error.code(), Errc::bug) << error.what();
