@@ -32,6 +32,11 @@ pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 # libgrpc++-dev: calls of TypeDB's servers, which offer exports by gRPC alone; the library that defines what gRPC is
 # (docs/adr/0009). Not its code generator, nor protobuf.
 pkg_check_modules(grpcpp REQUIRED IMPORTED_TARGET grpc++)
+# unixodbc-dev: the sqlserver engine; loads FreeTDS's driver or Microsoft's, whichever is installed.
+pkg_check_modules(odbc REQUIRED IMPORTED_TARGET odbc)
+# libmicrohttpd-dev, libgnutls28-dev: the receiver that SQL Server writes its backups to speaks HTTPS.
+pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(gnutls REQUIRED IMPORTED_TARGET gnutls)
 if(HOLDFAST_TESTS)
   # libgtest-dev: unit and contract tests.
   find_package(GTest REQUIRED)

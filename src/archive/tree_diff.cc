@@ -171,7 +171,7 @@ class Comparison {
     item.blob_unknown = note_blobs(before, 0);
     if (const auto unknown = note_blobs(after, 1)) item.blob_unknown = unknown;
     if (before.content == after.content) item.blob_unknown.reset();  // it counts on neither side
-    if (before.type != after.type) item.modifier = "T";
+    if (before.type != after.type) item.modifier += "T";
     const bool are_files = before.type == NodeType::file && after.type == NodeType::file;
     if (are_files && before.content != after.content) {
       item.modifier += same_but_content(before, after) ? "M?" : "M";

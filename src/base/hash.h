@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256, the only hash that names things in a repository, and random bytes.
+// SHA-256, the only hash that names things in a repository, random bytes, and the hashes that
+// others' protocols ask for.
 #pragma once
 
 #include <array>
@@ -31,6 +32,44 @@ class Sha256 {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// HMAC-SHA-256 of RFC 2104. `key` has any length.
+[[nodiscard]] Sha256Digest hmac_sha256(ByteView key, ByteView message);
+
+using Md5Digest = std::array<std::byte, 16>;
+using Sha1Digest = std::array<std::byte, 20>;
+
+// MD5 and SHA-1 of bytes that come in pieces, for protocols that want them; they protect nothing.
+// Otherwise as Sha256. Errc::unsupported where the system's rules forbid them to OpenSSL.
+class Md5 {
+ public:
+  Md5();
+  ~Md5();
+  Md5(Md5&&) noexcept;
+  Md5& operator=(Md5&&) noexcept;
+  void update(ByteView bytes);
+  [[nodiscard]] Md5Digest finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+class Sha1 {
+ public:
+  Sha1();
+  ~Sha1();
+  Sha1(Sha1&&) noexcept;
+  Sha1& operator=(Sha1&&) noexcept;
+  void update(ByteView bytes);
+  [[nodiscard]] Sha1Digest finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Whether both are the same bytes, found out in a time that tells nothing but their sizes.
+[[nodiscard]] bool is_equal_secret(ByteView a, ByteView b) noexcept;
 
 // Cryptographically strong random bytes.
 void fill_random(std::span<std::byte> into);

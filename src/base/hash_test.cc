@@ -32,6 +32,41 @@ TEST(Sha256, PiecesGiveTheSameAsTheWhole) {
   EXPECT_EQ(to_hex(hash.finish()), hash_of_abc);
 }
 
+// RFC 4231, test cases 1, 2 and 6; an empty key and message.
+TEST(HmacSha256, MatchesTheVectorsOfRfc4231) {
+  const std::string first_key(20, '\x0b'), long_key(131, '\xaa');
+  EXPECT_EQ(to_hex(hmac_sha256(as_bytes(first_key), as_bytes("Hi There"))),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  EXPECT_EQ(to_hex(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?"))),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(to_hex(hmac_sha256(as_bytes(long_key),
+                               as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  EXPECT_EQ(to_hex(hmac_sha256({}, {})),
+            "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
+// RFC 1321, appendix A.5; FIPS 180-4.
+TEST(HashesOfProtocols, MatchTheirVectors) {
+  Md5 md5;
+  EXPECT_EQ(to_hex(md5.finish()), "d41d8cd98f00b204e9800998ecf8427e");
+  md5.update(as_bytes("message "));
+  md5.update(as_bytes("digest"));
+  EXPECT_EQ(to_hex(md5.finish()), "f96b697d7cb7938d525a2f31aaf161d0");
+  Sha1 sha1;
+  sha1.update(as_bytes("a"));
+  sha1.update(as_bytes("bc"));
+  EXPECT_EQ(to_hex(sha1.finish()), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(to_hex(sha1.finish()), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+}
+
+TEST(IsEqualSecret, ComparesWholeTexts) {
+  EXPECT_TRUE(is_equal_secret(as_bytes("secret"), as_bytes("secret")));
+  EXPECT_FALSE(is_equal_secret(as_bytes("secret"), as_bytes("secreu")));
+  EXPECT_FALSE(is_equal_secret(as_bytes("secret"), as_bytes("secret ")));
+  EXPECT_TRUE(is_equal_secret({}, {}));
+}
+
 TEST(Sha256, StartsAnewAfterFinish) {
   Sha256 hash;
   hash.update(as_bytes("something else"));

@@ -25,18 +25,8 @@ namespace holdfast::engine {
 std::span<const Engine* const> all_engines() noexcept {
   static const std::array engines{&sqlite::engine(), &postgresql::engine(), &mariadb::engine(),
                                   &derby::engine(),  &h2::engine(),         &typedb::engine(),
-                                  &oracle::engine()};
+                                  &oracle::engine(), &sqlserver::engine()};
   return engines;
-}
-
-std::span<const FileReader* const> all_file_readers() noexcept {
-  static const std::vector<const FileReader*> readers = [] {
-    const auto engines = all_engines();
-    std::vector<const FileReader*> all(engines.begin(), engines.end());
-    all.push_back(&sqlserver::reader());
-    return all;
-  }();
-  return readers;
 }
 
 const Engine* find_engine(std::string_view name) noexcept {
@@ -44,12 +34,6 @@ const Engine* find_engine(std::string_view name) noexcept {
   const auto found = std::find_if(engines.begin(), engines.end(),
                                   [&](const Engine* engine) { return engine->name() == name; });
   return found == engines.end() ? nullptr : *found;
-}
-
-std::span<const std::string_view> known_engine_names() noexcept {
-  static constexpr std::array<std::string_view, 8> names{
-      "sqlite", "postgresql", "mariadb", "derby", "h2", "oracle", "sqlserver", "typedb"};
-  return names;
 }
 
 std::unique_ptr<Filling> Engine::fill(const model::Endpoint& /*into*/,

@@ -132,10 +132,6 @@ void discover_uri(const std::string& uri, Draft& draft) {
   if (scheme == "postgres") scheme = "postgresql";  // libpq knows both
   const engine::Engine* engine = engine::find_engine(scheme);
   if (engine == nullptr) {
-    const auto known = engine::known_engine_names();
-    if (std::find(known.begin(), known.end(), scheme) != known.end()) {
-      throw Error(Errc::unsupported, "engine " + scheme + " is not in this build");
-    }
     throw Error(Errc::usage, uri + " is neither a directory, nor a database, nor pid:N");
   }
   model::Endpoint endpoint;

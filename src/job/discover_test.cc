@@ -66,7 +66,7 @@ TEST_F(DiscoverTest, TakesUrisAndDatabaseFiles) {
   EXPECT_EQ(find(uri).instance.databases.at(0).uri, uri);
   EXPECT_EQ(find((source() / "db/orders.db").string()).instance.databases.at(0).uri, uri);
   EXPECT_EQ(error_of([&] { static_cast<void>(find("sqlite:/nowhere/x.db")); }), Errc::not_found);
-  EXPECT_EQ(error_of([&] { static_cast<void>(find("sqlserver:x")); }), Errc::unsupported);
+  EXPECT_EQ(error_of([&] { static_cast<void>(find("sqlserver:x")); }), Errc::usage);
   EXPECT_EQ(error_of([&] { static_cast<void>(find("gopher:x")); }), Errc::usage);
   EXPECT_EQ(error_of([&] { static_cast<void>(find((source() / "files/a.txt").string())); }),
             Errc::usage);

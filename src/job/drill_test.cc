@@ -204,7 +204,7 @@ TEST_F(DrillTest, WithoutAnEngineIsNeverGreen) {
     const auto found = archive::find_snapshot(*opened.repository, snapshot_.hex(), {});
     model::Manifest manifest =
         load_instance_tree(*opened.repository, found.snapshot.file.tree).manifest;
-    manifest.databases[0].engine = "sqlserver";
+    manifest.databases[0].engine = "dbase";
     return model::to_json(manifest).dump();
   }();
   format::Node node;

@@ -43,7 +43,7 @@ const engine::FileReader* reader_for_rows(const std::vector<fs::path>& files,
                                           const model::Instance& target,
                                           const InstanceRestoreOptions& options,
                                           const std::stop_token& stop) {
-  for (const engine::FileReader* reader : engine::all_file_readers()) {
+  for (const engine::FileReader* reader : engine::all_engines()) {
     if (!reader->inspect(files.front(), {.others = files}, stop)) continue;
     const auto wanted = wanted_databases(target, options);
     const bool is_import =

@@ -21,7 +21,7 @@ TEST_F(GrantsTest, RefusesUnknownPurposesAndEngines) {
   EXPECT_EQ(error_of([&] { static_cast<void>(list_grants(instance_at(source()), "everything")); }),
             Errc::usage);
   model::Instance instance = instance_at(source());
-  instance.databases[0].engine = "sqlserver";
+  instance.databases[0].engine = "dbase";
   EXPECT_EQ(error_of([&] { static_cast<void>(list_grants(instance, "backup")); }),
             Errc::unsupported);
 }

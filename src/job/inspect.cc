@@ -185,7 +185,7 @@ InspectedFile Inspector::file(const fs::path& path, const struct ::stat& status,
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return file;
   engine::InspectOptions options = options_;
   options.others = others;
-  for (const engine::FileReader* reader : engine::all_file_readers()) {
+  for (const engine::FileReader* reader : engine::all_engines()) {
     if (ask(*reader, options, file, stop_)) return file;
   }
   return file;
@@ -295,7 +295,7 @@ void inspect_rows(const std::vector<fs::path>& files, std::string_view table, mo
   for (const fs::path& one : files) static_cast<void>(status_of(one));
   const fs::path& file = files.at(0);
   const auto others = std::span(files).subspan(1);
-  for (const engine::FileReader* reader : engine::all_file_readers()) {
+  for (const engine::FileReader* reader : engine::all_engines()) {
     const auto inspection = reader->inspect(file, {.others = others}, stop);
     if (!inspection) continue;
     for (const fs::path& other : others)

@@ -359,12 +359,36 @@ model::DatabaseSettings read_place(const Table& table, std::initializer_list<con
   return database;
 }
 
+constexpr std::initializer_list<const char*> database_options = {"application_schema",
+                                                                 "application_user",
+                                                                 "backup_directory",
+                                                                 "bin_dir",
+                                                                 "compress",
+                                                                 "data_directory",
+                                                                 "definer",
+                                                                 "directory",
+                                                                 "driver",
+                                                                 "exchange_directory",
+                                                                 "grants",
+                                                                 "home",
+                                                                 "isolation",
+                                                                 "kept_directory",
+                                                                 "log_directory",
+                                                                 "maintenance_database",
+                                                                 "method",
+                                                                 "nontransactional",
+                                                                 "program",
+                                                                 "receiver",
+                                                                 "receiver_certificate",
+                                                                 "receiver_key",
+                                                                 "release",
+                                                                 "schema",
+                                                                 "tls",
+                                                                 "tls_ca",
+                                                                 "tns_admin"};
+
 model::DatabaseSettings read_database(const Table& table) {
-  model::DatabaseSettings database =
-      read_place(table, {"application_schema", "application_user", "bin_dir", "definer",
-                         "directory", "driver", "exchange_directory", "grants", "home",
-                         "kept_directory", "maintenance_database", "method", "nontransactional",
-                         "program", "release", "schema", "tls", "tls_ca", "tns_admin"});
+  model::DatabaseSettings database = read_place(table, database_options);
   database.name = table.text("name");
   check_name(table, database.name);
   database.after = table.texts("after");
@@ -413,9 +437,10 @@ void read_drill(const Table& table, model::DrillSettings& drill) {
   drill.user = table.text("user");
   drill.scratch_dir = table.path("scratch_dir");
   for (const Table& endpoint : table.inner("endpoint", "drill.endpoint", true)) {
-    drill.endpoints.push_back(
-        read_place(endpoint, {"bin_dir", "exchange_directory", "maintenance_database", "program",
-                              "release", "tls", "tls_ca"}));
+    drill.endpoints.push_back(read_place(
+        endpoint, {"backup_directory", "bin_dir", "data_directory", "driver", "exchange_directory",
+                   "log_directory", "maintenance_database", "program", "receiver",
+                   "receiver_certificate", "receiver_key", "release", "tls", "tls_ca"}));
     drill.endpoints.back().name = endpoint.text("component");
   }
   for (const Table& query : table.inner("query", "drill.query", true)) {

@@ -33,8 +33,8 @@ constexpr InstanceTable tables[] = {
     {"drill.endpoint", true,
      "A server on which one component is rehearsed, instead of a private one. A database, or "
      "schema, of a random name is made there, and dropped again; nothing else is changed. For "
-     "components of kind postgresql and mariadb, and of kind typedb that are copied from a "
-     "server."},
+     "components of kind postgresql, mariadb and sqlserver, and of kind typedb that are copied "
+     "from a server."},
     {"drill.query", true, "A question the restored instance must answer."},
     {"restore", false, "What this instance is when a snapshot is restored into it."},
     {"restore.user", false,
@@ -114,21 +114,24 @@ constexpr InstanceKey keys[] = {
 
     {"database", "name", KeyType::text, true, "", "Name of the component."},
     {"database", "engine", KeyType::text, false, "from the uri",
-     "Kind of database: sqlite, postgresql, mariadb (MySQL too), derby, h2, typedb, oracle."},
+     "Kind of database: sqlite, postgresql, mariadb (MySQL too), derby, h2, typedb, oracle, "
+     "sqlserver."},
     {"database", "uri", KeyType::text, true, "",
      "Where it is: \"sqlite:/srv/shop/orders.db\", \"postgresql://host:5432/shop\", "
      "\"postgresql:///shop?host=/run/postgresql\", \"mysql://host:3306/schema\", "
      "\"mysql:///schema?socket=/run/mysqld/mysqld.sock\", \"derby:/directory\" (the one with "
      "service.properties), \"h2:/file.mv.db\", \"typedb:/data/directory/name\", "
-     "\"typedb://host:1729/name\", \"oracle://host:1521/SERVICE\", \"oracle:ALIAS\". Never "
-     "holds a password."},
+     "\"typedb://host:1729/name\", \"oracle://host:1521/SERVICE\", \"oracle:ALIAS\", "
+     "\"sqlserver://host:1433/shop\", \"sqlserver://host/shop?instance=NAME\". Never holds a "
+     "password."},
     {"database", "user", KeyType::text, false, "", "Who we are there."},
     {"database", "password_file", KeyType::path, false, "",
      "File with the user's password; not readable by others."},
     {"database", "password_command", KeyType::argv, false, "",
      "Program that prints the user's password."},
     {"database", "application_user", KeyType::text, false, "magnolia: its configuration's",
-     "postgresql, mariadb: whom the application connects as. Preflight checks that it may read, "
+     "postgresql, mariadb, sqlserver: whom the application connects as. Preflight checks that it "
+     "may read, "
      "write and make its tables; `holdfast grants application` prints what that takes."},
     {"database", "application_schema", KeyType::text, false,
      "magnolia: its URL's, else those of the user's own search_path; others: every one",
@@ -137,7 +140,8 @@ constexpr InstanceKey keys[] = {
     {"database", "bin_dir", KeyType::path, false, "newest that fits",
      "postgresql: directory of pg_dump, psql and the like."},
     {"database", "driver", KeyType::path, false, "what this machine has",
-     "derby and h2: the application's own JDBC driver, a jar."},
+     "derby and h2: the application's own JDBC driver, a jar. sqlserver: the library of an ODBC "
+     "driver, else FreeTDS's."},
     {"database", "maintenance_database", KeyType::text, false, "postgres",
      "postgresql: database from which others are made and renamed."},
     {"database", "nontransactional", KeyType::text, false, "lock",
@@ -149,11 +153,11 @@ constexpr InstanceKey keys[] = {
      "is set."},
     {"database", "grants", KeyType::text, false, "leave",
      "mariadb, in restores: what becomes of accounts and their rights: \"leave\" or \"restore\"."},
-    {"database", "tls", KeyType::text, false, "preferred; typedb: off",
+    {"database", "tls", KeyType::text, false, "preferred; typedb: off; sqlserver: verified",
      "mariadb: \"off\", \"preferred\", \"required\" or \"verified\"; typedb, of a server: \"off\" "
-     "or \"verified\"."},
-    {"database", "tls_ca", KeyType::path, false, "",
-     "mariadb, typedb: certificates of those whom \"verified\" trusts."},
+     "or \"verified\"; sqlserver: \"off\", \"required\" (any certificate) or \"verified\"."},
+    {"database", "tls_ca", KeyType::path, false, "sqlserver: the machine's",
+     "mariadb, typedb, sqlserver: certificates of those whom \"verified\" trusts."},
     {"database", "home", KeyType::path, false, "",
      "typedb, of a directory: where the server's distribution is unpacked or installed, which "
      "tells its release in restores. oracle: the Oracle home or Instant Client with sqlplus and "
@@ -163,7 +167,27 @@ constexpr InstanceKey keys[] = {
     {"database", "method", KeyType::text, false, "auto",
      "typedb, of a directory: \"cold\" copies it while no server has it open, \"hot\" beside its "
      "server, \"auto\" as it is found. oracle: \"exp\", \"datapump\", or \"auto\": Data Pump where "
-     "`directory` is set."},
+     "`directory` is set. sqlserver: \"physical\" copies by the server's BACKUP, \"logical\" by "
+     "rows, \"auto\" by BACKUP where `exchange_directory` or `receiver` lets it come to us."},
+    {"database", "isolation", KeyType::text, false, "auto",
+     "sqlserver, in copies by rows: what has one moment of all tables: \"database_snapshot\", "
+     "\"session\" (SNAPSHOT isolation, one table after the other), or \"auto\"."},
+    {"database", "backup_directory", KeyType::text, false, "",
+     "sqlserver: the directory in which the server writes its backups, in its own words: "
+     "\"/var/opt/mssql/backup\", \"D:\\\\backup\"."},
+    {"database", "receiver", KeyType::text, false, "",
+     "sqlserver of 2022 or later: host and port of ours at which the server finds us, "
+     "\"backup.example:9443\": it writes its backups there, and needs no room for them."},
+    {"database", "receiver_certificate", KeyType::path, false, "",
+     "sqlserver: the certificate that is shown there, of an authority that the server knows."},
+    {"database", "receiver_key", KeyType::path, false, "", "sqlserver: its private key."},
+    {"database", "compress", KeyType::text, false, "no",
+     "sqlserver: \"yes\" lets the server compress its backups, of which less is found again in the "
+     "repository then."},
+    {"database", "data_directory", KeyType::text, false, "as the server has it",
+     "sqlserver, in restores: the server's directory for data files."},
+    {"database", "log_directory", KeyType::text, false, "as the server has it",
+     "sqlserver, in restores: the server's directory for log files."},
     {"database", "schema", KeyType::text, false, "the user's own", "oracle: the schema."},
     {"database", "directory", KeyType::text, false, "",
      "oracle: the directory object in which Data Pump writes on the server."},
@@ -176,7 +200,8 @@ constexpr InstanceKey keys[] = {
      "server's own export does not answer."},
     {"database", "exchange_directory", KeyType::path, false, "pipes in the scratch directory",
      "typedb, of a server of 2.x: a directory that the server and we see under the same path. "
-     "oracle: where we see what is in `directory`; else files come through the session."},
+     "oracle: where we see what is in `directory`; else files come through the session. "
+     "sqlserver: where we see what is in `backup_directory`."},
     {"database", "after", KeyType::texts, false, "", "Components that are copied before this one."},
 
     {"files", "name", KeyType::text, true, "", "Name of the component."},
@@ -234,17 +259,31 @@ constexpr InstanceKey keys[] = {
      "postgresql: directory of psql and the like."},
     {"drill.endpoint", "maintenance_database", KeyType::text, false, "postgres",
      "postgresql: database from which others are made."},
-    {"drill.endpoint", "tls", KeyType::text, false, "preferred; typedb: off",
+    {"drill.endpoint", "tls", KeyType::text, false, "preferred; typedb: off; sqlserver: verified",
      "mariadb: \"off\", \"preferred\", \"required\" or \"verified\"; typedb: \"off\" or "
-     "\"verified\"."},
-    {"drill.endpoint", "tls_ca", KeyType::path, false, "",
-     "mariadb, typedb: certificates of those whom \"verified\" trusts."},
+     "\"verified\"; sqlserver: \"off\", \"required\" or \"verified\"."},
+    {"drill.endpoint", "tls_ca", KeyType::path, false, "sqlserver: the machine's",
+     "mariadb, typedb, sqlserver: certificates of those whom \"verified\" trusts."},
+    {"drill.endpoint", "driver", KeyType::path, false, "FreeTDS's",
+     "sqlserver: the library of an ODBC driver."},
+    {"drill.endpoint", "backup_directory", KeyType::text, false, "",
+     "sqlserver: the directory from which the server restores, as in [[database]]."},
+    {"drill.endpoint", "receiver", KeyType::text, false, "",
+     "sqlserver: where the server finds us, as in [[database]]."},
+    {"drill.endpoint", "receiver_certificate", KeyType::path, false, "",
+     "sqlserver: the certificate that is shown there."},
+    {"drill.endpoint", "receiver_key", KeyType::path, false, "", "sqlserver: its private key."},
+    {"drill.endpoint", "data_directory", KeyType::text, false, "as the server has it",
+     "sqlserver: the server's directory for data files."},
+    {"drill.endpoint", "log_directory", KeyType::text, false, "as the server has it",
+     "sqlserver: the server's directory for log files."},
     {"drill.endpoint", "release", KeyType::text, false, "what the server says",
      "typedb: the release of the server, where nothing else tells it."},
     {"drill.endpoint", "program", KeyType::path, false, "",
      "typedb, of a server of 2.x: the vendor's program, as in [[database]]."},
     {"drill.endpoint", "exchange_directory", KeyType::path, false, "pipes in the scratch directory",
-     "typedb, of a server of 2.x: a directory that the server and we see under the same path."},
+     "typedb, of a server of 2.x: a directory that the server and we see under the same path. "
+     "sqlserver: where we see what is in `backup_directory`."},
     {"drill.query", "component", KeyType::text, true, "", "Database that is asked."},
     {"drill.query", "sql", KeyType::text, true, "", "Statement that yields one value."},
     {"drill.query", "expect", KeyType::text, true, "", "The value, as text."},

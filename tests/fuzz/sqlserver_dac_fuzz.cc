@@ -15,15 +15,15 @@ using holdfast::Error;
 namespace {
 
 // One column of each type, every second of them nullable.
-sqlserver::DacTable table_of_all() {
-  sqlserver::DacTable table;
+sqlserver::SqlTable table_of_all() {
+  sqlserver::SqlTable table;
   bool is_nullable = false;
   for (const char* const type :
        {"int", "bit", "decimal", "money", "datetime", "datetime2", "datetimeoffset", "time", "date",
         "char", "nvarchar", "xml", "varbinary", "sql_variant", "uniqueidentifier", "float"}) {
-    sqlserver::DacColumn column;
+    sqlserver::SqlColumn column;
     column.name = column.type_name = type;
-    column.type = sqlserver::dac_type(type);
+    column.type = sqlserver::sql_type(type);
     column.length = 3;
     column.is_nullable = is_nullable = !is_nullable;
     table.columns.push_back(std::move(column));
@@ -32,7 +32,7 @@ sqlserver::DacTable table_of_all() {
 }
 
 void read_rows(holdfast::ByteView bytes) {
-  const sqlserver::DacTable table = table_of_all();
+  const sqlserver::SqlTable table = table_of_all();
   holdfast::BytesSource source(bytes);
   sqlserver::BcpReader reader(source, table, {});
   try {

@@ -17,9 +17,11 @@ constexpr std::uint8_t windows_nt = 14;  // byte 10 of a block: the operating sy
 
 class PlainSource final : public BakSource {
  public:
-  explicit PlainSource(model::RandomSource& file) : file_(file), size_bytes_(file.size_bytes()) {}
+  PlainSource(model::RandomSource& file, Growth growth)
+      : file_(file), growth_(std::move(growth)), size_bytes_(file.size_bytes()) {}
 
   [[nodiscard]] std::size_t read(std::span<std::byte> into) override {
+    grow();
     const std::uint64_t left = size_bytes_ - at_;
     // A little after a jump, much where it goes on.
     const std::size_t wanted = has_jumped_ ? after_jump_bytes : into.size();
@@ -31,6 +33,7 @@ class PlainSource final : public BakSource {
     return count;
   }
   [[nodiscard]] std::uint64_t skip(std::uint64_t count) override {
+    grow();
     const std::uint64_t skipped = std::min(count, size_bytes_ - at_);
     at_ += skipped;
     has_jumped_ = true;
@@ -43,7 +46,12 @@ class PlainSource final : public BakSource {
  private:
   static constexpr std::size_t after_jump_bytes = 4096;
 
+  void grow() {
+    if (at_ == size_bytes_ && growth_) size_bytes_ = growth_(size_bytes_);
+  }
+
   model::RandomSource& file_;
+  Growth growth_;
   std::uint64_t size_bytes_;
   std::uint64_t at_ = 0;
   bool has_jumped_ = true;
@@ -58,16 +66,16 @@ bool begins_as_bak(ByteView front) noexcept {
   return std::to_integer<std::uint8_t>(front[10]) == windows_nt || parse_block_head(front);
 }
 
-BakInput::BakInput(model::RandomSource& file, bool use_index, std::stop_token stop)
-    : size_bytes_(file.size_bytes()), stop_(std::move(stop)) {
+BakInput::BakInput(model::RandomSource& file, bool use_index, std::stop_token stop, Growth growth)
+    : stop_(std::move(stop)) {
   std::array<std::byte, 16> front{};
-  if (size_bytes_ >= front.size()) file.read_at(0, front);
+  if (file.size_bytes() >= front.size()) file.read_at(0, front);
   is_compressed_ = as_text(front).starts_with(compressed_magic);
   if (is_compressed_) {
     container_version_ = load_le32(front.data() + compressed_magic.size());
-    source_ = std::make_unique<PackedSource>(file, use_index);
+    source_ = std::make_unique<PackedSource>(file, use_index, std::move(growth));
   } else {
-    source_ = std::make_unique<PlainSource>(file);
+    source_ = std::make_unique<PlainSource>(file, std::move(growth));
   }
   window_.resize(window_bytes);
 }

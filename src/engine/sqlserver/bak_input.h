@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "engine/sqlserver/file_window.h"
 #include "model/part.h"
 
 namespace holdfast::engine::sqlserver {
@@ -70,7 +71,7 @@ class BakInput {
 
   // `file` outlives it. With `use_index`, parts of a compressed file are left out by its own index
   // where it has one. Errc::cancelled soon after a stop request, as of all that reads.
-  BakInput(model::RandomSource& file, bool use_index, std::stop_token stop);
+  BakInput(model::RandomSource& file, bool use_index, std::stop_token stop, Growth growth = {});
 
   [[nodiscard]] bool is_compressed() const noexcept { return is_compressed_; }
   // Of the two words behind the magic, the first; 0: a plain file.
@@ -83,9 +84,9 @@ class BakInput {
   [[nodiscard]] std::uint64_t place() const noexcept {
     return is_compressed_ ? source_->piece_at() : offset_;
   }
-  // Of the file that were not looked at, once the chain has ended.
-  [[nodiscard]] std::uint64_t left_bytes() const noexcept {
-    return size_bytes_ - (is_compressed_ ? source_->at() : offset_);
+  // Up to where the file was looked at, once the chain has ended.
+  [[nodiscard]] std::uint64_t end_place() const noexcept {
+    return is_compressed_ ? source_->at() : offset_;
   }
   // So many bytes from here on, ahead_bytes_max at most, or what is left of them. Valid until the
   // next call.
@@ -115,7 +116,6 @@ class BakInput {
   std::unique_ptr<BakSource> source_;
   bool is_compressed_ = false;
   std::uint32_t container_version_ = 0;
-  std::uint64_t size_bytes_;
   std::stop_token stop_;
   Bytes window_;
   std::size_t begin_ = 0, end_ = 0;  // of what is in the window and not yet dropped

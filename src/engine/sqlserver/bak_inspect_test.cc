@@ -30,7 +30,7 @@ class BakInspect : public ::testing::Test {
     InspectOptions options;
     options.deep = deep;
     options.others = paths_;
-    auto found = reader().inspect(path, options, {});
+    auto found = engine().inspect(path, options, {});
     EXPECT_TRUE(found);
     return found ? std::move(*found) : Inspection{};
   }
@@ -141,7 +141,7 @@ TEST_F(BakInspect, RowsAreRefusedByName) {
     void row(const model::Row& /*row*/) override {}
   } nothing;
   try {
-    reader().inspect_rows(path, {}, {"dbo", "orders"}, nothing);
+    engine().inspect_rows(path, {}, {"dbo", "orders"}, nothing);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::unsupported);
@@ -154,7 +154,7 @@ TEST_F(BakInspect, EndsSoonAfterARequestToStop) {
   std::stop_source stop;
   stop.request_stop();
   try {
-    static_cast<void>(reader().inspect(path, {}, stop.get_token()));
+    static_cast<void>(engine().inspect(path, {}, stop.get_token()));
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::cancelled);

@@ -17,8 +17,9 @@ struct Walked {
   WalkEnd end;
 };
 
-Walked walk(model::RandomSource& file, bool deep, bool use_index, const std::stop_token& stop) {
-  BakInput input(file, use_index, stop);
+Walked walk(model::RandomSource& file, bool deep, bool use_index, const std::stop_token& stop,
+            const Growth& growth = {}) {
+  BakInput input(file, use_index, stop, growth);
   Walked walked;
   BakReport& report = walked.report;
   report.size_bytes = file.size_bytes();
@@ -26,8 +27,12 @@ Walked walk(model::RandomSource& file, bool deep, bool use_index, const std::sto
   report.container_version = input.container_version();
   report.is_deep = deep;
   walked.end = BakWalk(input, deep, report).run();
-  if (walked.end.kind == WalkEnd::Kind::closed)
-    walked.end.at = report.size_bytes - input.left_bytes();
+  if (growth) {
+    for (std::uint64_t now = 0; (now = growth(report.size_bytes)) != report.size_bytes;)
+      report.size_bytes = now;
+  }
+  if (walked.end.kind == WalkEnd::Kind::closed) walked.end.at = input.end_place();
+  if (walked.end.kind == WalkEnd::Kind::cut) walked.end.at = report.size_bytes;
   report.records = input.counts();
   return walked;
 }
@@ -67,6 +72,14 @@ std::optional<BakReport> read_bak(model::RandomSource& file, bool deep,
   // The index only saves time: what is damaged by its word is looked at without it.
   const bool by_index = walked.report.is_compressed && !deep;
   if (by_index && walked.end.kind != WalkEnd::Kind::closed) walked = walk(file, deep, false, stop);
+  judge_bak(walked.end, walked.report);
+  return std::move(walked.report);
+}
+
+std::optional<BakReport> read_growing_bak(model::RandomSource& file, const Growth& growth,
+                                          const std::stop_token& stop) {
+  if (!is_tape_of_sql_server(file)) return std::nullopt;
+  Walked walked = walk(file, true, false, stop, growth);
   judge_bak(walked.end, walked.report);
   return std::move(walked.report);
 }

@@ -76,5 +76,10 @@ inline constexpr std::size_t bak_files_max = 32'768, bak_sets_max = 100'000;
 // Errc::cancelled.
 [[nodiscard]] std::optional<BakReport> read_bak(model::RandomSource& file, bool deep,
                                                 const std::stop_token& stop);
+// The same of one that still grows, always deep: front to back. Its first 64 KiB are there to be
+// read at any time, as far as it has them.
+[[nodiscard]] std::optional<BakReport> read_growing_bak(model::RandomSource& file,
+                                                        const Growth& growth,
+                                                        const std::stop_token& stop);
 
 }  // namespace holdfast::engine::sqlserver

@@ -16,10 +16,15 @@ constexpr std::size_t window_bytes = std::size_t{256} << 10U;
 
 }  // namespace
 
-BcpReader::BcpReader(ByteSource& source, const DacTable& table, std::stop_token stop)
-    : source_(source), table_(table), stop_(std::move(stop)), window_(window_bytes) {
+BcpReader::BcpReader(ByteSource& source, const SqlTable& table, std::stop_token stop,
+                     std::uint64_t row_bytes_max)
+    : source_(source),
+      table_(table),
+      stop_(std::move(stop)),
+      row_bytes_max_(row_bytes_max),
+      window_(window_bytes) {
   check_rule(table.obstacle().empty(), "rows are read of tables whose columns are known");
-  for (const DacColumn& column : table.columns) layouts_.push_back(bcp_layout(column));
+  for (const SqlColumn& column : table.columns) layouts_.push_back(bcp_layout(column));
 }
 
 ByteView BcpReader::ahead(std::size_t count) {
@@ -86,8 +91,8 @@ void BcpReader::read_value(std::size_t column, model::Value& into) {
     into.text.clear();
     return;
   }
-  row_bytes_ += std::min(*length, bcp_row_bytes_max + 1);
-  if (row_bytes_ > bcp_row_bytes_max) {
+  row_bytes_ += std::min(*length, row_bytes_max_ + 1);
+  if (row_bytes_ > row_bytes_max_) {
     is_large_ = true;
     return skip(*length);
   }

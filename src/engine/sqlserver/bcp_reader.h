@@ -14,17 +14,20 @@
 
 namespace holdfast::engine::sqlserver {
 
-// What a row may have; it is put together in memory.
+// What a row of somebody's file may have; it is put together in memory.
 inline constexpr std::uint64_t bcp_row_bytes_max = std::uint64_t{256} << 20U;
+// The same of a copy of ours: any row, as it was in memory already when it was stored.
+inline constexpr std::uint64_t copied_row_bytes_max = std::uint64_t{1} << 40U;
 
 class BcpReader {
  public:
   // Both outlive it; the table has no obstacle().
-  BcpReader(ByteSource& source, const DacTable& table, std::stop_token stop);
+  BcpReader(ByteSource& source, const SqlTable& table, std::stop_token stop,
+            std::uint64_t row_bytes_max = bcp_row_bytes_max);
 
   // False at the end, which is behind a whole row. Errc::corrupt with row, column and byte for what
   // is none; what `source` throws, Errc::cancelled. The row is_large() and then any row if it has
-  // more than bcp_row_bytes_max.
+  // more than `row_bytes_max`.
   [[nodiscard]] bool next(model::Row& row);
   [[nodiscard]] bool is_large() const noexcept { return is_large_; }
   [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
@@ -40,8 +43,9 @@ class BcpReader {
   [[noreturn]] void refuse(std::size_t column, const std::string& why) const;
 
   ByteSource& source_;
-  const DacTable& table_;
+  const SqlTable& table_;
   std::stop_token stop_;
+  const std::uint64_t row_bytes_max_;
   std::vector<BcpLayout> layouts_;
   WideRowTurn turn_;
   Bytes window_;

@@ -30,7 +30,7 @@ constexpr std::int64_t first_day_of_datetime = -53'690;  // 1753-01-01, from 190
 constexpr std::uint32_t minutes_per_day = 1440;
 constexpr std::uint8_t plus = 1;
 
-[[noreturn]] void refuse(const DacColumn& column, ByteView stored) {
+[[noreturn]] void refuse(const SqlColumn& column, ByteView stored) {
   const ByteView shown = stored.first(std::min<std::size_t>(stored.size(), 24));
   throw Error(Errc::corrupt, fmt::format("{} is no {}", to_hex(shown), column.declared()));
 }
@@ -99,21 +99,21 @@ void set_timestamp(Value& into, std::int64_t days, std::uint64_t ticks) {
   set(into, ValueKind::timestamp, {room.data(), at});
 }
 
-void decode_date(const DacColumn& column, ByteView stored, Value& into) {
+void decode_date(const SqlColumn& column, ByteView stored, Value& into) {
   const auto days = static_cast<std::int64_t>(little_endian(stored));
   if (days > days_max) refuse(column, stored);
   TextRoom room;
   set(into, ValueKind::date, {room.data(), put_date(room.data(), days)});
 }
 
-void decode_time(const DacColumn& column, ByteView stored, Value& into) {
+void decode_time(const SqlColumn& column, ByteView stored, Value& into) {
   const std::uint64_t ticks = little_endian(stored);
   if (ticks >= ticks_per_day) refuse(column, stored);
   TextRoom room;
   set(into, ValueKind::time, {room.data(), put_time(room.data(), ticks, 0)});
 }
 
-void decode_datetime2(const DacColumn& column, ByteView stored, Value& into) {
+void decode_datetime2(const SqlColumn& column, ByteView stored, Value& into) {
   const std::uint64_t ticks = little_endian(stored.first(5));
   const auto days = static_cast<std::int64_t>(little_endian(stored.subspan(5, 3)));
   if (ticks >= ticks_per_day || days > days_max) refuse(column, stored);
@@ -121,7 +121,7 @@ void decode_datetime2(const DacColumn& column, ByteView stored, Value& into) {
 }
 
 // The moment is stored in UTC, and shown by the clock where it was.
-void decode_datetimeoffset(const DacColumn& column, ByteView stored, Value& into) {
+void decode_datetimeoffset(const SqlColumn& column, ByteView stored, Value& into) {
   constexpr std::int64_t offset_max = 14 * 60;
   const std::uint64_t ticks = little_endian(stored.first(5));
   const auto days = static_cast<std::int64_t>(little_endian(stored.subspan(5, 3)));
@@ -146,7 +146,7 @@ void decode_datetimeoffset(const DacColumn& column, ByteView stored, Value& into
 }
 
 // In thirds of a hundredth of a second, of which the nearest thousandth is shown.
-void decode_datetime(const DacColumn& column, ByteView stored, Value& into) {
+void decode_datetime(const SqlColumn& column, ByteView stored, Value& into) {
   const std::int64_t days = signed_little_endian(stored.first(4));
   const std::uint64_t thirds = little_endian(stored.subspan(4, 4));
   constexpr std::uint64_t thirds_per_second = 300;
@@ -157,7 +157,7 @@ void decode_datetime(const DacColumn& column, ByteView stored, Value& into) {
   set_timestamp(into, days + days_to_1900, milliseconds * (ticks_per_second / 1000));
 }
 
-void decode_smalldatetime(const DacColumn& column, ByteView stored, Value& into) {
+void decode_smalldatetime(const SqlColumn& column, ByteView stored, Value& into) {
   const auto days = static_cast<std::int64_t>(little_endian(stored.first(2)));
   const std::uint64_t minutes = little_endian(stored.subspan(2, 2));
   if (minutes >= minutes_per_day) refuse(column, stored);
@@ -178,7 +178,7 @@ void decode_money(ByteView stored, Value& into) {
 }
 
 // Precision, scale, sign, and the digits as a number of 128 bits.
-void decode_decimal(const DacColumn& column, ByteView stored, Value& into) {
+void decode_decimal(const SqlColumn& column, ByteView stored, Value& into) {
   constexpr unsigned digits_max = 38;
   const auto byte = [&](std::size_t at) { return std::to_integer<unsigned>(stored[at]); };
   const unsigned precision = byte(0), scale = byte(1), sign = byte(2);
@@ -189,15 +189,15 @@ void decode_decimal(const DacColumn& column, ByteView stored, Value& into) {
     refuse(column, stored);
 }
 
-void decode_real(const DacColumn& column, ByteView stored, Value& into) {
+void decode_real(const SqlColumn& column, ByteView stored, Value& into) {
   into.kind = ValueKind::real;
   into.text.clear();
-  into.real = column.type == DacType::real
+  into.real = column.type == SqlType::real
                   ? static_cast<double>(std::bit_cast<float>(load_le32(stored.data())))
                   : std::bit_cast<double>(load_le64(stored.data()));
 }
 
-void decode_bit(const DacColumn& column, ByteView stored, Value& into) {
+void decode_bit(const SqlColumn& column, ByteView stored, Value& into) {
   const auto bit = std::to_integer<unsigned>(stored[0]);
   if (bit > 1) refuse(column, stored);
   set_integer(into, bit);
@@ -211,7 +211,7 @@ std::size_t ascii_units(ByteView stored) noexcept {
   return at / 2;
 }
 
-void decode_text(const DacColumn& column, ByteView stored, Value& into) {
+void decode_text(const SqlColumn& column, ByteView stored, Value& into) {
   if (stored.size() % 2 != 0) refuse(column, stored);
   into.kind = ValueKind::text;
   into.text.clear();
@@ -233,53 +233,53 @@ void decode_text(const DacColumn& column, ByteView stored, Value& into) {
   }
 }
 
-bool is_text(DacType type) noexcept {
-  return type >= DacType::character && type <= DacType::xml;
+bool is_text(SqlType type) noexcept {
+  return type >= SqlType::character && type <= SqlType::xml;
 }
 
-std::uint64_t fixed_bytes(DacType type) noexcept {
+std::uint64_t fixed_bytes(SqlType type) noexcept {
   switch (type) {
-    case DacType::bit:
-    case DacType::tinyint:
+    case SqlType::bit:
+    case SqlType::tinyint:
       return 1;
-    case DacType::smallint:
+    case SqlType::smallint:
       return 2;
-    case DacType::date:
+    case SqlType::date:
       return 3;
-    case DacType::integer:
-    case DacType::real:
-    case DacType::smallmoney:
-    case DacType::smalldatetime:
+    case SqlType::integer:
+    case SqlType::real:
+    case SqlType::smallmoney:
+    case SqlType::smalldatetime:
       return 4;
-    case DacType::time:
+    case SqlType::time:
       return 5;
-    case DacType::bigint:
-    case DacType::floating:
-    case DacType::money:
-    case DacType::datetime:
-    case DacType::datetime2:
-    case DacType::rowversion:
+    case SqlType::bigint:
+    case SqlType::floating:
+    case SqlType::money:
+    case SqlType::datetime:
+    case SqlType::datetime2:
+    case SqlType::rowversion:
       return 8;
-    case DacType::datetimeoffset:
+    case SqlType::datetimeoffset:
       return 10;
-    case DacType::uniqueidentifier:
+    case SqlType::uniqueidentifier:
       return 16;
-    case DacType::decimal:
+    case SqlType::decimal:
       return 19;
     default:
       return 0;
   }
 }
 
-unsigned integer_digits(DacType type) noexcept {
+unsigned integer_digits(SqlType type) noexcept {
   switch (type) {
-    case DacType::bit:
+    case SqlType::bit:
       return 1;
-    case DacType::tinyint:
+    case SqlType::tinyint:
       return 3;
-    case DacType::smallint:
+    case SqlType::smallint:
       return 5;
-    case DacType::integer:
+    case SqlType::integer:
       return 10;
     default:
       return 19;
@@ -305,93 +305,93 @@ bool set_decimal(Value& into, bool is_negative, UInt128 magnitude, unsigned scal
   return true;
 }
 
-BcpLayout bcp_layout(const DacColumn& column) noexcept {
+BcpLayout bcp_layout(const SqlColumn& column) noexcept {
   constexpr std::uint64_t any = 0x7fff'ffff'ffff'ffff;
   const std::uint64_t fixed = fixed_bytes(column.type);
   const std::uint64_t characters = 2 * std::uint64_t{column.length};
   switch (column.type) {
-    case DacType::bit:
-    case DacType::uniqueidentifier:
-    case DacType::decimal:
+    case SqlType::bit:
+    case SqlType::uniqueidentifier:
+    case SqlType::decimal:
       return {1, false, fixed, fixed};
-    case DacType::rowversion:
+    case SqlType::rowversion:
       return {2, false, fixed, fixed};
-    case DacType::character:
+    case SqlType::character:
       if (!column.is_nullable) return {0, false, characters, characters};
       return {2, false, 0, characters};
-    case DacType::varchar:
-    case DacType::nchar:
-    case DacType::nvarchar:
+    case SqlType::varchar:
+    case SqlType::nchar:
+    case SqlType::nvarchar:
       if (!column.is_max) return {2, false, 0, characters};
       return {8, false, 0, any};
-    case DacType::binary:
-    case DacType::varbinary:
+    case SqlType::binary:
+    case SqlType::varbinary:
       if (!column.is_max) return {2, false, 0, column.length};
       return {8, false, 0, any};
-    case DacType::text:
-    case DacType::ntext:
-    case DacType::image:
+    case SqlType::text:
+    case SqlType::ntext:
+    case SqlType::image:
       return {4, false, 0, 0x7fff'ffff};
-    case DacType::xml:
-    case DacType::clr:
+    case SqlType::xml:
+    case SqlType::clr:
       return {8, false, 0, any};
-    case DacType::variant:
+    case SqlType::variant:
       return {4, true, 2, 8'016 + 16};
     default:
       return {static_cast<std::uint8_t>(column.is_nullable ? 1 : 0), false, fixed, fixed};
   }
 }
 
-bool decode_bcp(const DacColumn& column, ByteView stored, Value& into) {
+bool decode_bcp(const SqlColumn& column, ByteView stored, Value& into) {
   if (is_text(column.type)) {
     decode_text(column, stored, into);
     return into.kind == ValueKind::text;
   }
   switch (column.type) {
-    case DacType::bit:
+    case SqlType::bit:
       decode_bit(column, stored, into);
       break;
-    case DacType::tinyint:
+    case SqlType::tinyint:
       set_integer(into, std::to_integer<std::int64_t>(stored[0]));
       break;
-    case DacType::smallint:
-    case DacType::integer:
-    case DacType::bigint:
+    case SqlType::smallint:
+    case SqlType::integer:
+    case SqlType::bigint:
       set_integer(into, signed_little_endian(stored));
       break;
-    case DacType::real:
-    case DacType::floating:
+    case SqlType::real:
+    case SqlType::floating:
       decode_real(column, stored, into);
       break;
-    case DacType::decimal:
+    case SqlType::decimal:
       decode_decimal(column, stored, into);
       break;
-    case DacType::money:
-    case DacType::smallmoney:
+    case SqlType::money:
+    case SqlType::smallmoney:
       decode_money(stored, into);
       break;
-    case DacType::date:
+    case SqlType::date:
       decode_date(column, stored, into);
       break;
-    case DacType::time:
+    case SqlType::time:
       decode_time(column, stored, into);
       break;
-    case DacType::datetime:
+    case SqlType::datetime:
       decode_datetime(column, stored, into);
       break;
-    case DacType::datetime2:
+    case SqlType::datetime2:
       decode_datetime2(column, stored, into);
       break;
-    case DacType::smalldatetime:
+    case SqlType::smalldatetime:
       decode_smalldatetime(column, stored, into);
       break;
-    case DacType::datetimeoffset:
+    case SqlType::datetimeoffset:
       decode_datetimeoffset(column, stored, into);
       break;
-    case DacType::uniqueidentifier:
+    case SqlType::uniqueidentifier:
       set(into, ValueKind::text, guid_text(stored));
       break;
-    case DacType::variant:
+    case SqlType::variant:
       return decode_variant(column, stored, into);
     default:
       set(into, ValueKind::bytes, as_text(stored));
@@ -399,7 +399,7 @@ bool decode_bcp(const DacColumn& column, ByteView stored, Value& into) {
   return true;
 }
 
-model::ColumnDefinition define_dac_column(const DacColumn& column) {
+model::ColumnDefinition define_column(const SqlColumn& column) {
   model::ColumnDefinition made;
   made.name = column.name;
   made.type = column.declared();
@@ -420,71 +420,71 @@ model::ColumnDefinition define_dac_column(const DacColumn& column) {
   };
   constexpr std::uint64_t guid_characters = 36, rowversion_bytes = 8;
   switch (column.type) {
-    case DacType::bit:
-    case DacType::tinyint:
-    case DacType::smallint:
-    case DacType::integer:
-    case DacType::bigint:
+    case SqlType::bit:
+    case SqlType::tinyint:
+    case SqlType::smallint:
+    case SqlType::integer:
+    case SqlType::bigint:
       number(integer_digits(column.type), 0);
       break;
-    case DacType::decimal:
+    case SqlType::decimal:
       number(column.precision, static_cast<int>(column.scale));
       break;
-    case DacType::money:
+    case SqlType::money:
       number(19, 4);
       break;
-    case DacType::smallmoney:
+    case SqlType::smallmoney:
       number(10, 4);
       break;
-    case DacType::real:
-    case DacType::floating:
+    case SqlType::real:
+    case SqlType::floating:
       made.kind = ValueKind::real;
       break;
-    case DacType::date:
+    case SqlType::date:
       moment(ValueKind::date, 0);
       break;
-    case DacType::time:
+    case SqlType::time:
       moment(ValueKind::time, column.scale);
       break;
-    case DacType::datetime:
+    case SqlType::datetime:
       moment(ValueKind::timestamp, 3);
       break;
-    case DacType::datetime2:
+    case SqlType::datetime2:
       moment(ValueKind::timestamp, column.scale);
       break;
-    case DacType::smalldatetime:
+    case SqlType::smalldatetime:
       moment(ValueKind::timestamp, 0);
       break;
-    case DacType::datetimeoffset:
-    case DacType::variant:
+    case SqlType::datetimeoffset:
+    case SqlType::variant:
       made.kind = ValueKind::other;
       break;
-    case DacType::uniqueidentifier:
+    case SqlType::uniqueidentifier:
       made.length = guid_characters;
       break;
-    case DacType::character:
-    case DacType::nchar:
+    case SqlType::character:
+    case SqlType::nchar:
       made.is_padded = true;
       [[fallthrough]];
-    case DacType::varchar:
-    case DacType::nvarchar:
+    case SqlType::varchar:
+    case SqlType::nvarchar:
       if (!column.is_max) made.length = column.length;
       break;
-    case DacType::binary:
-    case DacType::varbinary:
+    case SqlType::binary:
+    case SqlType::varbinary:
       bytes(column.is_max ? std::nullopt : std::optional<std::uint64_t>(column.length));
       break;
-    case DacType::rowversion:
+    case SqlType::rowversion:
       bytes(rowversion_bytes);
       break;
-    case DacType::image:
-    case DacType::clr:
+    case SqlType::image:
+    case SqlType::clr:
       bytes(std::nullopt);
       break;
-    case DacType::text:
-    case DacType::ntext:
-    case DacType::xml:
-    case DacType::unknown:
+    case SqlType::text:
+    case SqlType::ntext:
+    case SqlType::xml:
+    case SqlType::unknown:
       break;
   }
   return made;

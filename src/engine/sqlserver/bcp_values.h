@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/bytes.h"
-#include "engine/sqlserver/dac_model.h"
+#include "engine/sqlserver/columns.h"
 #include "model/table_definition.h"
 #include "model/value.h"
 
@@ -22,16 +22,16 @@ struct BcpLayout {
   bool zero_is_null = false;      // of sql_variant, whose length 0 is null
   std::uint64_t bytes_min = 0, bytes_max = 0;  // without a prefix both are the same
 };
-[[nodiscard]] BcpLayout bcp_layout(const DacColumn& column) noexcept;
+[[nodiscard]] BcpLayout bcp_layout(const SqlColumn& column) noexcept;
 
 // What is stored, of a length that the layout allows and not null. `into` keeps its buffer.
 // Errc::corrupt, saying what is wrong, for bytes that are none; text that is no UTF-16 is of kind
 // bytes. datetimeoffset and sql_variant are of kind other: "2003-02-01 11:22:33.12 +04:55" as SQL
 // Server writes it, and "int 5", the type and the value. False: a sql_variant whose type is not
 // known, or text of no known code page: "type 0x62 0x00ff", "varchar(2) 0x00ff".
-bool decode_bcp(const DacColumn& column, ByteView stored, model::Value& into);
+bool decode_bcp(const SqlColumn& column, ByteView stored, model::Value& into);
 
 // What another database needs to hold such values; with `obstacle` where they cannot be read.
-[[nodiscard]] model::ColumnDefinition define_dac_column(const DacColumn& column);
+[[nodiscard]] model::ColumnDefinition define_column(const SqlColumn& column);
 
 }  // namespace holdfast::engine::sqlserver

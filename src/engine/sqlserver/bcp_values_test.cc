@@ -19,18 +19,18 @@ using model::ValueKind;
 using test::le;
 using test::utf16;
 
-DacColumn column(const std::string& type, unsigned length = 1, unsigned scale = 0) {
-  DacColumn made;
+SqlColumn column(const std::string& type, unsigned length = 1, unsigned scale = 0) {
+  SqlColumn made;
   made.name = "c";
   made.type_name = type;
-  made.type = dac_type(type);
+  made.type = sql_type(type);
   made.length = length;
   made.scale = scale;
   return made;
 }
 
 // "kind text", or why it is none.
-std::string decoded(const DacColumn& of, std::string_view stored) {
+std::string decoded(const SqlColumn& of, std::string_view stored) {
   Value value;
   try {
     const bool is_known = decode_bcp(of, as_bytes(stored), value);
@@ -139,7 +139,7 @@ TEST(BcpValues, KeepTheOffsetOfADatetimeoffset) {
 }
 
 TEST(BcpValues, HaveTextAndBytes) {
-  const DacColumn text = column("nvarchar", 20);
+  const SqlColumn text = column("nvarchar", 20);
   EXPECT_EQ(decoded(text, ""), "text ");
   EXPECT_EQ(decoded(text, utf16("abcdefgh i")), "text abcdefgh i");
   EXPECT_EQ(
@@ -158,7 +158,7 @@ TEST(BcpValues, HaveTextAndBytes) {
 }
 
 TEST(BcpValues, HaveVariantsWithTheirType) {
-  const DacColumn variant = column("sql_variant");
+  const SqlColumn variant = column("sql_variant");
   const std::string latin = le(0x00d0'0409, 4) + le(52, 1), polish = le(0x0010'0415, 4) + le(0, 1),
                     utf8 = le(1U << 26U | 0x409U, 4) + le(0, 1), none = le(0x0fff, 4) + le(0, 1);
   EXPECT_EQ(decoded(variant, le(0x38, 2) + le(7, 4)), "other int 7");
@@ -171,7 +171,11 @@ TEST(BcpValues, HaveVariantsWithTheirType) {
   EXPECT_EQ(decoded(variant, le(0x2a, 1) + le(1, 1) + le(7, 1) + moment(1, 0)),
             "other datetime2(7) 0001-01-01T00:00:00.0000001");
   EXPECT_EQ(decoded(variant, le(0x29, 1) + le(1, 1) + le(2, 1) + le(1, 3)),
-            "other time(2) 0x010000 ?");
+            "other time(2) 00:00:00.01");
+  EXPECT_EQ(decoded(variant, le(0x29, 1) + le(1, 1) + le(2, 1) + le(1, 5)),
+            "other time(2) 0x0100000000 ?");
+  EXPECT_EQ(decoded(variant, le(0x2a, 1) + le(1, 1) + le(5, 1) + moment(863'999'999'999, 0)),
+            "other datetime2(5) 0xffbf692ac9000000 ?");
   EXPECT_EQ(decoded(variant, le(0x6c, 1) + le(2, 1) + le(5, 1) + le(2, 1) + le(1, 1) + le(1250, 4)),
             "other numeric(5,2) 12.5");
   EXPECT_EQ(decoded(variant, le(0xa5, 1) + le(2, 1) + le(8, 2) + "\xff"),
@@ -192,7 +196,7 @@ TEST(BcpValues, HaveVariantsWithTheirType) {
 
 TEST(BcpValues, AreLaidOutByTypeAndNullability) {
   const auto prefix = [](const std::string& type, bool is_nullable, bool is_max = false) {
-    DacColumn one = column(type);
+    SqlColumn one = column(type);
     one.is_nullable = is_nullable;
     one.is_max = is_max;
     return static_cast<int>(bcp_layout(one).prefix_bytes);
@@ -220,8 +224,8 @@ TEST(BcpValues, AreLaidOutByTypeAndNullability) {
 }
 
 TEST(BcpReader, NamesRowColumnAndByteOfWhatIsNone) {
-  DacTable table;
-  DacColumn id = column("int"), name = column("nvarchar", 3), when = column("date");
+  SqlTable table;
+  SqlColumn id = column("int"), name = column("nvarchar", 3), when = column("date");
   id.name = "id";
   id.is_nullable = false;
   name.name = "name";
@@ -256,8 +260,8 @@ TEST(BcpReader, NamesRowColumnAndByteOfWhatIsNone) {
 }
 
 TEST(BcpReader, RefusesRowsWithoutBytes) {
-  DacTable table;
-  DacColumn none = column("char", 0);
+  SqlTable table;
+  SqlColumn none = column("char", 0);
   none.is_nullable = false;
   table.columns = {none};
   BytesSource source(as_bytes("x"));
@@ -292,8 +296,8 @@ TEST(BcpReader, PassesOverRowsThatAreTooLarge) {
     std::uint64_t count_;
     std::string back_;
   };
-  DacTable table;
-  DacColumn large = column("varbinary");
+  SqlTable table;
+  SqlColumn large = column("varbinary");
   large.is_max = true;
   table.columns = {large, column("int")};
   Zeros source(le(bcp_row_bytes_max + 1, 8), bcp_row_bytes_max + 1,
@@ -309,9 +313,27 @@ TEST(BcpReader, PassesOverRowsThatAreTooLarge) {
   EXPECT_FALSE(reader.next(row));
 }
 
+// One that a copy has comes as it is.
+TEST(BcpReader, HasABoundThatIsTold) {
+  SqlTable table;
+  SqlColumn large = column("varbinary");
+  large.is_max = true;
+  table.columns = {large};
+  const std::string stored = le(3, 8) + "abc" + le(4, 8) + "abcd";
+  BytesSource source(as_bytes(stored));
+  BcpReader reader(source, table, {}, 3);
+  model::Row row;
+  ASSERT_TRUE(reader.next(row));
+  EXPECT_FALSE(reader.is_large());
+  EXPECT_EQ(row.at(0).text, "abc");
+  ASSERT_TRUE(reader.next(row));
+  EXPECT_TRUE(reader.is_large());
+  EXPECT_FALSE(reader.next(row));
+}
+
 TEST(BcpValues, AreDefinedForOtherDatabases) {
-  const auto defined = [](DacColumn one) {
-    const model::ColumnDefinition made = define_dac_column(one);
+  const auto defined = [](SqlColumn one) {
+    const model::ColumnDefinition made = define_column(one);
     return fmt::format("{} {} {} {} {} {}", made.type, model::value_kind_name(made.kind),
                        made.length.value_or(0), made.precision.value_or(0), made.scale.value_or(-1),
                        made.fraction_digits);

@@ -56,7 +56,7 @@ constexpr std::array bases{
 struct Variant {
   const Base* base = nullptr;
   ByteView properties, value;
-  DacColumn column;  // of its own type
+  SqlColumn column;  // of its own type
 
   [[nodiscard]] unsigned property(std::size_t at) const {
     return std::to_integer<unsigned>(properties[at]);
@@ -74,9 +74,9 @@ std::optional<Variant> parse(ByteView stored) {
   variant.properties = stored.subspan(2, count);
   variant.value = stored.subspan(2 + count);
   if (base->value_bytes > 0 && variant.value.size() != base->value_bytes) return std::nullopt;
-  DacColumn& column = variant.column;
+  SqlColumn& column = variant.column;
   column.type_name = base->name;
-  column.type = dac_type(base->name);
+  column.type = sql_type(base->name);
   switch (count) {
     case 1:
       column.scale = variant.property(0);
@@ -117,26 +117,34 @@ bool decode_number(const Variant& variant, Value& into) {
   return set_decimal(into, variant.value[0] == std::byte{0}, magnitude, variant.column.scale);
 }
 
-// In all seven digits, as in columns; shorter ones were never seen.
-bool has_full_length(const Variant& variant) noexcept {
-  const BcpLayout layout = bcp_layout(variant.column);
-  constexpr unsigned tick_digits = 7;
-  return variant.value.size() == layout.bytes_max && variant.column.scale == tick_digits;
+// Fewer digits have fewer bytes; in columns all have those of seven.
+bool decode_time(const Variant& variant, Value& into) {
+  const unsigned scale = variant.column.scale, bytes = variant_time_bytes(scale);
+  const std::size_t behind = bcp_layout(variant.column).bytes_max - 5;
+  if (scale > 7 || variant.value.size() != bytes + behind) return false;
+  std::array<std::byte, 16> stored{};
+  std::ranges::copy(variant.value.first(bytes), stored.begin());
+  const std::uint64_t ticks = load_le64(stored.data()) * variant_time_ticks(scale);
+  constexpr std::uint64_t ticks_per_day = 864'000'000'000;
+  if (ticks >= ticks_per_day) return false;
+  store_le64(stored.data(), ticks);
+  std::ranges::copy(variant.value.subspan(bytes), stored.begin() + 5);
+  return decode_bcp(variant.column, ByteView(stored).first(5 + behind), into);
 }
 
 bool decode_value(const Variant& variant, Value& into) {
   switch (variant.column.type) {
-    case DacType::character:
-    case DacType::varchar:
+    case SqlType::character:
+    case SqlType::varchar:
       return decode_code_page(variant, into);
-    case DacType::decimal:
+    case SqlType::decimal:
       return decode_number(variant, into);
-    case DacType::time:
-    case DacType::datetime2:
-    case DacType::datetimeoffset:
-      return has_full_length(variant) && decode_bcp(variant.column, variant.value, into);
-    case DacType::binary:
-    case DacType::varbinary:
+    case SqlType::time:
+    case SqlType::datetime2:
+    case SqlType::datetimeoffset:
+      return decode_time(variant, into);
+    case SqlType::binary:
+    case SqlType::varbinary:
       into.text = "0x" + to_hex(variant.value);
       into.kind = ValueKind::other;
       return true;
@@ -186,7 +194,7 @@ std::string_view code_page_of(ByteView collation) noexcept {
   return by_sort_order ? find(by_order) : find(by_language);
 }
 
-bool decode_variant(const DacColumn& column, ByteView stored, Value& into) {
+bool decode_variant(const SqlColumn& column, ByteView stored, Value& into) {
   const auto variant = parse(stored);
   into.kind = ValueKind::other;
   if (!variant) {
@@ -199,7 +207,7 @@ bool decode_variant(const DacColumn& column, ByteView stored, Value& into) {
   if (!is_known) {
     into.text = fmt::format("{} 0x{}", type, to_hex(variant->value));
   } else if (into.kind == ValueKind::real) {
-    const bool is_single = variant->column.type == DacType::real;
+    const bool is_single = variant->column.type == SqlType::real;
     into.text = is_single ? fmt::format("{} {}", type, static_cast<float>(into.real))
                           : fmt::format("{} {}", type, into.real);
   } else {

@@ -48,7 +48,7 @@ void judge_model_checksum(DacReport& report) {
 
 void judge_types(DacReport& report) {
   std::vector<std::string> unread;
-  for (const DacTable& table : report.model->tables)
+  for (const SqlTable& table : report.model->tables)
     if (const std::string why = table.obstacle(); !why.empty())
       unread.push_back(fmt::format("{}, {}", table.name.display(), why));
   if (unread.empty()) return;
@@ -64,7 +64,7 @@ void judge_left(DacReport& report) {
   std::vector<std::string> left;
   const DacModel& model = *report.model;
   std::uint64_t computed = 0;
-  for (const DacTable& table : model.tables) computed += table.computed.size();
+  for (const SqlTable& table : model.tables) computed += table.computed.size();
   for (const auto& [kind, count] : model.counts) {
     if (kind == "table" || kind == "database options" || kind == "primary key constraint") continue;
     left.push_back(fmt::format("{} ({})", kind, count));

@@ -19,9 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Json columns_json(const DacTable& table) {
+Json columns_json(const SqlTable& table) {
   Json columns = Json::array();
-  for (const DacColumn& column : table.columns) {
+  for (const SqlColumn& column : table.columns) {
     Json one = Json::object();
     one.set("name", column.name).set("type", column.declared());
     one.set("nullable", column.is_nullable);
@@ -36,7 +36,7 @@ Json names_json(const std::vector<std::string>& names) {
   return list;
 }
 
-Json table_json(const DacTable& table, const DacRows& rows) {
+Json table_json(const SqlTable& table, const DacRows& rows) {
   Json one = Json::object();
   one.set("schema", table.name.schema).set("table", table.name.table);
   one.set("parts", rows.parts.size());
@@ -80,7 +80,7 @@ void tell_model(const DacReport& report, Inspection& inspection) {
   facts.set("elements", std::move(counts));
   Json tables = Json::array();
   std::uint64_t all_rows = 0;
-  for (const DacTable& table : model.tables) {
+  for (const SqlTable& table : model.tables) {
     const DacRows& rows = report.rows_of(table);
     Json one = table_json(table, rows);
     if (report.is_deep) one.set("rows", rows.rows);
@@ -113,9 +113,9 @@ std::unique_ptr<DacReport> read_known(model::RandomSource& file, const fs::path&
   throw Error(Errc::corrupt, path.string() + " has no model");
 }
 
-const DacTable& known_table(const DacReport& report, const fs::path& file,
+const SqlTable& known_table(const DacReport& report, const fs::path& file,
                             const model::TableName& name) {
-  const DacTable* const table = report.find(name);
+  const SqlTable* const table = report.find(name);
   if (table == nullptr)
     throw Error(Errc::not_found,
                 fmt::format("{} holds no table {}", file.filename().native(), name.display()));
@@ -164,11 +164,11 @@ std::vector<model::TableDefinition> define_dac_tables(const fs::path& file,
   DiskFile source(file);
   const auto report = read_known(source, file, stop);
   std::vector<model::TableDefinition> definitions;
-  for (const DacTable& table : report->model->tables) {
+  for (const SqlTable& table : report->model->tables) {
     model::TableDefinition definition;
     definition.name = table.name;
-    for (const DacColumn& column : table.columns)
-      definition.columns.push_back(define_dac_column(column));
+    for (const SqlColumn& column : table.columns)
+      definition.columns.push_back(define_column(column));
     definition.primary_key = table.primary_key;
     definition.unique = table.unique;
     definitions.push_back(std::move(definition));
@@ -187,7 +187,7 @@ void dac_tables(const fs::path& file, std::span<const model::TableName> tables,
                 const model::RowTap& tap, unsigned parallel, const std::stop_token& stop) {
   DiskFile source(file);
   const auto report = read_known(source, file, stop);
-  std::vector<const DacTable*> wanted;
+  std::vector<const SqlTable*> wanted;
   for (const model::TableName& name : tables) wanted.push_back(&known_table(*report, file, name));
   std::atomic<std::size_t> next = 0;
   Crew crew;

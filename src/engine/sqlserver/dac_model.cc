@@ -17,48 +17,6 @@ namespace {
 
 constexpr std::string_view model_name = "model.xml";
 
-struct NamedType {
-  std::string_view name;
-  DacType type;
-};
-constexpr std::array named_types{
-    NamedType{"bigint", DacType::bigint},
-    NamedType{"binary", DacType::binary},
-    NamedType{"bit", DacType::bit},
-    NamedType{"char", DacType::character},
-    NamedType{"date", DacType::date},
-    NamedType{"datetime", DacType::datetime},
-    NamedType{"datetime2", DacType::datetime2},
-    NamedType{"datetimeoffset", DacType::datetimeoffset},
-    NamedType{"decimal", DacType::decimal},
-    NamedType{"float", DacType::floating},
-    NamedType{"geography", DacType::clr},
-    NamedType{"geometry", DacType::clr},
-    NamedType{"hierarchyid", DacType::clr},
-    NamedType{"image", DacType::image},
-    NamedType{"int", DacType::integer},
-    NamedType{"money", DacType::money},
-    NamedType{"nchar", DacType::nchar},
-    NamedType{"ntext", DacType::ntext},
-    NamedType{"numeric", DacType::decimal},
-    NamedType{"nvarchar", DacType::nvarchar},
-    NamedType{"real", DacType::real},
-    NamedType{"rowversion", DacType::rowversion},
-    NamedType{"smalldatetime", DacType::smalldatetime},
-    NamedType{"smallint", DacType::smallint},
-    NamedType{"smallmoney", DacType::smallmoney},
-    NamedType{"sql_variant", DacType::variant},
-    NamedType{"sysname", DacType::nvarchar},
-    NamedType{"text", DacType::text},
-    NamedType{"time", DacType::time},
-    NamedType{"timestamp", DacType::rowversion},
-    NamedType{"tinyint", DacType::tinyint},
-    NamedType{"uniqueidentifier", DacType::uniqueidentifier},
-    NamedType{"varbinary", DacType::varbinary},
-    NamedType{"varchar", DacType::varchar},
-    NamedType{"xml", DacType::xml},
-};
-
 const std::string* property(const XmlElement& element, std::string_view name) {
   for (const XmlElement& child : element.children)
     if (child.name == "Property" && child.attribute_or("Name", "") == name)
@@ -236,7 +194,7 @@ class ModelReader {
 
   void take_table(const XmlElement& element) {
     const auto name = name_of(element, 2);
-    DacTable table;
+    SqlTable table;
     table.name = {name[0], name[1]};
     keep(name[0].size() + name[1].size());
     std::vector<Specified> types;
@@ -248,7 +206,7 @@ class ModelReader {
         table.computed.push_back(std::move(column_name));
         continue;
       }
-      DacColumn made;
+      SqlColumn made;
       made.name = std::move(column_name);
       const std::string* const is_nullable = property(*column, "IsNullable");
       made.is_nullable = is_nullable == nullptr || ascii_lower(*is_nullable) != "false";
@@ -277,22 +235,22 @@ class ModelReader {
 
   // An alias type's own nullability does not count: the column's is what its values were written
   // by.
-  void resolve(DacColumn& column, Specified type) const {
+  void resolve(SqlColumn& column, Specified type) const {
     std::string shown = type.name;
     if (type.is_own) {
       const auto alias = aliases_.find(type.name);
       if (alias != aliases_.end()) type = alias->second;
     }
     column.type_name = type.name;
-    column.type = type.is_own ? DacType::unknown : dac_type(type.name);
+    column.type = type.is_own ? SqlType::unknown : sql_type(type.name);
     column.length = type.length;
     column.is_max = type.is_max;
     column.precision = type.precision;
     column.scale = type.scale;
     constexpr unsigned real_digits_max = 24;
-    if (column.type == DacType::floating && type.has_precision && type.precision <= real_digits_max)
-      column.type = DacType::real;
-    if (column.type == DacType::unknown && column.obstacle.empty())
+    if (column.type == SqlType::floating && type.has_precision && type.precision <= real_digits_max)
+      column.type = SqlType::real;
+    if (column.type == SqlType::unknown && column.obstacle.empty())
       column.obstacle = shown.empty() ? "its type is not told" : "its type is not known";
   }
 
@@ -303,11 +261,11 @@ class ModelReader {
     for (auto& [name, keys] : keys_) {
       const auto place = places_.find(name);
       if (place == places_.end()) continue;  // of a view
-      DacTable& table = model_.tables[place->second];
+      SqlTable& table = model_.tables[place->second];
       for (Key& key : keys) {
         const bool is_plain =
             !key.columns.empty() && std::ranges::all_of(key.columns, [&](const auto& column) {
-              return std::ranges::find(table.columns, column, &DacColumn::name) !=
+              return std::ranges::find(table.columns, column, &SqlColumn::name) !=
                      table.columns.end();
             });
         if (!is_plain) continue;
@@ -336,39 +294,6 @@ std::string text_of(const XmlElement* parent, std::string_view name) {
 }
 
 }  // namespace
-
-DacType dac_type(std::string_view name) noexcept {
-  const auto* const found = std::ranges::lower_bound(named_types, name, {}, &NamedType::name);
-  return found != named_types.end() && found->name == name ? found->type : DacType::unknown;
-}
-
-std::string DacColumn::declared() const {
-  switch (type) {
-    case DacType::character:
-    case DacType::varchar:
-    case DacType::nchar:
-    case DacType::nvarchar:
-    case DacType::binary:
-    case DacType::varbinary:
-      if (type_name == "sysname") return type_name;
-      return is_max ? type_name + "(max)" : fmt::format("{}({})", type_name, length);
-    case DacType::decimal:
-      return fmt::format("{}({},{})", type_name, precision, scale);
-    case DacType::time:
-    case DacType::datetime2:
-    case DacType::datetimeoffset:
-      return fmt::format("{}({})", type_name, scale);
-    default:
-      return type_name;
-  }
-}
-
-std::string DacTable::obstacle() const {
-  for (const DacColumn& column : columns)
-    if (!column.obstacle.empty())
-      return fmt::format("column {} ({}): {}", column.name, column.declared(), column.obstacle);
-  return columns.empty() ? "it has no columns but computed ones" : "";
-}
 
 std::optional<std::vector<std::string>> split_dac_name(std::string_view name) {
   std::vector<std::string> parts;

@@ -13,76 +13,16 @@
 #include <vector>
 
 #include "base/stream.h"
+#include "engine/sqlserver/columns.h"
 #include "model/manifest.h"
-#include "model/table_definition.h"
 
 namespace holdfast::engine::sqlserver {
-
-enum class DacType : std::uint8_t {
-  unknown,
-  bit,
-  tinyint,
-  smallint,
-  integer,
-  bigint,
-  real,
-  floating,
-  decimal,
-  money,
-  smallmoney,
-  date,
-  time,
-  datetime,
-  datetime2,
-  smalldatetime,
-  datetimeoffset,
-  uniqueidentifier,
-  character,
-  varchar,
-  nchar,
-  nvarchar,
-  text,
-  ntext,
-  xml,
-  binary,
-  varbinary,
-  image,
-  rowversion,
-  clr,  // geography, geometry, hierarchyid
-  variant,
-};
-// Of a name of SQL Server's own, in any case: "int", "sysname".
-[[nodiscard]] DacType dac_type(std::string_view name) noexcept;
-
-struct DacColumn {
-  std::string name;
-  std::string type_name;  // "nvarchar"; that of an alias type is its base's
-  DacType type = DacType::unknown;
-  std::uint32_t length = 1;  // characters of text, bytes of others
-  bool is_max = false;
-  unsigned precision = 18, scale = 0;
-  bool is_nullable = true;
-  std::string obstacle = {};  // why its values cannot be read; empty: they can
-
-  [[nodiscard]] std::string declared() const;  // "nvarchar(20)"
-};
-
-struct DacTable {
-  model::TableName name;
-  std::vector<DacColumn> columns;  // those that rows have, in their order
-  std::vector<std::string> computed;
-  std::vector<std::string> primary_key;
-  std::vector<std::vector<std::string>> unique;
-
-  // Why its rows cannot be read, with the column; empty: they can.
-  [[nodiscard]] std::string obstacle() const;
-};
 
 struct DacModel {
   std::string schema_version, provider;  // "2.9", "Sql150"
   std::string collation, lcid;
   bool is_case_sensitive = false;
-  std::vector<DacTable> tables;                 // in order of appearance
+  std::vector<SqlTable> tables;                 // in order of appearance
   std::vector<model::ObjectFacts> objects;      // the others
   std::map<std::string, std::uint64_t> counts;  // of all, by kind: "foreign key constraint"
 };

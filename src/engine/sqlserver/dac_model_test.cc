@@ -56,20 +56,20 @@ TEST(DacModel, HasTablesColumnsAndTypes) {
   EXPECT_EQ(model.collation, "Latin1_General_CS_AS");
   EXPECT_TRUE(model.is_case_sensitive);
   ASSERT_EQ(model.tables.size(), 1U);
-  const DacTable& table = model.tables[0];
+  const SqlTable& table = model.tables[0];
   EXPECT_EQ(table.name, (model::TableName{"a.b", "Order ]Details"}));
   EXPECT_EQ(table.computed, std::vector<std::string>{"Total"});
   EXPECT_EQ(table.primary_key, std::vector<std::string>{"Id"});
   EXPECT_EQ(table.obstacle(), "");
   std::string columns;
-  for (const DacColumn& one : table.columns)
+  for (const SqlColumn& one : table.columns)
     columns += one.name + " " + one.declared() + (one.is_nullable ? "" : "!") + ",";
   EXPECT_EQ(columns,
             "Id int!,Name nvarchar(20),All nvarchar(max),Sum decimal(10,2),Plain numeric(18,0),"
             "At datetime2(7),On datetimeoffset(0),Small float,Large float,Doc xml,Where geography,"
             "Owner sysname!,Phone varchar(12),Version timestamp!,");
-  EXPECT_EQ(table.columns[7].type, DacType::real);
-  EXPECT_EQ(table.columns[8].type, DacType::floating);
+  EXPECT_EQ(table.columns[7].type, SqlType::real);
+  EXPECT_EQ(table.columns[8].type, SqlType::floating);
   EXPECT_EQ(table.columns[11].length, 128U);
 }
 
@@ -142,7 +142,7 @@ TEST(DacModel, ComesWithItsOrigin) {
   text.rows = -1;
   EXPECT_FALSE(parse_dac_origin(text.origin()).rows);
   const DacMetadata metadata =
-      parse_dac_metadata("<DacType><Name>N</Name><Version>1</Version></DacType>");
+      parse_dac_metadata("<SqlType><Name>N</Name><Version>1</Version></SqlType>");
   EXPECT_EQ(metadata.name + metadata.version, "N1");
 }
 

@@ -170,7 +170,7 @@ class PackageReader {
 
   // Parts of rows to their tables.
   void place_parts() {
-    const std::vector<DacTable>& tables = report_->model->tables;
+    const std::vector<SqlTable>& tables = report_->model->tables;
     report_->tables.resize(tables.size());
     std::map<std::string, std::size_t> places;
     for (std::size_t i = 0; i < tables.size(); ++i) {
@@ -224,15 +224,15 @@ class PackageReader {
 
 }  // namespace
 
-const DacTable* DacReport::find(const model::TableName& name) const noexcept {
+const SqlTable* DacReport::find(const model::TableName& name) const noexcept {
   if (!model) return nullptr;
-  const auto found = std::ranges::find_if(model->tables, [&](const DacTable& one) {
+  const auto found = std::ranges::find_if(model->tables, [&](const SqlTable& one) {
     return one.name.table == name.table && (name.schema.empty() || one.name.schema == name.schema);
   });
   return found == model->tables.end() ? nullptr : &*found;
 }
 
-const DacRows& DacReport::rows_of(const DacTable& table) const {
+const DacRows& DacReport::rows_of(const SqlTable& table) const {
   return tables.at(static_cast<std::size_t>(&table - model->tables.data()));
 }
 
@@ -241,13 +241,13 @@ std::unique_ptr<DacReport> read_dac(model::RandomSource& file, DacDepth depth,
   return PackageReader(file, stop).read(depth);
 }
 
-void give_dac_rows(model::RandomSource& file, const DacReport& report, const DacTable& table,
+void give_dac_rows(model::RandomSource& file, const DacReport& report, const SqlTable& table,
                    model::RowSink& into, const std::stop_token& stop) {
   if (const std::string why = table.obstacle(); !why.empty())
     throw Error(Errc::unsupported,
                 fmt::format("rows of {} cannot be read: {}", table.name.display(), why));
   std::vector<model::Column> columns;
-  for (const DacColumn& column : table.columns) columns.push_back({column.name, column.declared()});
+  for (const SqlColumn& column : table.columns) columns.push_back({column.name, column.declared()});
   into.columns(columns);
   for (const ZipPart* const part : report.rows_of(table).parts) {
     if (!part->is_sound)

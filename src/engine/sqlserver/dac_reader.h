@@ -48,8 +48,8 @@ struct DacReport {
   std::vector<model::Finding> findings;  // of no component; a blocker: it is not whole
 
   // nullptr: there is none. With an empty schema the first of that name.
-  [[nodiscard]] const DacTable* find(const model::TableName& name) const noexcept;
-  [[nodiscard]] const DacRows& rows_of(const DacTable& table) const;
+  [[nodiscard]] const SqlTable* find(const model::TableName& name) const noexcept;
+  [[nodiscard]] const DacRows& rows_of(const SqlTable& table) const;
 };
 
 enum class DacDepth : std::uint8_t {
@@ -66,7 +66,7 @@ enum class DacDepth : std::uint8_t {
 
 // The rows of one table. Errc::unsupported for columns whose values cannot be read and for rows
 // above bcp_row_bytes_max, Errc::corrupt, cancelled.
-void give_dac_rows(model::RandomSource& file, const DacReport& report, const DacTable& table,
+void give_dac_rows(model::RandomSource& file, const DacReport& report, const SqlTable& table,
                    model::RowSink& into, const std::stop_token& stop);
 
 }  // namespace holdfast::engine::sqlserver

@@ -19,11 +19,11 @@ namespace {
 
 // One part, and what was found in it.
 struct Task {
-  explicit Task(const ZipPart* of_part, const DacTable* of_table = nullptr, std::size_t at = 0)
+  explicit Task(const ZipPart* of_part, const SqlTable* of_table = nullptr, std::size_t at = 0)
       : part(of_part), table(of_table), place(at) {}
 
   const ZipPart* part;
-  const DacTable* table;  // nullptr: only its checksum is asked for
+  const SqlTable* table;  // nullptr: only its checksum is asked for
   std::size_t place;      // of the table
   std::uint64_t rows = 0, large_rows = 0, undecodable = 0;
   model::TableDigest digest;
@@ -75,7 +75,7 @@ std::vector<Task> tasks_of(const DacReport& report) {
   std::vector<Task> tasks;
   std::vector<const ZipPart*> placed;
   for (std::size_t i = 0; i < report.tables.size(); ++i) {
-    const DacTable& table = report.model->tables[i];
+    const SqlTable& table = report.model->tables[i];
     const bool is_readable = table.obstacle().empty();
     for (const ZipPart* const part : report.tables[i].parts) {
       placed.push_back(part);

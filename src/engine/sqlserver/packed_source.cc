@@ -39,11 +39,11 @@ bool begins_as_filemark(ByteView bytes) noexcept {
 
 }  // namespace
 
-PackedSource::PackedSource(model::RandomSource& file, bool use_index)
-    : file_(file), use_index_(use_index) {
+PackedSource::PackedSource(model::RandomSource& file, bool use_index, Growth growth)
+    : file_(file, std::move(growth)), use_index_(use_index) {
   if (find_first_record()) return;
   at_ = piece_at_ = first_record_at;
-  if (file_.size_bytes() < at_ + unit_bytes) {
+  if (!file_.reaches(at_ + unit_bytes)) {
     static_cast<void>(
         fail(Trouble::Kind::cut, file_.size_bytes(), "the first record is not there"));
   } else {
@@ -104,7 +104,7 @@ std::optional<PackedSource::Record> PackedSource::head() {
 }
 
 std::size_t PackedSource::read(std::span<std::byte> into) {
-  while (!trouble_ && at_ < file_.size_bytes()) {
+  while (!trouble_ && file_.reaches(at_ + 1)) {
     if (at_ % unit_bytes == 0 && begins_as_filemark(file_.at(at_, filemark.size())))
       return take_filemark(into);
     const auto record = head();
@@ -203,7 +203,7 @@ bool PackedSource::pass_index() {
   if (size_bytes < 2 * index_head_bytes ||
       entries > (size_bytes - 2 * index_head_bytes) / index_entry_bytes)
     return fail(Trouble::Kind::damaged, at_, "the sizes in the index do not agree") != 0;
-  if (size_bytes > file_.size_bytes() - begin)
+  if (!file_.reaches(begin + size_bytes))
     return fail(Trouble::Kind::cut, file_.size_bytes(), "the index is cut off") != 0;
   const ByteView back = file_.at(begin + size_bytes - head.size(), head.size());
   if (!is_equal(back, head))
@@ -283,7 +283,7 @@ std::uint64_t PackedSource::skip(std::uint64_t count) {
         record->unpacked_bytes > count - skipped)
       break;
     const std::uint64_t size = layout_.head_bytes + check_bytes + record->packed_bytes;
-    if (size > file_.size_bytes() - at_) break;
+    if (!file_.reaches(at_ + size)) break;
     at_ += size;
     in_region_ += record->unpacked_bytes;
     skipped += record->unpacked_bytes;

@@ -15,7 +15,7 @@ namespace holdfast::engine::sqlserver {
 
 class PackedSource final : public BakSource {
  public:
-  PackedSource(model::RandomSource& file, bool use_index);
+  PackedSource(model::RandomSource& file, bool use_index, Growth growth = {});
 
   [[nodiscard]] std::size_t read(std::span<std::byte> into) override;
   [[nodiscard]] std::uint64_t skip(std::uint64_t count) override;

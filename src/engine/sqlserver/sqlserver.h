@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of SQL Server without one: its backup files and its packages.
+// The engine for SQL Server, which also reads backup files and packages without one.
 #pragma once
 
-#include "engine/file_reader.h"
+#include "engine/engine.h"
 
 namespace holdfast::engine::sqlserver {
 
-[[nodiscard]] const FileReader& reader() noexcept;
+[[nodiscard]] const Engine& engine() noexcept;
 
 }  // namespace holdfast::engine::sqlserver

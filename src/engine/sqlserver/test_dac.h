@@ -216,7 +216,7 @@ struct DacText {
   [[nodiscard]] std::vector<ZipMember> members() const {
     std::vector<ZipMember> all{
         {"model.xml", model()},
-        {"DacMetadata.xml", "<DacType><Name>Shop</Name><Version>1.2.0.0</Version></DacType>"},
+        {"DacMetadata.xml", "<SqlType><Name>Shop</Name><Version>1.2.0.0</Version></SqlType>"},
         {"[Content_Types].xml", "<Types/>"}};
     std::string relations;
     for (const DacTableText& table : tables) {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "contract/engine/fill_places.h"
+#include "contract/engine/sqlserver_server.h"
 #include "engine/mariadb/client.h"
 #include "engine/registry.h"
 
@@ -60,7 +61,10 @@ std::string digest_of(const Rows& rows) {
 
 class FillContract : public testing::TestWithParam<FillCase> {
  protected:
-  void SetUp() override { place_ = GetParam().make(); }
+  void SetUp() override {
+    place_ = GetParam().make();
+    if (!place_) GTEST_SKIP() << no_sqlserver;
+  }
 
   [[nodiscard]] FillPlace& place() { return *place_; }
   [[nodiscard]] const engine::Engine& engine() { return place_->engine(); }
@@ -140,7 +144,8 @@ INSTANTIATE_TEST_SUITE_P(Engines, FillContract,
                                          FillCase{"mariadb", mariadb_place},
                                          FillCase{"sqlite", sqlite_place},
                                          FillCase{"derby", [] { return embedded_place("derby"); }},
-                                         FillCase{"h2", [] { return embedded_place("h2"); }}),
+                                         FillCase{"h2", [] { return embedded_place("h2"); }},
+                                         FillCase{"sqlserver", sqlserver_place}),
                          [](const auto& tested) { return tested.param.name; });
 
 TEST_P(FillContract, AwkwardRowsComeBackAsTheyWereGiven) {

@@ -56,5 +56,7 @@ inline void PrintTo(const FillCase& tested, std::ostream* out) {
 [[nodiscard]] std::unique_ptr<FillPlace> sqlite_place();
 // "derby" or "h2".
 [[nodiscard]] std::unique_ptr<FillPlace> embedded_place(const std::string& engine);
+// Of the server that the environment names (sqlserver_server.h); nothing if it names none.
+[[nodiscard]] std::unique_ptr<FillPlace> sqlserver_place();
 
 }  // namespace holdfast::test

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/sqlserver/server_errors.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast::engine::sqlserver {
+namespace {
+
+using Messages = std::vector<Message>;
+
+Errc one(int number, const std::string& text = {}) {
+  const Messages errors{{number, "42000", text}};
+  return errc_of(errors, Errc::bug);
+}
+
+TEST(SqlServerErrors, MeanWhatAReaderHasToDo) {
+  EXPECT_EQ(one(18456), Errc::denied);
+  EXPECT_EQ(one(229), Errc::denied);
+  EXPECT_EQ(one(262), Errc::denied);
+  EXPECT_EQ(one(4060), Errc::not_found);
+  EXPECT_EQ(one(911), Errc::not_found);
+  EXPECT_EQ(one(208), Errc::not_found);
+  EXPECT_EQ(one(1801), Errc::exists);
+  EXPECT_EQ(one(1105), Errc::no_space);
+  EXPECT_EQ(one(9002), Errc::no_space);
+  EXPECT_EQ(one(1205), Errc::unavailable);
+  EXPECT_EQ(one(1222), Errc::unavailable);
+  EXPECT_EQ(one(3702), Errc::unavailable);
+  EXPECT_EQ(one(3960), Errc::not_consistent);
+  EXPECT_EQ(one(3961), Errc::not_consistent);
+  EXPECT_EQ(one(3952), Errc::unsupported);
+  EXPECT_EQ(one(50000), Errc::bug);
+}
+
+TEST(SqlServerErrors, OfFilesMeanWhatTheServersSystemSays) {
+  const std::string device = "Cannot open backup device 'D:\\x'. Operating system error ";
+  EXPECT_EQ(one(3201, device + "5(Access is denied.)."), Errc::denied);
+  EXPECT_EQ(one(3201, device + "3(The system cannot find the path specified.)."), Errc::not_found);
+  EXPECT_EQ(one(3201, device + "13(Permission denied)."), Errc::denied);
+  EXPECT_EQ(one(3202, "Write on \"/b\" failed: 112(There is not enough space on the disk.)"),
+            Errc::no_space);
+  EXPECT_EQ(one(3202, "Write on \"/b\" failed: 28(No space left on device)"), Errc::no_space);
+  EXPECT_EQ(one(3201, device + "87(The parameter is incorrect.)."), Errc::bug);
+}
+
+TEST(SqlServerErrors, FindTheReasonBesideTheLostConnection) {
+  const Messages login{{18456, "42000", "Login failed for user 'x'."},
+                       {20002, "08001", "Adaptive Server connection failed"}};
+  EXPECT_EQ(errc_of(login, Errc::io), Errc::denied);
+  const Messages turned{login[1], login[0]};
+  EXPECT_EQ(errc_of(turned, Errc::io), Errc::denied);
+  Location location;
+  EXPECT_NE(connecting_hint(login, location).find("password"), std::string::npos);
+  const Messages mute{login[1]};
+  EXPECT_EQ(errc_of(mute, Errc::io), Errc::unavailable);
+  EXPECT_NE(connecting_hint(mute, location).find("tls_ca"), std::string::npos);
+  location.tls = Tls::off;
+  EXPECT_EQ(connecting_hint(mute, location).find("tls_ca"), std::string::npos);
+  const Messages library{{0, "01000", "Can't open lib '/x.so' : file not found"}};
+  EXPECT_EQ(errc_of(library, Errc::unavailable), Errc::not_found);
+}
+
+TEST(SqlServerErrors, TellAMuteServerFromOneThatHasGone) {
+  EXPECT_TRUE(is_unanswered(Messages{{208, "42S02", ""}}));
+  EXPECT_TRUE(is_unanswered(Messages{{33557097, "42000", "not supported"}}));
+  EXPECT_FALSE(is_unanswered(Messages{{1205, "40001", ""}}));
+  EXPECT_FALSE(is_unanswered(Messages{{20006, "08S01", ""}}));
+  EXPECT_FALSE(is_unanswered(Messages{}));
+  EXPECT_TRUE(is_lost(Messages{{208, "42S02", ""}, {0, "08S01", ""}}));
+  EXPECT_FALSE(is_lost(Messages{{911, "08004", "database \"x\" does not exist"}}));
+}
+
+TEST(SqlServerErrors, LoseTheNamesOfDrivers) {
+  EXPECT_EQ(without_names("[FreeTDS][SQL Server]Login failed.\n"), "Login failed.");
+  EXPECT_EQ(without_names("[Microsoft][ODBC Driver 18 for SQL Server][SQL Server][a] is none"),
+            "[a] is none");
+  EXPECT_EQ(without_names("[unixODBC][Driver Manager]Can't open lib"), "Can't open lib");
+  EXPECT_EQ(without_names("plain"), "plain");
+}
+
+}  // namespace
+}  // namespace holdfast::engine::sqlserver

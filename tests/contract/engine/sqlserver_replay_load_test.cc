@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Restores by RESTORE, against a server that a scenario plays: beside, proven, put in place, and
+// put back.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "contract/engine/sqlserver_fixture.h"
+
+namespace holdfast::test {
+namespace {
+
+class SqlServerRestore : public SqlServerReplay {
+ protected:
+  // A good copy, made of a server of its own.
+  [[nodiscard]] std::unique_ptr<SqlServerCopy> good(const char* scenario = "plain") {
+    const ScriptedServer server(scenario);
+    auto made = copy(server.endpoint());
+    announced_.clear();
+    return made;
+  }
+};
+
+bool tells(const std::vector<std::string>& lines, std::string_view part) {
+  return std::ranges::any_of(lines, [&](const std::string& line) { return has(line, part); });
+}
+
+TEST_F(SqlServerRestore, GoesBesideIsProvenAndThenTakesItsPlace) {
+  const auto made = good();
+  const ScriptedServer target("empty_target");
+  engine::LoadOptions options = load_options();
+  options.takes_place = true;
+  const engine::LoadReport report = load(*made, target, options);
+  const std::string asked = target.statements();
+  EXPECT_FALSE(has(asked, "UNANSWERED")) << asked;
+  EXPECT_FALSE(has(asked, "ABANDONED")) << asked;
+  EXPECT_TRUE(has(asked, "RESTORE DATABASE [Shop_holdfast_"));
+  EXPECT_TRUE(has(asked, "MOVE N'Shop' TO N'D:\\Data\\Shop_holdfast_"));
+  EXPECT_TRUE(has(asked, "MOVE N'Shop_log' TO N'L:\\Log\\Shop_holdfast_"));
+  EXPECT_FALSE(has(asked, "REPLACE"));
+  EXPECT_LT(asked.find("DBCC CHECKDB (N'Shop_holdfast_"), asked.find("MODIFY NAME = [Shop]"));
+  EXPECT_TRUE(has(asked, "SET ENABLE_BROKER"));
+  EXPECT_TRUE(target.is_set("is 7 Shop"));
+  EXPECT_EQ(target.files_left(), 0U);
+  EXPECT_TRUE(report.kept.empty());
+  ASSERT_TRUE(report.found.has_value());
+  EXPECT_EQ(report.found->objects.size(), made->facts.objects.size());
+  EXPECT_EQ(report.rows, 253U);
+}
+
+TEST_F(SqlServerRestore, RefusesWhatIsThereAndKeepsWhatItReplaces) {
+  const auto made = good();
+  const ScriptedServer target("plain");
+  EXPECT_EQ(load_refusal(*made, target).code(), Errc::exists);
+  EXPECT_FALSE(target.was_asked("RESTORE DATABASE"));
+  engine::LoadOptions options = load_options();
+  options.replace = true;
+  options.takes_place = true;
+  const engine::LoadReport report = load(*made, target, options);
+  EXPECT_TRUE(target.is_set("is 7 Shop"));
+  EXPECT_TRUE(target.is_set("is 5 Shop_before_20261122T050000Z"));
+  ASSERT_EQ(report.kept.size(), 1U);
+  EXPECT_TRUE(has(report.kept[0], "DROP DATABASE [Shop_before_20261122T050000Z]"));
+  EXPECT_TRUE(tells(report.left_out, "Service Broker"));
+  // And back.
+  EXPECT_TRUE(engine::sqlserver::physical_stands(announced_.back(), target.endpoint()));
+  const std::string told = undo_all(target);
+  EXPECT_TRUE(has(told, "Shop_undone_20261122T050000Z")) << told;
+  EXPECT_TRUE(target.is_set("is 5 Shop"));
+  EXPECT_TRUE(target.is_set("is 7 Shop_undone_20261122T050000Z"));
+  EXPECT_FALSE(engine::sqlserver::physical_stands(announced_.back(), target.endpoint()));
+  EXPECT_EQ(undo_all(target), "");
+  EXPECT_TRUE(target.is_set("is 5 Shop"));
+}
+
+TEST_F(SqlServerRestore, TakesThePlaceOfAnEmptyDatabaseUnlessSomebodyUsesItMeanwhile) {
+  const auto made = good();
+  const ScriptedServer target("empty_database");
+  const engine::LoadReport report = load(*made, target, load_options());
+  EXPECT_TRUE(target.is_set("is 7 Shop"));
+  EXPECT_EQ(report.kept.size(), 1U);
+  ScriptedServer used("empty_database");
+  engine::LoadOptions options = load_options();
+  options.leave_beside = true;
+  const engine::LoadReport beside = load(*made, used, options);
+  used.become("plain");
+  const Error refused = refusal_of([&] { static_cast<void>(beside.switch_in()); });
+  EXPECT_EQ(refused.code(), Errc::exists) << refused.what();
+  EXPECT_TRUE(used.is_set("is 5 Shop"));
+}
+
+TEST_F(SqlServerRestore, IsLeftBesideUntilItIsSwitchedIn) {
+  const auto made = good();
+  const ScriptedServer target("plain");
+  engine::LoadOptions options = load_options();
+  options.replace = true;
+  options.leave_beside = true;
+  const engine::LoadReport report = load(*made, target, options);
+  EXPECT_TRUE(target.is_set("is 5 Shop"));
+  ASSERT_TRUE(report.switch_in);
+  EXPECT_EQ(report.switch_in().size(), 1U);
+  EXPECT_TRUE(target.is_set("is 7 Shop"));
+}
+
+TEST_F(SqlServerRestore, IsRehearsedBesideALiveDatabase) {
+  const auto made = good();
+  const ScriptedServer target("plain");
+  engine::LoadOptions options = load_options();
+  options.only_beside = true;
+  const engine::LoadReport report = load(*made, target, options);
+  ASSERT_TRUE(report.beside && report.found);
+  EXPECT_TRUE(has(report.beside->uri, "Shop_holdfast_"));
+  EXPECT_TRUE(target.is_set("is 5 Shop"));
+  EXPECT_FALSE(target.was_asked("MODIFY NAME"));
+  EXPECT_EQ(undo_all(target), "");
+  EXPECT_TRUE(target.was_asked("DROP DATABASE [Shop_holdfast_"));
+}
+
+struct Refused {
+  const char* scenario;
+  Errc code;
+  const char* said;
+  bool is_before = true;  // anything was changed
+};
+
+void PrintTo(const Refused& refused, std::ostream* to) {
+  *to << refused.scenario;
+}
+
+class SqlServerRestoreRefused : public SqlServerReplay,
+                                public testing::WithParamInterface<Refused> {};
+
+TEST_P(SqlServerRestoreRefused, LeavesTheServerAsItWas) {
+  const Refused& expected = GetParam();
+  const ScriptedServer source("encrypted");
+  const auto made = copy(source.endpoint());
+  announced_.clear();
+  const ScriptedServer target(expected.scenario);
+  const Error refused = load_refusal(*made, target);
+  EXPECT_EQ(refused.code(), expected.code) << refused.what();
+  EXPECT_TRUE(has(refused.what(), expected.said)) << refused.what();
+  EXPECT_EQ(target.files_left(), 0U);
+  EXPECT_FALSE(target.was_asked("MODIFY NAME"));
+  EXPECT_EQ(announced_.empty(), expected.is_before);
+  if (!expected.is_before) {
+    EXPECT_FALSE(target.is_set("is 7 Shop"));
+    EXPECT_EQ(undo_all(target), "");
+  }
+  const auto findings =
+      engine::sqlserver::check_physical_target(made->facts, target.endpoint(), load_options(), {});
+  EXPECT_EQ(model::has_blocker(findings), expected.is_before);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Scenarios, SqlServerRestoreRefused,
+    testing::Values(Refused{"older_target", Errc::unsupported, "957, and the server's is 904"},
+                    Refused{"no_certificate", Errc::not_found, "0123456789ABCDEF"},
+                    Refused{"denied_target", Errc::denied, "holdfast grants restore"},
+                    Refused{"full_target", Errc::no_space, "data_directory"},
+                    Refused{"silent_target", Errc::no_space, "3257", false},
+                    Refused{"damaged_target", Errc::differs, "8928", false},
+                    Refused{"lost_table", Errc::differs, "dbo.Items", false}),
+    [](const auto& one) { return std::string(one.param.scenario); });
+
+TEST_F(SqlServerRestore, MendsUsersAndTellsOfThoseItCannotMend) {
+  const auto made = good();
+  const ScriptedServer target("orphans");
+  const engine::LoadReport report = load(*made, target, load_options());
+  EXPECT_TRUE(target.was_asked("ALTER USER [app] WITH LOGIN = [app]"));
+  EXPECT_FALSE(target.was_asked("ALTER USER [gone]"));
+  EXPECT_TRUE(tells(report.notes, "user app"));
+  EXPECT_TRUE(tells(report.left_out, "user gone"));
+  EXPECT_TRUE(tells(report.left_out, "user CORP\\dba"));
+  EXPECT_TRUE(tells(report.left_out, "owner was sa"));
+  EXPECT_TRUE(tells(report.left_out, "compatibility level is 170, and was 160"));
+}
+
+TEST_F(SqlServerRestore, OfAForeignFileTakesItsLastFullSet) {
+  const auto made = good();
+  const auto file = scratch_.path() / "foreign.bak";
+  write_file_durably(file, made->parts.at("backup.bak"));
+  const ScriptedServer target("empty_target");
+  static_cast<void>(engine::sqlserver::import_backup(file, target.endpoint(), load_options(), {}));
+  EXPECT_TRUE(target.was_asked("WITH FILE = 1, MOVE"));
+  EXPECT_TRUE(target.is_set("is 7 Shop"));
+  write_file_durably(file, ByteView(made->parts.at("backup.bak")).first(100'000));
+  EXPECT_EQ(refusal_of([&] {
+              static_cast<void>(
+                  engine::sqlserver::import_backup(file, target.endpoint(), load_options(), {}));
+            }).code(),
+            Errc::corrupt);
+  write_file_durably(file, as_bytes("nothing"));
+  EXPECT_EQ(refusal_of([&] {
+              static_cast<void>(
+                  engine::sqlserver::import_backup(file, target.endpoint(), load_options(), {}));
+            }).code(),
+            Errc::unsupported);
+}
+
+TEST_F(SqlServerRestore, WhereverItIsKilledIsPutBack) {
+  const auto made = good();
+  for (const char* scenario : {"killed_in_restore", "killed_in_check", "killed_in_switch"}) {
+    const ScriptedServer target(scenario);
+    const auto journal = scratch_.path() / (std::string(scenario) + ".journal");
+    EXPECT_EQ(signal_of([&] {
+                std::string all;
+                engine::LoadOptions options = load_options();
+                options.replace = true;
+                options.before_change = [&](std::string_view, const Json& undo) {
+                  all += undo.dump() + "\n";
+                  write_file_durably(journal, as_bytes(all));
+                };
+                static_cast<void>(load(*made, target, options));
+              }),
+              SIGKILL)
+        << scenario;
+    announced_.clear();
+    const std::string text = read_text_file(journal);
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+      announced_.push_back(Json::parse(text.substr(at, text.find('\n', at) - at), "the journal"));
+    for (int repetition = 0; repetition < 2; ++repetition) EXPECT_EQ(undo_all(target), "");
+    EXPECT_TRUE(target.is_set("is 5 Shop")) << scenario;
+    EXPECT_FALSE(target.is_set("is 7 Shop")) << scenario;
+    EXPECT_EQ(target.files_left(), 0U) << scenario;
+    EXPECT_TRUE(target.was_asked("DROP DATABASE [Shop_holdfast_")) << scenario;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::test
