@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "engine/oracle/test_exp.h"
-#include "engine/sqlserver/test_dac.h"
+#include "engine/sqlserver/dac/test_dac.h"
 #include "job/test_instance.h"
 
 namespace holdfast::job {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Backups of SQL Server, plain and compressed: whatever is in them ends in a report that says how
 // far it is good, and a look at heads alone finds nothing that a deep one does not.
-#include "engine/sqlserver/bak_inspect.h"
+#include "engine/sqlserver/bak/bak_inspect.h"
 #include "fuzz_target.h"
 #include "random_input.h"
 

@@ -2,8 +2,8 @@
 // Packages of SQL Server (.bacpac, .dacpac): whatever is in them ends in a report, and what a look
 // at the outline finds, a deep one finds too. What comes as rows alone ends in rows or in an Error.
 #include "base/error.h"
-#include "engine/sqlserver/bcp_reader.h"
-#include "engine/sqlserver/dac_inspect.h"
+#include "engine/sqlserver/bcp/bcp_reader.h"
+#include "engine/sqlserver/dac/dac_inspect.h"
 #include "fuzz_target.h"
 #include "random_input.h"
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/ascii.h"
-#include "engine/sqlserver/s3_body.h"
-#include "engine/sqlserver/s3_request.h"
-#include "engine/sqlserver/s3_signature.h"
+#include "engine/sqlserver/receiver/s3_body.h"
+#include "engine/sqlserver/receiver/s3_request.h"
+#include "engine/sqlserver/receiver/s3_signature.h"
 #include "fuzz_target.h"
 
 namespace fuzz = holdfast::fuzz;

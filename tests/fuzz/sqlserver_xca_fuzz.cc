@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/sqlserver/xca.h"
+#include "engine/sqlserver/bak/xca.h"
 #include "fuzz_target.h"
 
 namespace fuzz = holdfast::fuzz;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/sqlserver/test_dac.h"
+#include "engine/sqlserver/dac/test_dac.h"
 #include "harness/mariadb_server.h"
 #include "harness/postgres_server.h"
 #include "harness/program.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/sqlserver/test_bak.h"
+#include "engine/sqlserver/bak/test_bak.h"
 
 namespace holdfast::engine::sqlserver {
 namespace {

@@ -12,7 +12,7 @@
 #include "base/crew.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "engine/sqlserver/bcp_reader.h"
+#include "engine/sqlserver/bcp/bcp_reader.h"
 #include "engine/sqlserver/database_snapshot.h"
 #include "engine/sqlserver/logical_hold.h"
 #include "engine/sqlserver/make_schema.h"

@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "engine/sqlserver/bcp_encode.h"
+#include "engine/sqlserver/bcp/bcp_encode.h"
 #include "engine/sqlserver/session.h"
 #include "engine/sqlserver/value_text.h"
 

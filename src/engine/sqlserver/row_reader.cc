@@ -11,8 +11,8 @@
 
 #include "base/ascii.h"
 #include "base/error.h"
-#include "engine/sqlserver/bcp_encode.h"
-#include "engine/sqlserver/bcp_values.h"
+#include "engine/sqlserver/bcp/bcp_encode.h"
+#include "engine/sqlserver/bcp/bcp_values.h"
 #include "engine/wide_row.h"
 
 namespace holdfast::engine::sqlserver {

@@ -8,7 +8,7 @@
 #include <bit>
 
 #include "base/error.h"
-#include "engine/sqlserver/bcp_encode.h"
+#include "engine/sqlserver/bcp/bcp_encode.h"
 #include "engine/sqlserver/test_rows.h"
 
 namespace holdfast::engine::sqlserver {

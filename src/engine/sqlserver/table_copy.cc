@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/crew.h"
-#include "engine/sqlserver/bcp_writer.h"
+#include "engine/sqlserver/bcp/bcp_writer.h"
 #include "engine/sqlserver/row_reader.h"
 
 namespace holdfast::engine::sqlserver {

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "engine/sqlserver/bcp_encode.h"
+#include "engine/sqlserver/bcp/bcp_encode.h"
 
 namespace holdfast::engine::sqlserver {
 namespace {

@@ -16,7 +16,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
-#include "engine/sqlserver/s3_receiver.h"
+#include "engine/sqlserver/receiver/s3_receiver.h"
 #include "tests/harness/program.h"
 
 namespace holdfast::engine::sqlserver {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "engine/sqlserver/bak_inspect.h"
-#include "engine/sqlserver/test_bak_damage.h"
+#include "engine/sqlserver/bak/bak_inspect.h"
+#include "engine/sqlserver/bak/test_bak_damage.h"
 #include "tests/harness/foreign_fixtures.h"
 
 namespace holdfast::engine::sqlserver {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "engine/sqlserver/test_dac_damage.h"
+#include "engine/sqlserver/dac/test_dac_damage.h"
 #include "tests/harness/foreign_fixtures.h"
 
 namespace holdfast::engine::sqlserver {

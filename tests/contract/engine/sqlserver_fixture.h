@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "engine/sqlserver/physical_hold.h"
-#include "engine/sqlserver/physical_load.h"
+#include "engine/sqlserver/physical/physical_hold.h"
+#include "engine/sqlserver/physical/physical_load.h"
 #include "harness/memory_parts.h"
 #include "harness/scripted_server.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "engine/sqlserver/s3_certificate.h"
+#include "engine/sqlserver/receiver/s3_certificate.h"
 #include "tests/contract/engine/receiver_fixture.h"
 
 namespace holdfast::engine::sqlserver {

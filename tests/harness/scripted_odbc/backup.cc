@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "engine/sqlserver/test_bak.h"
+#include "engine/sqlserver/bak/test_bak.h"
 
 namespace holdfast::test::scripted {
 namespace {
