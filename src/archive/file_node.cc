@@ -213,9 +213,11 @@ class XattrPlace {
     return ::fgetxattr(fd_, attribute, to, size);
   }
   int set(const char* attribute, ByteView value) const noexcept {
+    if (fd_ >= 0) return ::fsetxattr(fd_, attribute, value.data(), value.size(), 0);
     return ::lsetxattr(path_.c_str(), attribute, value.data(), value.size(), 0);
   }
   int remove(const char* attribute) const noexcept {
+    if (fd_ >= 0) return ::fremovexattr(fd_, attribute);
     return ::lremovexattr(path_.c_str(), attribute);
   }
 
@@ -343,15 +345,48 @@ bool is_given_by_system(std::string_view name) noexcept {
 constexpr std::string_view capability_name = "security.capability";
 constexpr mode_t set_id_bits = S_ISUID | S_ISGID;
 
+// chmod that does not follow a symlink put there meanwhile.
+int change_mode_at(int directory_fd, const char* name, mode_t mode) noexcept {
+  constexpr long fchmodat2 = 452;  // Linux 6.6; not yet in Debian 12's headers
+  const long result = ::syscall(fchmodat2, directory_fd, name, mode, AT_SYMLINK_NOFOLLOW);
+  // Filters of system calls that do not know it answer EPERM.
+  if (result == 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(result);
+  return ::fchmodat(directory_fd, name, mode, AT_SYMLINK_NOFOLLOW);
+}
+
+// What metadata is set on: an entry of a directory, or a file that is open.
+class Entry {
+ public:
+  explicit Entry(int fd) : fd_(fd), xattrs_(fd) {}
+  Entry(int directory_fd, const std::string& name, std::string_view path)
+      : fd_(directory_fd), name_(name.c_str()), xattrs_(directory_fd, name, path) {}
+
+  int change_owner(const Owner& owner) const noexcept {
+    return name_ == nullptr ? ::fchown(fd_, owner.uid, owner.gid)
+                            : ::fchownat(fd_, name_, owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW);
+  }
+  int change_mode(mode_t mode) const noexcept {
+    return name_ == nullptr ? ::fchmod(fd_, mode) : change_mode_at(fd_, name_, mode);
+  }
+  int set_times(const struct timespec (&times)[2]) const noexcept {
+    return name_ == nullptr ? ::futimens(fd_, times)
+                            : ::utimensat(fd_, name_, times, AT_SYMLINK_NOFOLLOW);
+  }
+  [[nodiscard]] const XattrPlace& xattrs() const noexcept { return xattrs_; }
+
+ private:
+  int fd_;
+  const char* name_ = nullptr;
+  XattrPlace xattrs_;
+};
+
 // False if the file's owner is not, or not surely, the node's.
-bool set_owner(int directory_fd, const std::string& name, const Owner& owner,
-               MetadataFailures& failures) {
+bool set_owner(const Entry& entry, const Owner& owner, MetadataFailures& failures) {
   // The number that means "leave it" to the system is nobody's.
   constexpr auto left = static_cast<std::uint32_t>(-1);
   int reason = EINVAL;
   if (owner.uid != left && owner.gid != left) {
-    if (::fchownat(directory_fd, name.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) == 0)
-      return true;
+    if (entry.change_owner(owner) == 0) return true;
     reason = errno;
   }
   // Numbers that a user namespace does not know are EINVAL.
@@ -388,13 +423,60 @@ void set_xattrs(const XattrPlace& place, const std::vector<ExtendedAttribute>& w
   }
 }
 
-// chmod that does not follow a symlink put there meanwhile.
-int change_mode(int directory_fd, const char* name, mode_t mode) noexcept {
-  constexpr long fchmodat2 = 452;  // Linux 6.6; not yet in Debian 12's headers
-  const long result = ::syscall(fchmodat2, directory_fd, name, mode, AT_SYMLINK_NOFOLLOW);
-  // Filters of system calls that do not know it answer EPERM.
-  if (result == 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(result);
-  return ::fchmodat(directory_fd, name, mode, AT_SYMLINK_NOFOLLOW);
+std::string apply_to(const Entry& entry, const Node& node, std::string_view path,
+                     const std::optional<Owner>& given_owner) {
+  MetadataFailures failures(path);
+  const bool is_symlink = node.type == NodeType::symlink;
+  const Owner owner = given_owner.value_or(Owner{node.uid, node.gid});
+  const bool is_owner_set = set_owner(entry, owner, failures);
+
+  // A program that runs with its owner's rights was written by him, or at least approved; under
+  // another owner it would lend rights that nobody meant to lend.
+  std::string withheld;
+  const auto withhold = [&](std::string_view what) {
+    withheld += withheld.empty() ? "" : ", ";
+    withheld += what;
+  };
+  auto permissions = static_cast<mode_t>(format::to_unix_permissions(node.mode));
+  if (!is_owner_set && !is_symlink) {
+    if ((permissions & S_ISUID) != 0) withhold("set-uid");
+    if ((permissions & S_ISGID) != 0) withhold("set-gid");
+    permissions &= ~set_id_bits;
+  }
+  const auto is_capability = [](const ExtendedAttribute& each) {
+    return each.name == capability_name;
+  };
+  const XattrPlace& place = entry.xattrs();
+  const auto apply_xattrs = [&](const std::vector<ExtendedAttribute>& wanted) {
+    // Symlinks are saved without xattrs, so that what they lack says nothing.
+    if (!is_symlink) remove_other_xattrs(place, wanted, failures);
+    set_xattrs(place, wanted, failures);
+  };
+  const auto& wanted = node.extended_attributes;
+  if (!is_owner_set && std::any_of(wanted.begin(), wanted.end(), is_capability)) {
+    withhold("file capabilities");
+    std::vector<ExtendedAttribute> others = wanted;
+    std::erase_if(others, is_capability);
+    apply_xattrs(others);
+  } else {
+    apply_xattrs(wanted);
+  }
+
+  if (!is_symlink && entry.change_mode(permissions) != 0) {
+    failures.note(errno, "changing the mode");
+  }
+  const struct timespec times[2] = {{node.atime.seconds, node.atime.nanoseconds},
+                                    {node.mtime.seconds, node.mtime.nanoseconds}};
+  if (entry.set_times(times) != 0) {
+    failures.note(errno, "setting the times");
+  }
+  if (!withheld.empty()) {
+    withheld =
+        fmt::format("{} is left without {}, because it could not be given to its owner {}:{}", path,
+                    withheld, owner.uid, owner.gid);
+  }
+  failures.raise(withheld);
+  return withheld;
 }
 
 }  // namespace
@@ -460,59 +542,13 @@ Owner owner_by_name(const Node& node) {
 }
 
 std::string apply_metadata(int directory_fd, const std::string& name, const Node& node,
-                           std::string_view path, const std::optional<Owner>& given_owner) {
-  MetadataFailures failures(path);
-  const bool is_symlink = node.type == NodeType::symlink;
-  const Owner owner = given_owner.value_or(Owner{node.uid, node.gid});
-  const bool is_owner_set = set_owner(directory_fd, name, owner, failures);
+                           std::string_view path, const std::optional<Owner>& owner) {
+  return apply_to(Entry(directory_fd, name, path), node, path, owner);
+}
 
-  // A program that runs with its owner's rights was written by him, or at least approved; under
-  // another owner it would lend rights that nobody meant to lend.
-  std::string withheld;
-  const auto withhold = [&](std::string_view what) {
-    withheld += withheld.empty() ? "" : ", ";
-    withheld += what;
-  };
-  auto permissions = static_cast<mode_t>(format::to_unix_permissions(node.mode));
-  if (!is_owner_set && !is_symlink) {
-    if ((permissions & S_ISUID) != 0) withhold("set-uid");
-    if ((permissions & S_ISGID) != 0) withhold("set-gid");
-    permissions &= ~set_id_bits;
-  }
-  const auto is_capability = [](const ExtendedAttribute& each) {
-    return each.name == capability_name;
-  };
-  const XattrPlace place(directory_fd, name, path);
-  const auto apply_xattrs = [&](const std::vector<ExtendedAttribute>& wanted) {
-    // Symlinks are saved without xattrs, so that what they lack says nothing.
-    if (!is_symlink) remove_other_xattrs(place, wanted, failures);
-    set_xattrs(place, wanted, failures);
-  };
-  const auto& wanted = node.extended_attributes;
-  if (!is_owner_set && std::any_of(wanted.begin(), wanted.end(), is_capability)) {
-    withhold("file capabilities");
-    std::vector<ExtendedAttribute> others = wanted;
-    std::erase_if(others, is_capability);
-    apply_xattrs(others);
-  } else {
-    apply_xattrs(wanted);
-  }
-
-  if (!is_symlink && change_mode(directory_fd, name.c_str(), permissions) != 0) {
-    failures.note(errno, "changing the mode");
-  }
-  const struct timespec times[2] = {{node.atime.seconds, node.atime.nanoseconds},
-                                    {node.mtime.seconds, node.mtime.nanoseconds}};
-  if (::utimensat(directory_fd, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
-    failures.note(errno, "setting the times");
-  }
-  if (!withheld.empty()) {
-    withheld =
-        fmt::format("{} is left without {}, because it could not be given to its owner {}:{}", path,
-                    withheld, owner.uid, owner.gid);
-  }
-  failures.raise(withheld);
-  return withheld;
+std::string apply_metadata_to_open(int fd, const Node& node, std::string_view path,
+                                   const std::optional<Owner>& owner) {
+  return apply_to(Entry(fd), node, path, owner);
 }
 
 }  // namespace holdfast::archive

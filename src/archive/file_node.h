@@ -59,5 +59,8 @@ struct Owner {
 // What the system does not let an ordinary user do is no failure, as restic.
 std::string apply_metadata(int directory_fd, const std::string& name, const format::Node& node,
                            std::string_view path, const std::optional<Owner>& owner = std::nullopt);
+// The same for a file that is open as `fd`, which saves the way through the directory.
+std::string apply_metadata_to_open(int fd, const format::Node& node, std::string_view path,
+                                   const std::optional<Owner>& owner = std::nullopt);
 
 }  // namespace holdfast::archive

@@ -242,16 +242,23 @@ TEST_F(FileNode, PutsMetadataBackSoThatAllOfItSticks) {
   ASSERT_EQ(::utimensat(fd_.get(), "from", times, 0), 0);
   const Node wanted = node("from", {.with_atime = true});
 
-  make_file("to");
-  ASSERT_EQ(::lsetxattr(path("to").c_str(), "user.extra", "e", 1, 0), 0);
-  apply("to", wanted);
-  Node found = node("to", {.with_atime = true});
-  found.name = wanted.name;
-  found.inode = wanted.inode;
-  found.ctime = wanted.ctime;
-  EXPECT_TRUE(is_same_node(wanted, found));
-  EXPECT_EQ(found.mode, wanted.mode);
-  EXPECT_EQ(found.extended_attributes.size(), wanted.extended_attributes.size());
+  for (const std::string to : {"to", "open"}) {
+    make_file(to);
+    ASSERT_EQ(::lsetxattr(path(to).c_str(), "user.extra", "e", 1, 0), 0);
+    if (to == "open") {
+      const Fd open(::openat(fd_.get(), to.c_str(), O_WRONLY | O_CLOEXEC));
+      apply_metadata_to_open(open.get(), wanted, path(to));
+    } else {
+      apply(to, wanted);
+    }
+    Node found = node(to, {.with_atime = true});
+    found.name = wanted.name;
+    found.inode = wanted.inode;
+    found.ctime = wanted.ctime;
+    EXPECT_TRUE(is_same_node(wanted, found)) << to;
+    EXPECT_EQ(found.mode, wanted.mode);
+    EXPECT_EQ(found.extended_attributes.size(), wanted.extended_attributes.size());
+  }
 }
 
 TEST_F(FileNode, TakesAclsAwayThatTheNodeLacks) {

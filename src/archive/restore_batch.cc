@@ -412,6 +412,7 @@ void BatchRun::restore_blob_apart(std::span<const Place> places, Worker& worker)
 
 void BatchRun::write_blob(const Place& place, ByteView plain) {
   RestoreItem& item = batch_.items[place.item];
+  Fd alone;  // a file that is written in one step
   if (!item.failed) {
     attempt(item, "writing", [&] {
       const std::string path = path_of(item);
@@ -423,16 +424,15 @@ void BatchRun::write_blob(const Place& place, ByteView plain) {
         }
       };
       if (item.node.content->size() == 1 && !item.in_place) {
-        Fd fd = create(item);
-        write(fd.get());
-        fd.close(path);
+        alone = create(item);
+        write(alone.get());
       } else {
         write(output(place.item)->get());
       }
       tally_.wrote(plain.size());
     });
   }
-  end_step(place.item);
+  end_step(place.item, &alone);
 }
 
 // Opens the file for the first time: makes it, or the one that is there as long as it shall be.
@@ -493,10 +493,10 @@ bool BatchRun::claim_step(std::uint32_t number) {
   return false;
 }
 
-void BatchRun::end_step(std::uint32_t number) {
+void BatchRun::end_step(std::uint32_t number, const Fd* alone) {
   RestoreItem& item = batch_.items[number];
   if (item.steps_left.fetch_sub(1) != 1) return;
-  attempt(item, "restoring", [&] { finish(item, number); });
+  attempt(item, "restoring", [&] { finish(item, number, alone); });
 }
 
 // A file that is open no longer, although it is not complete: what the system has to say about
@@ -511,20 +511,25 @@ void BatchRun::close_evicted(FdCache::Entry evicted) {
 
 // All content is written: the rest of what the node says. A file that failed keeps its own times,
 // so that nobody takes it for the one of the snapshot.
-void BatchRun::finish(RestoreItem& item, std::uint32_t number) {
-  const std::shared_ptr<const Fd> fd = files_.find(number);
-  files_.drop(number);
+void BatchRun::finish(RestoreItem& item, std::uint32_t number, const Fd* alone) {
+  std::shared_ptr<const Fd> kept;
+  if (alone == nullptr || !*alone) {
+    kept = files_.find(number);
+    files_.drop(number);
+    alone = kept.get();
+  }
   if (item.failed) return;
-  if (fd) target_.flush(*fd, path_of(item));
+  if (alone != nullptr) target_.flush(*alone, path_of(item));
   item.restored = true;
-  set_metadata(item);
+  set_metadata(item, alone);
   tally_.done(location_of(item),
               item.in_place ? model::ItemAction::updated : model::ItemAction::restored,
               item.node.size_bytes);
 }
 
-void BatchRun::set_metadata(const RestoreItem& item) {
-  tally_.noted(restore_metadata(target_, options_, *item.directory, item.node.name, item.node));
+void BatchRun::set_metadata(const RestoreItem& item, const Fd* open) {
+  tally_.noted(
+      restore_metadata(target_, options_, *item.directory, item.node.name, item.node, open));
 }
 
 }  // namespace holdfast::archive

@@ -148,10 +148,10 @@ class BatchRun {
   [[nodiscard]] Fd create(RestoreItem& item);
   [[nodiscard]] std::shared_ptr<const Fd> output(std::uint32_t number);
   [[nodiscard]] bool claim_step(std::uint32_t number);
-  void end_step(std::uint32_t number);
+  void end_step(std::uint32_t number, const Fd* alone = nullptr);
   void close_evicted(FdCache::Entry evicted);
-  void finish(RestoreItem& item, std::uint32_t number);
-  void set_metadata(const RestoreItem& item);
+  void finish(RestoreItem& item, std::uint32_t number, const Fd* alone = nullptr);
+  void set_metadata(const RestoreItem& item, const Fd* open = nullptr);
 
   [[nodiscard]] std::vector<std::uint32_t> take_over_kept();
   [[nodiscard]] bool holds_content(const LinkedFile& file, const format::Node& node);

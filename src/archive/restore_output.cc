@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -69,6 +71,8 @@ void write_sparse(int fd, ByteView bytes, std::uint64_t offset_bytes, std::strin
 }
 
 void reserve_room(int fd, std::uint64_t size_bytes, std::string_view path) {
+  struct ::statfs system {};
+  if (::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC) return;
   if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes)) == 0) return;
   if (errno == ENOSPC || errno == EDQUOT)
     throw system_error(errno, fmt::format("reserving room for {}", path));
@@ -82,12 +86,15 @@ void set_file_size(int fd, std::uint64_t size_bytes, std::string_view path) {
 
 std::string restore_metadata(RestoreTarget& target, const RestoreOptions& options,
                              const TargetDirectory& directory, const std::string& name,
-                             const format::Node& node) {
-  const std::shared_ptr<const Fd> fd = target.open(directory);
+                             const format::Node& node, const Fd* open) {
   const std::string path = target.path_of(directory, name);
   std::optional<Owner> owner;
   if (options.ownership_by_name) owner = owner_by_name(node);
-  if (options.xattr_excludes.empty() && options.xattr_includes.empty()) {
+  const bool takes_all_xattrs = options.xattr_excludes.empty() && options.xattr_includes.empty();
+  if (open != nullptr && takes_all_xattrs)
+    return apply_metadata_to_open(open->get(), node, path, owner);
+  const std::shared_ptr<const Fd> fd = target.open(directory);
+  if (takes_all_xattrs) {
     return apply_metadata(fd->get(), name, node, path, owner);
   }
   format::Node selected = node;

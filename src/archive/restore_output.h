@@ -17,14 +17,15 @@ namespace holdfast::archive {
 // Writes all but the pages that are zero, which a new file of full length has already.
 void write_sparse(int fd, ByteView bytes, std::uint64_t offset_bytes, std::string_view path);
 // Asks for the room at once, so that files do not interleave and a full disk shows early:
-// Errc::no_space. A file system that cannot do so is no failure.
+// Errc::no_space. A file system that cannot do so is no failure. One in memory is not asked: there
+// every page would be made twice, by one thread.
 void reserve_room(int fd, std::uint64_t size_bytes, std::string_view path);
 void set_file_size(int fd, std::uint64_t size_bytes, std::string_view path);
 
 // Sets a node's metadata on an entry of `directory`, those xattrs only that the options select.
-// Returns and throws as apply_metadata().
+// `open`: the entry, a file, if it is open. Returns and throws as apply_metadata().
 std::string restore_metadata(RestoreTarget& target, const RestoreOptions& options,
                              const TargetDirectory& directory, const std::string& name,
-                             const format::Node& node);
+                             const format::Node& node, const Fd* open = nullptr);
 
 }  // namespace holdfast::archive

@@ -3,14 +3,15 @@
 // directories when all below them is done.
 //
 // Memory does not depend on the size of the tree, see RestoreLimits. One batch is filled while the
-// other is written. A directory whose subdirectories are too many is visited in parts, its tree
-// read once for each. A tree that is shared many times costs disk and time, as it would in restic,
-// but no memory.
+// other is written, and is written in its turn as soon as that is done. A directory whose
+// subdirectories are too many is visited in parts, its tree read once for each. A tree that is
+// shared many times costs disk and time, as it would in restic, but no memory.
 #include "archive/restorer.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <unordered_map>
@@ -26,6 +27,8 @@
 namespace holdfast::archive {
 namespace {
 
+// From here on a batch is written as soon as the one before it is: some thousand files.
+constexpr std::size_t early_batch_bytes = std::size_t{2} << 20U;
 constexpr std::size_t levels_share = 4;  // of levels_bytes_max: what one directory may take
 
 struct Selection {
@@ -230,7 +233,7 @@ class TreeRestore {
     batch_.weight_bytes +=
         weight_of(level.node) + sizeof(TargetDirectory) + directory.name.capacity();
     batch_.left.push_back({level.directory, std::move(level.node)});
-    if (batch_.weight_bytes > options_.limits.batch_bytes_max) hand_over();
+    if (is_due()) hand_over();
   }
 
   // Makes the directory when the first thing in it is wanted; false if it cannot be had, which is
@@ -271,7 +274,7 @@ class TreeRestore {
     // Without an inode there is no telling which files are one.
     if (item.node.type == format::NodeType::file && item.node.links > 1 && item.node.inode != 0)
       find_link(item);
-    if (batch_.weight_bytes > options_.limits.batch_bytes_max) hand_over();
+    if (is_due()) hand_over();
   }
 
   // Two names of one file have one content; where they do not, the numbers come from different file
@@ -324,14 +327,23 @@ class TreeRestore {
 
   // ---- batches ----
 
+  // Whether the batch is full, or worth beginning while nothing else is written.
+  [[nodiscard]] bool is_due() const {
+    return batch_.weight_bytes > options_.limits.batch_bytes_max ||
+           (batch_.weight_bytes > early_batch_bytes && !is_writing_);
+  }
+
   // Starts the batch that has been filled, after the one before it.
   void hand_over() {
     wait();
     auto run = std::make_shared<BatchRun>(repository_, target_, options_, tally_,
                                           std::exchange(batch_, {}));
     crew_ = std::make_unique<Crew>();
-    crew_->start(
-        [run, stop = stop_](const std::stop_token& abandoned) { run->run(stop, abandoned); });
+    is_writing_ = true;
+    crew_->start([this, run, stop = stop_](const std::stop_token& abandoned) {
+      run->run(stop, abandoned);
+      is_writing_ = false;
+    });
   }
 
   void wait() {
@@ -384,7 +396,8 @@ class TreeRestore {
   RestoreBatch batch_;
   bool anything_ = false;  // that the filters take was found
   bool batch_failed_ = false;
-  std::unique_ptr<Crew> crew_;  // last: it ends before what it uses
+  std::atomic<bool> is_writing_ = false;  // a batch
+  std::unique_ptr<Crew> crew_;            // last: it ends before what it uses
 };
 
 }  // namespace

@@ -164,7 +164,11 @@ job::FilesBackupReport run_files(Invocation& invocation, model::Observer& observ
   backup.parent = arguments.value_or("parent", "");
   backup.group_by = arguments.value_or("group-by", "host,paths");
   backup.skip_if_unchanged = arguments.flag("skip-if-unchanged");
-  backup.scan = !arguments.flag("no-scan");
+  // Totals are for those who are shown how far it is.
+  const bool is_watched =
+      invocation.output().verbosity() > 0 ||
+      tick_interval(invocation.environment().variables, invocation.output()).count() > 0;
+  backup.scan = is_watched && !arguments.flag("no-scan");
   return job::backup_files(invocation.job(), invocation.repository_access(), backup, observer,
                            invocation.stop());
 }

@@ -95,7 +95,6 @@ class World {
     environment->job.username = "tester";
     if (has_state) environment->job.state_directory = directory_.path() / "state";
     environment->job.program = "/bin/true";  // as guardian; this program would run its tests
-    environment->job.lock_times.settle = std::chrono::milliseconds(0);
     environment->key_cost = format::ScryptCost{16, 1, 1};
     environment->ask_secret = ask_secret;
     output.broken = output_is_broken;

@@ -19,6 +19,8 @@ namespace holdfast::format {
 
 namespace {
 
+// Up to here level 1's table holds the whole of it, so that level 3 hardly finds more.
+constexpr std::size_t small_bytes_max = 16U * 1024;
 constexpr std::size_t probe_from_bytes = 64U * 1024;
 constexpr std::size_t probe_sample_bytes = 16U * 1024;
 // A sample of which level 1 leaves more than this part of what its bytes carry one by one has next
@@ -235,7 +237,7 @@ struct Compressor::State {
 
   Compression level;
   CompressContext context;
-  CompressContext matchless;  // made when needed
+  CompressContext matchless, small;  // made when needed
   // Of samples alone, so that the tables of the others stay as large as they are.
   CompressContext probe = compress_context(1);
   CompressContext usual_probe, matchless_probe;  // made when needed
@@ -269,6 +271,10 @@ bool Compressor::compress(ByteView plain, Bytes& to, bool always, Promise promis
   if (!always && promise == Promise::matchless) {
     if (!state_->matchless) state_->matchless = matchless_context();
     context = state_->matchless.get();
+  } else if (!always && state_->level == Compression::automatic && promise == Promise::unknown &&
+             plain.size() <= small_bytes_max) {
+    if (!state_->small) state_->small = compress_context(1);
+    context = state_->small.get();
   }
   const std::size_t before = to.size();
   // Given no more room than what pays, zstd stops by itself where it does not.

@@ -13,7 +13,8 @@
 
 namespace holdfast::format {
 
-// restic's names for levels: off stores raw, automatic is zstd 3, or 1 for data without matches;
+// restic's names for levels: off stores raw, automatic is zstd 3, or 1 for data without matches and
+// for data of up to 16 KiB (docs/adr/0007-automatic-compression-may-be-level-1.md);
 // fastest is 1, better 7, max 11.
 enum class Compression : std::uint8_t { automatic, off, fastest, better, max };
 // Reads "auto", "off", "fastest", "better", "max". Errc::usage otherwise.

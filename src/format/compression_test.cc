@@ -205,6 +205,28 @@ TEST(Compressor, FindsWhatComesAgainFromAfar) {
   EXPECT_LT(sum, at_level_3 * 21 / 20);
 }
 
+TEST(Compressor, SearchesLessInWhatIsSmallAndAlone) {
+  Compressor compressor(Compression::automatic);
+  const auto made = [&](std::size_t size_bytes, bool always, Promise promise) {
+    Bytes frame;
+    EXPECT_TRUE(compressor.compress(text_bytes(size_bytes), frame, always, promise));
+    return frame;
+  };
+  const Bytes small = text_bytes(std::size_t{16} << 10U);
+  const Bytes level_3 = compressed(small);
+  const Bytes level_1 = compressed(small, Compression::fastest);
+  ASSERT_NE(level_1, level_3);
+  EXPECT_EQ(made(small.size(), false, Promise::unknown), level_1);
+  EXPECT_EQ(made(small.size(), false, Promise::matches), level_3);  // part of a run
+  EXPECT_EQ(made(small.size(), true, Promise::unknown), level_3);   // a tree
+  EXPECT_EQ(made(small.size() + 1, false, Promise::unknown),
+            compressed(text_bytes(small.size() + 1)));
+  // Who names a level gets it.
+  Bytes better;
+  ASSERT_TRUE(Compressor(Compression::better).compress(small, better));
+  EXPECT_EQ(better, compressed(small, Compression::better));
+}
+
 TEST(Compressor, GoesByWhatWasSaidOfTheWhole) {
   Compressor compressor(Compression::automatic);
   const Bytes digits = digit_bytes(50'000);

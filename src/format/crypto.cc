@@ -30,6 +30,8 @@ namespace {
 constexpr std::size_t iv_bytes = 16;
 constexpr std::size_t mac_bytes = 16;
 constexpr std::size_t iv_batch = 64;
+// What is opened at once to be compared: little enough to stay near the processor.
+constexpr std::size_t compared_bytes = std::size_t{16} << 10U;
 constexpr std::uint64_t scrypt_memory_max = std::uint64_t{1} << 30U;
 
 using Iv = std::array<std::byte, iv_bytes>;
@@ -278,10 +280,13 @@ struct Sealer::State {
     return iv;
   }
 
-  // En- or decrypts, which is the same in counter mode.
-  void apply_keystream(ByteView from, const std::byte* iv, std::byte* to) {
+  void set_iv(const std::byte* iv) {
     check_openssl(EVP_EncryptInit_ex(encrypt.get(), nullptr, nullptr, nullptr, raw(iv)) == 1,
                   "setting an IV");
+  }
+
+  // En- or decrypts what comes next, which is the same in counter mode.
+  void apply_keystream(ByteView from, std::byte* to) {
     constexpr std::size_t piece_max = std::size_t{1} << 30U;  // OpenSSL counts in int
     while (!from.empty()) {
       const ByteView piece = from.first(std::min(from.size(), piece_max));
@@ -293,6 +298,14 @@ struct Sealer::State {
       from = from.subspan(piece.size());
       to += piece.size();
     }
+  }
+
+  void seal(ByteView plain, std::span<const std::byte, iv_bytes> iv, std::byte* to) {
+    std::memcpy(to, iv.data(), iv_bytes);
+    std::byte* const ciphertext = to + iv_bytes;
+    set_iv(iv.data());
+    apply_keystream(plain, ciphertext);
+    authenticate({ciphertext, plain.size()}, iv.data(), ciphertext + plain.size());
   }
 
   void authenticate(ByteView ciphertext, const std::byte* iv, std::byte* mac) {
@@ -331,24 +344,48 @@ void Sealer::seal(ByteView plain, Bytes& to) {
 void Sealer::seal_with_iv(ByteView plain, std::span<const std::byte, 16> iv, Bytes& to) {
   const std::size_t before = to.size();
   to.resize(before + seal_overhead_bytes + plain.size());
-  std::byte* at = to.data() + before;
-  std::memcpy(at, iv.data(), iv_bytes);
-  std::byte* ciphertext = at + iv_bytes;
-  state_->apply_keystream(plain, iv.data(), ciphertext);
-  state_->authenticate({ciphertext, plain.size()}, iv.data(), ciphertext + plain.size());
+  state_->seal(plain, iv, to.data() + before);
 }
 
-bool Sealer::try_open(ByteView sealed, Bytes& plain) {
-  plain.clear();
-  if (sealed.size() < seal_overhead_bytes) return false;
+void Sealer::seal_to(ByteView plain, std::span<std::byte> to) {
+  check_rule(to.size() == plain.size() + seal_overhead_bytes, "what is sealed has its room");
+  const Iv iv = state_->next_iv();
+  state_->seal(plain, iv, to.data());
+}
+
+std::optional<ByteView> Sealer::authentic(ByteView sealed) {
+  if (sealed.size() < seal_overhead_bytes) return std::nullopt;
   const ByteView iv = sealed.first(iv_bytes);
   const ByteView mac = sealed.last(mac_bytes);
   const ByteView ciphertext = sealed.subspan(iv_bytes, sealed.size() - seal_overhead_bytes);
   std::array<std::byte, mac_bytes> expected;
   state_->authenticate(ciphertext, iv.data(), expected.data());
-  if (CRYPTO_memcmp(expected.data(), mac.data(), mac_bytes) != 0 || is_zero(iv)) return false;
-  plain.resize(ciphertext.size());
-  state_->apply_keystream(ciphertext, iv.data(), plain.data());
+  if (CRYPTO_memcmp(expected.data(), mac.data(), mac_bytes) != 0 || is_zero(iv))
+    return std::nullopt;
+  state_->set_iv(iv.data());
+  return ciphertext;
+}
+
+bool Sealer::try_open(ByteView sealed, Bytes& plain) {
+  plain.clear();
+  const std::optional<ByteView> ciphertext = authentic(sealed);
+  if (!ciphertext) return false;
+  plain.resize(ciphertext->size());
+  state_->apply_keystream(*ciphertext, plain.data());
+  return true;
+}
+
+bool Sealer::opens_to(ByteView sealed, ByteView plain) {
+  std::optional<ByteView> left = authentic(sealed);
+  if (!left || left->size() != plain.size()) return false;
+  std::array<std::byte, compared_bytes> opened;
+  while (!left->empty()) {
+    const std::size_t size = std::min(left->size(), opened.size());
+    state_->apply_keystream(left->first(size), opened.data());
+    if (std::memcmp(opened.data(), plain.data(), size) != 0) return false;
+    left = left->subspan(size);
+    plain = plain.subspan(size);
+  }
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,6 +68,8 @@ class Sealer {
   // Appends IV || ciphertext || MAC of `plain` with a fresh random IV to `to`; `plain` may lie in
   // memory of its own only.
   void seal(ByteView plain, Bytes& to);
+  // The same to memory of just that size: plain.size() + seal_overhead_bytes.
+  void seal_to(ByteView plain, std::span<std::byte> to);
   // The same with a given IV, for vectors.
   void seal_with_iv(ByteView plain, std::span<const std::byte, 16> iv, Bytes& to);
   // Replaces `plain` by the opened content; `sealed` lies elsewhere. Errc::corrupt if the MAC
@@ -75,9 +78,13 @@ class Sealer {
   void open(ByteView sealed, Bytes& plain);
   // The same as a value instead of an Error, for trying passwords.
   [[nodiscard]] bool try_open(ByteView sealed, Bytes& plain);
+  // Whether `sealed` opens to just these bytes; needs no memory for a second copy of them.
+  [[nodiscard]] bool opens_to(ByteView sealed, ByteView plain);
 
  private:
   struct State;
+  // What is to be decrypted, if the MAC says that it is what was sealed; the IV is set then.
+  [[nodiscard]] std::optional<ByteView> authentic(ByteView sealed);
   std::unique_ptr<State> state_;
 };
 

@@ -151,6 +151,28 @@ TEST(Sealer, OpensWhatItSealedOfAnySize) {
   }
 }
 
+TEST(Sealer, ComparesWhatItSealedWithEveryByte) {
+  Sealer sealer(random_seal_key());
+  for (const std::size_t size_bytes : {0U, 1U, 16'384U, 16'385U, 100'000U}) {
+    Bytes plain(size_bytes);
+    fill_random(plain);
+    Bytes sealed(size_bytes + seal_overhead_bytes);
+    sealer.seal_to(plain, sealed);
+    EXPECT_TRUE(sealer.opens_to(sealed, plain));
+    for (const std::size_t place : {std::size_t{0}, size_bytes / 2, size_bytes - 1}) {
+      if (size_bytes == 0) break;
+      Bytes other = plain;
+      other[place] ^= std::byte{1};
+      EXPECT_FALSE(sealer.opens_to(sealed, other));
+    }
+    Bytes longer = plain;
+    longer.push_back({});
+    EXPECT_FALSE(sealer.opens_to(sealed, longer));
+    sealed.back() ^= std::byte{1};
+    EXPECT_FALSE(sealer.opens_to(sealed, plain));
+  }
+  EXPECT_FALSE(sealer.opens_to({}, {}));
+}
 TEST(Sealer, NeverUsesAnIvTwice) {
   Sealer sealer(random_seal_key());
   std::set<std::string> ivs;

@@ -54,7 +54,6 @@ class InstanceTest : public ::testing::Test {
 
   InstanceTest() {
     environment_.state_directory = root() / "state";
-    environment_.lock_times.settle = std::chrono::milliseconds(0);
     environment_.hostname = "testhost";
     environment_.username = "tester";
     access_.location = (root() / "repository").string();

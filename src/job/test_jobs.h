@@ -84,7 +84,6 @@ class JobTest : public testing::Test {
                    std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "") {
     environment.hostname = "testhost";
     environment.username = "tester";
-    environment.lock_times.settle = std::chrono::milliseconds(0);
     access.location = path("repository");
     access.password = std::make_shared<const Secret>("sesame");
     InitOptions init;

@@ -12,8 +12,10 @@
 #include <condition_variable>
 #include <deque>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/crew.h"
@@ -42,7 +44,18 @@ constexpr std::size_t header_entry_bytes_max = 41;
 // From here on a chunk of a run is judged by itself whether it will shrink.
 constexpr std::size_t judged_bytes_min = 512U << 10U;
 // How long a full pack waits for another, as two are hashed together in little more time than one.
-constexpr std::chrono::milliseconds pairing_max{20};
+constexpr std::chrono::milliseconds pairing_max{200};
+
+// What a worker keeps of each of its buffers: more than most blobs need.
+constexpr std::size_t kept_bytes_max = 4U << 20U;
+
+// Room for so many bytes, all of it at once: buffers that grow with each larger blob leave holes
+// behind them. What is not written to costs nothing.
+void make_room(Bytes& buffer, std::size_t size_bytes) {
+  if (buffer.capacity() >= size_bytes) return;
+  buffer = Bytes();
+  buffer.reserve(std::max(size_bytes, kept_bytes_max));
+}
 
 // A random bit, unpredictable enough to blur which blobs lie together.
 bool random_bit() {
@@ -65,9 +78,16 @@ void check_size(ByteView plain) {
               fmt::format("a blob of {} bytes is larger than the format allows", plain.size()));
 }
 
+// A pack whose blobs are sealed in their places, by several threads.
+struct FillingPack {
+  explicit FillingPack(PackBuilder builder_in) : builder(std::move(builder_in)) {}
+  PackBuilder builder;
+  std::atomic<unsigned> holders{1};  // who seals a blob in it, and its OpenPack while it is there
+};
+
 struct OpenPack {
-  std::mutex mutex;  // guards `pack`
-  std::optional<PackBuilder> pack;
+  std::mutex mutex;  // guards `pack`, and its builder while blobs are added
+  std::shared_ptr<FillingPack> pack;
 };
 
 }  // namespace
@@ -140,15 +160,15 @@ struct BlobWriter::State {
   template <typename Body>
   decltype(auto) failing_all(Body&& body);
 
-  // What is stored of a blob: `plain` sealed, maybe compressed. The view is into the worker.
-  struct Prepared {
-    ByteView sealed;
-    std::uint32_t plain_size_bytes;
-  };
-  [[nodiscard]] Prepared prepare(BlobType type, ByteView plain, Worker& worker,
-                                 format::Promise promise = format::Promise::unknown) const;
-  void verify(ByteView plain, ByteView packed, bool is_compressed, Worker& worker) const;
-  void store(const BlobHandle& blob, ByteView plain, const Prepared& prepared);
+  // What is sealed of a blob: `plain`, or that compressed, which lies in the worker.
+  [[nodiscard]] ByteView compress(BlobType type, ByteView plain, Worker& worker,
+                                  format::Promise promise) const;
+  void seal(ByteView packed, std::span<std::byte> to, Worker& worker) const;
+  // How many bytes were stored.
+  std::uint32_t store(const BlobHandle& blob, ByteView plain, Worker& worker,
+                      format::Promise promise = format::Promise::unknown);
+  void fill(const BlobHandle& blob, ByteView packed, std::uint32_t plain_size_bytes,
+            Worker& worker);
   // The buffer of a pack that no large blob has stretched.
   [[nodiscard]] std::size_t usual_buffer_bytes() const noexcept {
     return options.pack_size_bytes + overshoot_bytes + header_reserve_bytes;
@@ -161,6 +181,7 @@ struct BlobWriter::State {
   }
   [[nodiscard]] PackBuilder new_pack(std::size_t size_bytes);
   void enqueue(PackBuilder&& pack);
+  void let_go(const std::shared_ptr<FillingPack>& pack);
 
   // One upload that was counted as under way; at its end the buffer goes back.
   class Upload {
@@ -219,35 +240,32 @@ void BlobWriter::State::fail(std::exception_ptr exception, const Error* one) {
   wake_all();
 }
 
-BlobWriter::State::Prepared BlobWriter::State::prepare(BlobType type, ByteView plain,
-                                                       Worker& worker,
-                                                       format::Promise promise) const {
+[[noreturn]] void throw_unreadable() {
+  throw Error(Errc::corrupt, "a blob does not read back as it was written")
+      .set_hint("The memory or the processor of this machine may be faulty; test them.");
+}
+
+// Verifies what is compressed, and seal() what is sealed: together they do what a restore would do,
+// and compare. A comparison of the bytes proves as much as their hash and is cheaper.
+ByteView BlobWriter::State::compress(BlobType type, ByteView plain, Worker& worker,
+                                     format::Promise promise) const {
+  make_room(worker.compressed, plain.size());
   worker.compressed.clear();
   const bool is_compressed =
       repository.config().version >= 2 && !plain.empty() &&
       worker.codec.compressor.compress(plain, worker.compressed, type == BlobType::tree, promise);
-  const ByteView packed = is_compressed ? ByteView(worker.compressed) : plain;
-  worker.sealed.clear();
-  worker.codec.sealer.seal(packed, worker.sealed);
-  if (options.verify) verify(plain, packed, is_compressed, worker);
-  return {worker.sealed, is_compressed ? static_cast<std::uint32_t>(plain.size()) : 0};
+  if (!is_compressed) return plain;
+  if (options.verify) {
+    make_room(worker.check, plain.size());
+    worker.codec.decompressor.decompress(worker.compressed, plain.size(), worker.check);
+    if (!is_equal(worker.check, plain)) throw_unreadable();
+  }
+  return worker.compressed;
 }
 
-// Does to the sealed blob what a restore would do, and compares. A comparison of the bytes proves
-// as much as their hash and is cheaper.
-void BlobWriter::State::verify(ByteView plain, ByteView packed, bool is_compressed,
-                               Worker& worker) const {
-  worker.codec.sealer.open(worker.sealed, worker.check);
-  bool is_same = is_equal(worker.check, packed);
-  if (is_same && is_compressed) {
-    // `packed` lies in worker.compressed, which is needed no more.
-    worker.codec.decompressor.decompress(worker.check, plain.size(), worker.compressed);
-    is_same = is_equal(worker.compressed, plain);
-  }
-  if (!is_same) {
-    throw Error(Errc::corrupt, "a blob does not read back as it was written")
-        .set_hint("The memory or the processor of this machine may be faulty; test them.");
-  }
+void BlobWriter::State::seal(ByteView packed, std::span<std::byte> to, Worker& worker) const {
+  worker.codec.sealer.seal_to(packed, to);
+  if (options.verify && !worker.codec.sealer.opens_to(to, packed)) throw_unreadable();
 }
 
 // A builder with a buffer from the ring; waits for one.
@@ -289,32 +307,54 @@ void BlobWriter::State::enqueue(PackBuilder&& pack) {
   pack_full.notify_one();
 }
 
-void BlobWriter::State::store(const BlobHandle& blob, ByteView plain, const Prepared& prepared) {
-  const std::size_t size_bytes = prepared.sealed.size();
+// One holder of the pack less; the last one of a full pack hands it on.
+void BlobWriter::State::let_go(const std::shared_ptr<FillingPack>& pack) {
+  if (--pack->holders == 0) enqueue(std::move(pack->builder));
+}
+
+// Seals a blob at its place in an open pack, beside others that do the same.
+void BlobWriter::State::fill(const BlobHandle& blob, ByteView packed,
+                             std::uint32_t plain_size_bytes, Worker& worker) {
+  const std::size_t size_bytes = packed.size() + format::seal_overhead_bytes;
+  OpenPack& into = open[static_cast<std::size_t>(blob.type)][random_bit() ? 1 : 0];
+  std::shared_ptr<FillingPack> pack;
+  std::span<std::byte> room;
+  {
+    const std::lock_guard lock_pack(into.mutex);
+    if (into.pack && (!into.pack->builder.has_room(size_bytes) ||
+                      !fits(into.pack->builder, size_bytes, header_entry_bytes_max))) {
+      let_go(std::exchange(into.pack, nullptr));
+    }
+    if (!into.pack) into.pack = std::make_shared<FillingPack>(new_pack(size_bytes));
+    pack = into.pack;
+    ++pack->holders;
+    room = pack->builder.add(blob, size_bytes, plain_size_bytes);
+    if (pack->builder.size_bytes() >= options.pack_size_bytes)
+      let_go(std::exchange(into.pack, nullptr));
+  }
+  seal(packed, room, worker);
+  let_go(pack);
+}
+
+std::uint32_t BlobWriter::State::store(const BlobHandle& blob, ByteView plain, Worker& worker,
+                                       format::Promise promise) {
+  const ByteView packed = compress(blob.type, plain, worker, promise);
+  const std::size_t size_bytes = packed.size() + format::seal_overhead_bytes;
+  const bool is_compressed = packed.data() != plain.data();
+  const std::uint32_t plain_size_bytes =
+      is_compressed ? static_cast<std::uint32_t>(plain.size()) : 0;
   if (size_bytes >= options.pack_size_bytes) {
     PackBuilder pack = new_pack(size_bytes);
-    pack.add(blob, prepared.sealed, prepared.plain_size_bytes);
+    seal(packed, pack.add(blob, size_bytes, plain_size_bytes), worker);
     enqueue(std::move(pack));
   } else {
-    auto& pair = open[static_cast<std::size_t>(blob.type)];
-    OpenPack& into = pair[random_bit() ? 1 : 0];
-    const std::lock_guard lock_pack(into.mutex);
-    if (into.pack && (!into.pack->has_room(size_bytes) ||
-                      !fits(*into.pack, size_bytes, header_entry_bytes_max))) {
-      enqueue(std::move(*into.pack));
-      into.pack.reset();
-    }
-    if (!into.pack) into.pack.emplace(new_pack(size_bytes));
-    into.pack->add(blob, prepared.sealed, prepared.plain_size_bytes);
-    if (into.pack->size_bytes() >= options.pack_size_bytes) {
-      enqueue(std::move(*into.pack));
-      into.pack.reset();
-    }
+    fill(blob, packed, plain_size_bytes, worker);
   }
   const std::lock_guard lock_state(mutex);
   (blob.type == BlobType::tree ? totals.tree_blobs : totals.data_blobs) += 1;
   (blob.type == BlobType::tree ? totals.tree_bytes : totals.data_bytes) += plain.size();
   totals.stored_bytes += size_bytes;
+  return static_cast<std::uint32_t>(size_bytes);
 }
 
 // The next packs without a name: two where a second one comes soon. None if one with a name came
@@ -449,18 +489,19 @@ void BlobWriter::State::write_index(bool only_if_due) {
 void BlobWriter::State::close_open_packs() {
   for (auto& pair : open) {
     const std::scoped_lock lock_packs(pair[0].mutex, pair[1].mutex);
-    std::optional<PackBuilder>& first = pair[0].pack;
-    std::optional<PackBuilder>& second = pair[1].pack;
-    if (first && second && first->has_room_for(*second) &&
-        fits(*first, second->size_bytes(), second->file_bytes() - second->size_bytes())) {
-      first->add_all(*second);
-      const std::lock_guard lock_state(mutex);
-      buffers.push_back(second->take_buffer());
-      second.reset();
+    if (pair[0].pack && pair[1].pack) {
+      PackBuilder& first = pair[0].pack->builder;
+      PackBuilder& second = pair[1].pack->builder;
+      if (first.has_room_for(second) &&
+          fits(first, second.size_bytes(), second.file_bytes() - second.size_bytes())) {
+        first.add_all(second);
+        const std::lock_guard lock_state(mutex);
+        buffers.push_back(second.take_buffer());
+        pair[1].pack.reset();
+      }
     }
-    for (std::optional<PackBuilder>* pack : {&first, &second}) {
-      if (*pack) enqueue(std::move(**pack));
-      pack->reset();
+    for (OpenPack& one : pair) {
+      if (one.pack) let_go(std::exchange(one.pack, nullptr));
     }
   }
 }
@@ -543,8 +584,7 @@ std::vector<SavedBlob> BlobWriter::save_run(std::span<const ByteView> chunks, Wo
 
 // Of a chunk that is larger than most.
 void BlobWriter::Worker::let_go_of_much() noexcept {
-  constexpr std::size_t kept_bytes_max = 4U << 20U;
-  for (Bytes* buffer : {&compressed, &sealed, &check}) {
+  for (Bytes* buffer : {&compressed, &check}) {
     if (buffer->capacity() > kept_bytes_max) *buffer = Bytes();
   }
 }
@@ -562,9 +602,7 @@ SavedBlob BlobWriter::save_checked(const BlobHandle& blob, ByteView plain, Worke
                                    const Judge& judge) {
   if (!state_->repository.index().claim(blob)) return {blob.id, false, 0};
   return state_->failing_all([&] {
-    const State::Prepared prepared = state_->prepare(blob.type, plain, worker, judge());
-    state_->store(blob, plain, prepared);
-    const SavedBlob saved{blob.id, true, static_cast<std::uint32_t>(prepared.sealed.size())};
+    const SavedBlob saved{blob.id, true, state_->store(blob, plain, worker, judge())};
     worker.let_go_of_much();
     return saved;
   });
@@ -573,7 +611,7 @@ SavedBlob BlobWriter::save_checked(const BlobHandle& blob, ByteView plain, Worke
 void BlobWriter::save_again(const BlobHandle& blob, ByteView plain, Worker& worker) {
   check_blob(plain);
   state_->failing_all([&] {
-    state_->store(blob, plain, state_->prepare(blob.type, plain, worker));
+    static_cast<void>(state_->store(blob, plain, worker));
     worker.let_go_of_much();
   });
 }

@@ -8,6 +8,7 @@
 // docs/concurrency.md.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -46,11 +47,11 @@ struct WriterTotals {
 // One writer at a time for a repository.
 class BlobWriter {
  public:
-  // Pack buffers that `connections` upload threads need: two open packs for each type, one for each
-  // upload. Who finds none free, or more full packs than can be uploaded at once, waits for an
-  // upload to end.
+  // Pack buffers that `connections` upload threads need: two open packs for each type, and one for
+  // each upload but one, because seldom all four are open; one at least. Who finds none free, or
+  // more full packs than can be uploaded at once, waits for an upload to end.
   [[nodiscard]] static unsigned pack_buffers_max(unsigned connections) noexcept {
-    return 4 + connections;
+    return 3 + std::max(connections, 2U);
   }
   // The most memory pack buffers take: each holds a pack and what the last blob exceeds it by, or
   // one blob that is larger than a pack. `blob_bytes_max` is the largest blob that will be saved.
@@ -70,7 +71,7 @@ class BlobWriter {
    public:
     explicit Worker(const Repository& repository) : codec(repository.codec()) {}
     Codec codec;
-    Bytes compressed, sealed, check;
+    Bytes compressed, check;
     // Frees what a large blob has stretched; before the next save() or between two of them.
     void let_go_of_much() noexcept;
   };

@@ -309,7 +309,7 @@ TEST(BlobWriter, IsUsedByManyThreadsWithinItsMemory) {
   EXPECT_EQ(writer.totals().tree_blobs, 120U);
   EXPECT_LE(writer.totals().pack_buffers, BlobWriter::pack_buffers_max(2));
   EXPECT_GE(writer.totals().pack_buffers, 4U);
-  EXPECT_EQ(BlobWriter::memory_bytes_max(small_packs(), 2, 0), 6U * ((5U << 20U) + (64U << 10U)));
+  EXPECT_EQ(BlobWriter::memory_bytes_max(small_packs(), 2, 0), 5U * ((5U << 20U) + (64U << 10U)));
   const auto again = test.open_again();
   EXPECT_EQ(again->index().blob_count(), 210U);
   std::map<Id, int> copies;
@@ -428,7 +428,6 @@ TEST(BlobWriter, StoresAKnownBlobAgainWhenAsked) {
 TEST(BlobWriter, ChecksTheLockBeforeItWritesAnIndex) {
   TestRepository test;
   LockOptions lock_options;
-  lock_options.times.settle = std::chrono::milliseconds(1);
   lock_options.times.refresh = std::chrono::milliseconds(2);
   std::atomic<bool> is_lost{false};
   lock_options.on_lost = [&] { is_lost = true; };
@@ -458,7 +457,6 @@ TEST(BlobWriter, RefusesPackSizesTheFormatDoesNotKnow) {
 TEST(BlobWriter, NamesNothingInAnIndexOnceItsLockIsLost) {
   TestRepository test;
   LockOptions lock_options;
-  lock_options.times.settle = std::chrono::milliseconds(1);
   const auto lock = Lock::acquire(*test.repository, lock_options);
   test.hooks->on_put = [&](const FileRef& file) {
     if (file.kind != FileKind::pack) return;

@@ -231,8 +231,8 @@ struct Held {
 Held acquire_once(Repository& repository, const LockOptions& options, const std::stop_token& stop) {
   check_others_patiently(repository, options, std::nullopt, stop);
   OwnFile own(repository, options.exclusive);
-  // Whoever looked before our file was there has written his by now.
-  wait_or_stop(options.times.settle, stop);
+  // Of two who both look after they have written, one at least sees the other: a storage lists what
+  // is stored from that moment on.
   check_others_patiently(repository, options, own.id(), stop);
   // Whoever slept so long that his file counted as stale has none any more.
   if (!own.is_there()) {

@@ -17,8 +17,7 @@
 
 namespace holdfast::repo {
 
-struct LockTimes {                        // shortened by tests
-  std::chrono::milliseconds settle{200};  // between writing the lock and looking again
+struct LockTimes {  // shortened by tests
   std::chrono::milliseconds refresh{300'000};
   std::chrono::milliseconds lost_after{1'350'000};  // 22.5 min without a refresh
   std::chrono::milliseconds stale_after{1'800'000};

@@ -2,6 +2,7 @@
 // Appending blobs, merging, closing.
 #include "repo/pack_builder.h"
 
+#include <cstring>
 #include <limits>
 
 #include "base/error.h"
@@ -39,12 +40,20 @@ std::size_t PackBuilder::file_bytes() const noexcept {
 
 void PackBuilder::add(const format::BlobHandle& blob, ByteView sealed,
                       std::uint32_t plain_size_bytes) {
-  check_rule(has_room(sealed.size()), "a blob is added to a pack that has room for it");
-  const format::PackedBlob packed{blob, static_cast<std::uint32_t>(content_.size()),
-                                  static_cast<std::uint32_t>(sealed.size()), plain_size_bytes};
-  append(content_, sealed);
+  const std::span<std::byte> room = add(blob, sealed.size(), plain_size_bytes);
+  if (!sealed.empty()) std::memcpy(room.data(), sealed.data(), sealed.size());
+}
+
+std::span<std::byte> PackBuilder::add(const format::BlobHandle& blob, std::size_t sealed_bytes,
+                                      std::uint32_t plain_size_bytes) {
+  check_rule(has_room(sealed_bytes), "a blob is added to a pack that has room for it");
+  const std::size_t before = content_.size();
+  const format::PackedBlob packed{blob, static_cast<std::uint32_t>(before),
+                                  static_cast<std::uint32_t>(sealed_bytes), plain_size_bytes};
+  content_.resize(before + sealed_bytes);
   header_bytes_ += format::pack_entry_bytes(packed);
   blobs_.push_back(packed);
+  return std::span(content_).subspan(before);
 }
 
 void PackBuilder::add_all(const PackBuilder& other) {

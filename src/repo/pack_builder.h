@@ -3,6 +3,7 @@
 // several threads at once, and not concerned with where packs go.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "format/index_file.h"
@@ -20,6 +21,10 @@ class PackBuilder {
   [[nodiscard]] bool has_room(std::size_t sealed_bytes) const noexcept;
   // Errc::bug without room.
   void add(const format::BlobHandle& blob, ByteView sealed, std::uint32_t plain_size_bytes);
+  // The same of a blob that the caller seals into what is returned, before close(). It stays where
+  // it is as long as the buffer has room for what is added.
+  [[nodiscard]] std::span<std::byte> add(const format::BlobHandle& blob, std::size_t sealed_bytes,
+                                         std::uint32_t plain_size_bytes);
   // Adds all blobs of another builder that is not finished. Errc::bug without room.
   void add_all(const PackBuilder& other);
   [[nodiscard]] bool has_room_for(const PackBuilder& other) const noexcept;

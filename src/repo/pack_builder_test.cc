@@ -36,6 +36,25 @@ TEST(PackBuilder, PutsHeaderBehindLastBlob) {
   EXPECT_EQ(pack.blobs[1].plain_size_bytes, 77U);
 }
 
+TEST(PackBuilder, TakesBlobsThatAreSealedInTheirPlaces) {
+  const TestRepository test;
+  Codec codec = test.repository->codec();
+  Bytes buffer;
+  buffer.reserve(4096);
+  PackBuilder builder(std::move(buffer));
+  const auto first = builder.add(handle("one"), 3 + format::seal_overhead_bytes, 0);
+  const auto second = builder.add(handle("two"), 3 + format::seal_overhead_bytes, 0);
+  codec.sealer.seal_to(as_bytes("two"), second);
+  codec.sealer.seal_to(as_bytes("one"), first);
+  const format::IndexedPack pack = builder.finish(codec);
+  ASSERT_EQ(pack.blobs.size(), 2U);
+  for (const format::PackedBlob& blob : pack.blobs) {
+    Bytes plain;
+    codec.sealer.open(builder.content().subspan(blob.offset_bytes, blob.size_bytes), plain);
+    EXPECT_EQ(format::id_of(plain), blob.blob.id);
+  }
+}
+
 TEST(PackBuilder, MergesAnotherWithShiftedOffsets) {
   const TestRepository test;
   Codec codec = test.repository->codec();

@@ -314,7 +314,6 @@ TEST(Prune, LeavesAnIndexWhenRecoveringIsCutOff) {
     filled.test.reload();
     LockOptions lock_options;
     lock_options.exclusive = true;
-    lock_options.times.settle = std::chrono::milliseconds(1);
     lock_options.times.ask = std::chrono::milliseconds(0);
     const auto lock = Lock::acquire(*filled.test.repository, lock_options);
     std::stop_source stop;
@@ -460,7 +459,6 @@ TEST(Prune, ChecksTheLockBeforeItRemoves) {
   filled.forget();
   LockOptions lock_options;
   lock_options.exclusive = true;
-  lock_options.times.settle = std::chrono::milliseconds(1);
   lock_options.times.refresh = std::chrono::milliseconds(2);
   std::atomic<bool> is_lost{false};
   lock_options.on_lost = [&] { is_lost = true; };
@@ -556,7 +554,6 @@ TEST(Prune, StopsWhenAnIndexFileAppearsThatNoLockHeldBack) {
 LockOptions quick_exclusive() {
   LockOptions options;
   options.exclusive = true;
-  options.times.settle = std::chrono::milliseconds(1);
   return options;
 }
 
