@@ -274,6 +274,17 @@ void fsync_directory(const std::filesystem::path& directory) {
   fsync_file(fd.get(), directory.native());
 }
 
+void make_private_directories(const std::filesystem::path& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return;
+  if (errno != ENOENT || !path.has_parent_path() || path.parent_path() == path) {
+    throw system_error(errno, "creating directory " + path.string());
+  }
+  make_private_directories(path.parent_path());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    throw system_error(errno, "creating directory " + path.string());
+  }
+}
+
 std::string read_text_file(const std::filesystem::path& path, std::size_t size_bytes_max) {
   const Fd fd = open_file(path, O_RDONLY | O_NOCTTY);
   struct stat status {};

@@ -81,6 +81,10 @@ class FdSource final : public ByteSource {
   std::string path_;
 };
 
+// Makes a directory and those above it that are not there, mode 0700. What is there is left as it
+// is, whatever it is.
+void make_private_directories(const std::filesystem::path& path);
+
 // Removes a file, a link or a directory with everything in it, at any depth, and directories in
 // which their owner may not write too. Follows no link. What is not there is removed already. On
 // failure everything else is gone.

@@ -76,9 +76,10 @@ constexpr std::array global_table{
     Option{.name = "cache-dir",
            .kind = OptionKind::value,
            .value_name = "directory",
-           .help = "where copies of a remote repository's index are kept",
+           .help = "where copies of a remote repository's index are kept, and what of a large one "
+                   "is too much for memory",
            .variable = "CACHE_DIR"},
-    Option{.name = "no-cache", .help = "keep no such copies"},
+    Option{.name = "no-cache", .help = "keep neither"},
     Option{.name = "compression",
            .kind = OptionKind::value,
            .value_name = "mode",

@@ -11,7 +11,9 @@
 #include <deque>
 #include <iterator>
 #include <mutex>
+#include <new>
 #include <shared_mutex>
+#include <span>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
@@ -32,6 +34,8 @@ __extension__ using Wide = unsigned __int128;
 
 constexpr std::uint32_t block_entries = 8192;
 constexpr std::uint32_t blocks_max = (1U << 15U) - 1;
+// A file gives so many at once: few mappings, and little room that may be left empty.
+constexpr std::uint32_t extent_blocks = 32;
 constexpr std::uint32_t entries_max = block_entries * blocks_max;
 constexpr unsigned shard_bits = 6;
 constexpr std::uint32_t no_number = 0xffffffffU;
@@ -168,11 +172,18 @@ struct BlobIndex::State {
       extra_of;  // conflicting ranges, to the first one
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> extras;  // and back
   std::atomic<std::uint32_t> entry_count{0};
-  std::vector<std::unique_ptr<Block>> owned;
+  std::uint32_t block_count = 0;
+  std::vector<std::unique_ptr<Block>> owned;  // those in memory
+  OverflowFile overflow;                      // and the others
+  std::span<Block> spare;                     // of the file: not used yet
+  const std::uint32_t memory_blobs;
   // The way to a block for readers, who do not hold `mutex`: an entry's number reaches them through
   // a shard, after its block was put here.
   std::unique_ptr<std::atomic<Block*>[]> blocks =
       std::make_unique<std::atomic<Block*>[]>(blocks_max);
+
+  explicit State(const Overflow& where)
+      : overflow(where.directory, where.spare_bytes), memory_blobs(where.memory_blobs) {}
 
   [[nodiscard]] std::uint64_t hash(const BlobHandle& blob) const noexcept {
     return seed.hash(blob.id, static_cast<std::uint64_t>(blob.type));
@@ -213,6 +224,7 @@ struct BlobIndex::State {
   }
 
   // With `mutex` held:
+  [[nodiscard]] Block* new_block();
   void append(const Id& pack, std::span<const PackedBlob> blobs);
   [[nodiscard]] std::uint32_t find_pack(const Id& pack) const;
   [[nodiscard]] std::vector<PackedBlob> blobs_of(std::uint32_t range) const;
@@ -222,6 +234,23 @@ struct BlobIndex::State {
   void make_findable(std::uint32_t from, std::uint32_t to);
 };
 
+Block* BlobIndex::State::new_block() {
+  if (std::uint64_t{block_count} * block_entries >= memory_blobs) {
+    if (spare.empty()) {
+      // Zeros, as a block begins with.
+      std::byte* const room = overflow.extend(extent_blocks * sizeof(Block));
+      if (room != nullptr) spare = {reinterpret_cast<Block*>(room), extent_blocks};
+    }
+    if (!spare.empty()) {
+      Block* const block = new (spare.data()) Block;
+      spare = spare.subspan(1);
+      return block;
+    }
+  }
+  owned.push_back(std::make_unique<Block>());
+  return owned.back().get();
+}
+
 void BlobIndex::State::append(const Id& pack, std::span<const PackedBlob> blobs) {
   const std::uint32_t first = entry_count.load(std::memory_order_relaxed);
   if (blobs.size() > entries_max - first) {
@@ -230,11 +259,11 @@ void BlobIndex::State::append(const Id& pack, std::span<const PackedBlob> blobs)
   std::uint32_t number = first;
   for (const PackedBlob& blob : blobs) {
     const std::uint32_t block_number = number / block_entries;
-    if (block_number == owned.size()) {
-      owned.push_back(std::make_unique<Block>());
-      blocks[block_number].store(owned.back().get(), std::memory_order_relaxed);
+    if (block_number == block_count) {
+      blocks[block_number].store(new_block(), std::memory_order_relaxed);
+      ++block_count;
     }
-    Block& into = *owned[block_number];
+    Block& into = block(number);
     const std::uint32_t at = number % block_entries;
     into.entries[at] = {blob.blob.id, blob.offset_bytes, blob.size_bytes, blob.plain_size_bytes};
     if (blob.blob.type == BlobType::tree) {
@@ -296,7 +325,7 @@ void BlobIndex::State::make_findable(std::uint32_t from, std::uint32_t to) {
   }
 }
 
-BlobIndex::BlobIndex() : state_(std::make_unique<State>()) {}
+BlobIndex::BlobIndex(const Overflow& overflow) : state_(std::make_unique<State>(overflow)) {}
 BlobIndex::~BlobIndex() = default;
 
 BlobIndex::Added BlobIndex::add_pack(const IndexedPack& pack) {
@@ -430,6 +459,11 @@ std::uint64_t BlobIndex::memory_bytes() const {
   const std::shared_lock lock(state_->mutex);
   return sum + state_->owned.size() * sizeof(Block) + state_->pack_table.memory_bytes() +
          state_->packs.size() * sizeof(PackRange);
+}
+
+std::uint64_t BlobIndex::file_bytes() const {
+  const std::shared_lock lock(state_->mutex);
+  return state_->overflow.size_bytes();
 }
 
 void BlobIndex::for_each(

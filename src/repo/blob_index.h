@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which blob lies where: the union of all index files, and what this run has added.
 //
-// Compact: about 52 bytes a blob. Entries lie in the order of their packs, so that a blob's pack
+// Compact: about 52 bytes a blob, of which 45 lie in a file from the first million blobs on, if
+// there is a directory for one. Entries lie in the order of their packs, so that a blob's pack
 // follows from its place; open-addressing tables of entry numbers, sharded by id, find them.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "format/index_file.h"
+#include "repo/overflow_file.h"
 
 namespace holdfast::repo {
 
@@ -30,7 +33,16 @@ struct BlobPlace {
 // Any number of threads may look up while others add.
 class BlobIndex {
  public:
-  BlobIndex();
+  // Where entries lie that are too many for memory. Without a directory, or where it is of no use,
+  // all are kept in memory.
+  struct Overflow {
+    std::filesystem::path directory;         // empty: none
+    std::uint32_t memory_blobs = 1'000'000;  // so many entries, or a little more, before that
+    std::uint64_t spare_bytes = OverflowFile::spare_bytes;
+  };
+
+  BlobIndex() : BlobIndex(Overflow()) {}
+  explicit BlobIndex(const Overflow& overflow);
   ~BlobIndex();
   BlobIndex(const BlobIndex&) = delete;
   BlobIndex& operator=(const BlobIndex&) = delete;
@@ -59,6 +71,8 @@ class BlobIndex {
       const noexcept;  // add_pack() calls that were duplicates
   // The heap this index holds, claims excepted.
   [[nodiscard]] std::uint64_t memory_bytes() const;
+  // What it holds in a file.
+  [[nodiscard]] std::uint64_t file_bytes() const;
   // Visits every copy of every blob, pack after pack; no adding meanwhile. `pack_number` counts
   // from 0.
   void for_each(const std::function<void(const format::BlobHandle&, const BlobPlace&,

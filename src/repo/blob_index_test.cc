@@ -8,6 +8,7 @@
 #include <map>
 #include <thread>
 
+#include "base/fd.h"
 #include "base/hash.h"
 
 namespace holdfast::repo {
@@ -172,6 +173,76 @@ TEST(BlobIndex, HoldsFiveMillionBlobsIn256MiB) {
   EXPECT_LE(each_bytes * 5e6, 256.0 * 1024 * 1024);
 }
 
+bool can_overflow(const TemporaryDirectory& directory) {
+  return OverflowFile(directory.path(), 0).extend(1) != nullptr;
+}
+
+// Packs of 14 blobs with the numbers 0 to count - 1, none twice.
+void fill(BlobIndex& index, std::uint64_t count) {
+  constexpr std::uint64_t each = 14;
+  for (std::uint64_t first = 0; first < count; first += each) {
+    std::vector<std::uint64_t> blobs;
+    for (std::uint64_t i = first; i < std::min(count, first + each); ++i) blobs.push_back(i);
+    index.add_pack(
+        pack(1'000'000'000 + first, blobs, first % 3 == 0 ? BlobType::tree : BlobType::data));
+  }
+}
+void expect_filled(const BlobIndex& index, std::uint64_t count) {
+  EXPECT_EQ(index.blob_count(), count);
+  std::uint64_t wrong = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t first = i / 14 * 14;
+    const BlobType type = first % 3 == 0 ? BlobType::tree : BlobType::data;
+    const BlobType other = type == BlobType::tree ? BlobType::data : BlobType::tree;
+    const auto place = index.find({type, id(i)});
+    wrong += !place || place->pack != id(1'000'000'000 + first) ||
+             place->offset_bytes != (i - first) * 100 || place->size_bytes != 100 ||
+             place->plain_size_bytes != 300 || index.has({other, id(i)});
+    wrong += index.has({type, id(count + i)});
+  }
+  EXPECT_EQ(wrong, 0U);
+  std::uint64_t next = 0;
+  index.for_each([&](const BlobHandle& blob, const BlobPlace&, std::uint32_t) {
+    wrong += blob.id != id(next++);
+  });
+  EXPECT_EQ(next, count);
+  EXPECT_EQ(wrong, 0U);
+}
+
+TEST(BlobIndex, KeepsInAFileWhatIsTooMuchForMemory) {
+  const TemporaryDirectory directory("holdfast-index-test", "/var/tmp");
+  if (!can_overflow(directory)) GTEST_SKIP() << "files below /var/tmp cannot take an index";
+  BlobIndex index({directory.path(), 10'000, 0});
+  fill(index, 10'000);
+  EXPECT_EQ(index.file_bytes(), 0U);
+  const std::uint64_t before = index.memory_bytes();
+  constexpr std::uint64_t count = 350'000;  // more than the file gives at once
+  BlobIndex large({directory.path(), 10'000, 0});
+  fill(large, count);
+  EXPECT_GT(large.file_bytes(), count * 44 - (before + 16'384 * 44));
+  EXPECT_LE(large.memory_bytes() - before, count * 11);  // tables, and packs of 14 blobs
+  expect_filled(large, count);
+  // Copies and other versions of packs are found there as well.
+  large.add_pack(pack(1, {20, 300'000}));
+  EXPECT_EQ(large.add_pack(pack(1, {20, 300'000, 400'001})), BlobIndex::Added::conflict);
+  EXPECT_EQ(large.add_pack(pack(1, {20, 300'000, 400'001})), BlobIndex::Added::duplicate);
+  EXPECT_EQ(large.pack(id(1))->blobs.size(), 3U);
+  EXPECT_EQ(large.find({BlobType::data, id(400'001)})->pack, id(1));
+}
+
+TEST(BlobIndex, KeepsAllInMemoryWhereThereIsNoRoomForAFile) {
+  const TemporaryDirectory directory("holdfast-index-test", "/var/tmp");
+  for (const BlobIndex::Overflow& overflow :
+       {BlobIndex::Overflow{{}, 10'000, 0},
+        BlobIndex::Overflow{directory.path(), 10'000, std::uint64_t{1} << 62U},
+        BlobIndex::Overflow{"/proc/self", 10'000, 0}}) {
+    BlobIndex index(overflow);
+    fill(index, 30'000);
+    EXPECT_EQ(index.file_bytes(), 0U);
+    expect_filled(index, 30'000);
+  }
+}
+
 TEST(BlobIndex, IsNotSlowedDownByIdsMadeToCollide) {
   BlobIndex index;
   IndexedPack made{id(1), {}};
@@ -187,8 +258,7 @@ TEST(BlobIndex, IsNotSlowedDownByIdsMadeToCollide) {
   EXPECT_EQ(index.blob_count(), 50'001U);
 }
 
-TEST(BlobIndex, IsReadWhileOthersAdd) {
-  BlobIndex index;
+void expect_readable_while_others_add(BlobIndex& index) {
   std::atomic<bool> ended{false};
   std::vector<std::jthread> threads;
   for (std::uint64_t t = 0; t < 2; ++t) {
@@ -213,6 +283,19 @@ TEST(BlobIndex, IsReadWhileOthersAdd) {
   reader.join();
   EXPECT_EQ(index.pack_count(), 4000U);
   for (std::uint64_t i = 0; i < 2000; ++i) EXPECT_TRUE(index.has({BlobType::data, id(3 * i)}));
+}
+
+TEST(BlobIndex, IsReadWhileOthersAdd) {
+  BlobIndex index;
+  expect_readable_while_others_add(index);
+}
+
+TEST(BlobIndex, IsReadInAFileWhileOthersAdd) {
+  const TemporaryDirectory directory("holdfast-index-test", "/var/tmp");
+  if (!can_overflow(directory)) GTEST_SKIP() << "files below /var/tmp cannot take an index";
+  BlobIndex index({directory.path(), 0, 0});
+  expect_readable_while_others_add(index);
+  EXPECT_GT(index.file_bytes(), 0U);
 }
 
 }  // namespace

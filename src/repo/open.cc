@@ -16,12 +16,18 @@ std::unique_ptr<storage::Storage> storage_of(const Location& location) {
 
 std::unique_ptr<Repository> open(const Location& location, const Secret& password,
                                  std::string_view key_hint) {
-  return Repository::open(storage_of(location), password, key_hint);
+  std::unique_ptr<Repository> repository =
+      Repository::open(storage_of(location), password, key_hint);
+  repository->set_overflow_directory(location.cache_base);
+  return repository;
 }
 
 std::unique_ptr<Repository> init(const Location& location, const Secret& password,
                                  const Repository::InitOptions& options) {
-  return Repository::init(storage_of(location), password, options);
+  std::unique_ptr<Repository> repository =
+      Repository::init(storage_of(location), password, options);
+  repository->set_overflow_directory(location.cache_base);
+  return repository;
 }
 
 }  // namespace holdfast::repo

@@ -17,7 +17,8 @@ struct Location {
   std::string url;  // "local:/srv/backup", "/srv/backup"
   storage::OpenOptions storage;
   std::filesystem::path
-      cache_base;  // "~/.cache/restic" style; empty: no cache. Local repositories use none
+      cache_base;  // "~/.cache/restic" style; empty: no cache. Of local repositories no copies
+                   // lie there, but the index of any that is too large for memory
   // Wraps the storage once it is opened; for fault tests. Empty: as is.
   std::function<std::unique_ptr<storage::Storage>(std::unique_ptr<storage::Storage>)> wrap;
 };

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <optional>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "base/crew.h"
@@ -172,17 +171,23 @@ void Repository::load_index_for_writing(model::Observer& observer) {
   observer.phase("loading index");
   const std::vector<Id> ids = list(FileKind::index);
   // After the index files, whose packs were stored before them.
-  std::unordered_map<Id, std::uint64_t, format::IdHash> stored_bytes;
+  std::vector<std::pair<Id, std::uint64_t>> stored_bytes;
   storage_->list(FileKind::pack, [&](const storage::FoundFile& found) {
     if (const std::optional<Id> id = format::parse_id(found.file.name)) {
-      stored_bytes.emplace(*id, found.size_bytes);
+      stored_bytes.emplace_back(*id, found.size_bytes);
     }
   });
+  std::sort(stored_bytes.begin(), stored_bytes.end());
+  const auto is_stored = [&](const format::IndexedPack& pack) {
+    const auto stored = std::lower_bound(stored_bytes.begin(), stored_bytes.end(),
+                                         std::pair(pack.id, std::uint64_t{0}));
+    return stored != stored_bytes.end() && stored->first == pack.id &&
+           stored->second >= blobs_end(pack);
+  };
   std::mutex report;
   std::set<Id> missing;
   load_index_files(ids, {}, {}, [&](const format::IndexedPack& pack) {
-    const auto stored = stored_bytes.find(pack.id);
-    if (stored != stored_bytes.end() && stored->second >= blobs_end(pack)) {
+    if (is_stored(pack)) {
       index_->add_pack(pack);
       return;
     }
@@ -220,8 +225,13 @@ void Repository::load_index_files(const std::vector<Id>& ids, std::stop_token st
   index_files_ = ids;
 }
 
+void Repository::set_overflow_directory(std::filesystem::path directory) {
+  overflow_directory_ = std::move(directory);
+  forget_index();
+}
+
 void Repository::forget_index() {
-  index_ = std::make_unique<BlobIndex>();
+  index_ = std::make_unique<BlobIndex>(BlobIndex::Overflow{overflow_directory_});
   const std::lock_guard lock(mutex_);
   index_files_.clear();
 }

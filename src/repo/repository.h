@@ -3,6 +3,7 @@
 // room works on one of these.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -71,6 +72,9 @@ class Repository {
   void set_compression(format::Compression level) noexcept { compression_ = level; }
   [[nodiscard]] Codec codec() const { return Codec(key_, compression_); }
 
+  // Where the index lies that is too large for memory; drops what load_index() read. Without it,
+  // and with an empty one, all of it stays in memory.
+  void set_overflow_directory(std::filesystem::path directory);
   // Reads all index files, in parallel. Call after listing the snapshots one means to read.
   // Errc::corrupt naming the file that is damaged.
   void load_index(model::Observer& observer);
@@ -134,6 +138,7 @@ class Repository {
   std::unique_ptr<BlobIndex> index_;
   mutable std::mutex mutex_;  // guards index_files_
   std::vector<format::Id> index_files_;
+  std::filesystem::path overflow_directory_;  // of index_; empty: none
 };
 
 }  // namespace holdfast::repo

@@ -49,17 +49,6 @@ void without_fail(std::string_view doing, const fs::path& path, Body&& body) {
   }
 }
 
-void make_private_directories(const fs::path& path) {
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return;
-  if (errno != ENOENT || !path.has_parent_path() || path.parent_path() == path) {
-    throw system_error(errno, "creating directory " + path.string());
-  }
-  make_private_directories(path.parent_path());
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    throw system_error(errno, "creating directory " + path.string());
-  }
-}
-
 // Puts `content` under `path` as a whole, without forcing it to the disk: a copy that a power cut
 // damaged is found by its hash. Leaves nothing behind on failure.
 void write_copy(const fs::path& path, ByteView content) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests scripts/bench on data so small that it takes seconds: no time is looked at, only that everything is there.
 
-  tests/bench/self_test.py HOLDFAST [Files|Servers]
+  tests/bench/self_test.py HOLDFAST INDEX_MAKER [Files|Servers]
 """
 
 import json
@@ -22,7 +22,7 @@ import mariadb  # noqa: E402
 import postgresql  # noqa: E402
 
 BENCH = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "scripts", "bench")
-HOLDFAST = ""  # the program's path, from the command line
+HOLDFAST, INDEX_MAKER = "", ""  # the programs' paths, from the command line
 
 # Programs like ours. This one damages a file of what it restored,
 CARELESS = """#!/bin/sh
@@ -168,6 +168,24 @@ class Files(Bench):
             self.assertIn(name, names)
         self.assert_nothing_left()
 
+    def test_a_large_index_is_made_and_has_its_figures(self):
+        program = self.make_program(NOTING)
+        done = self.bench("index", "--scale", "0.002", "--index-maker", INDEX_MAKER, "--json", "report.json", holdfast=program)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(self.place.name, "report.json")) as file:
+            figures = {figure["name"]: figure for figure in json.load(file)["rows"][0]["figures"]}
+        for verb in ("backup", "check", "prune"):
+            self.assertEqual(figures[f"{verb}, memory"]["limit"], 256)
+            self.assertGreater(figures[f"{verb}, memory"]["value"], 1)
+            self.assertGreater(figures[f"{verb}, CPU time"]["value"], 0)
+        self.assert_nothing_left()
+
+    def test_an_index_maker_that_is_not_there_is_told(self):
+        done = self.bench("index", "--scale", "0.001", "--index-maker", "not/there")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("scripts/build release holdfast holdfast_index_maker", done.stderr)
+        self.assert_nothing_left()
+
     def test_a_row_without_a_peer_has_its_figures(self):
         done = self.bench("typedb", "--scale", "0.0005", "--json", "report.json")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -278,5 +296,5 @@ class Servers(Bench):
 
 
 if __name__ == "__main__":
-    HOLDFAST = os.path.realpath(sys.argv.pop(1))
+    HOLDFAST, INDEX_MAKER = (os.path.realpath(sys.argv.pop(1)) for _ in range(2))
     unittest.main()
