@@ -20,6 +20,7 @@ import files  # noqa: E402
 import limits  # noqa: E402
 import mariadb  # noqa: E402
 import postgresql  # noqa: E402
+import sqlserver_files  # noqa: E402
 
 BENCH = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "scripts", "bench")
 HOLDFAST, INDEX_MAKER = "", ""  # the programs' paths, from the command line
@@ -207,6 +208,39 @@ class Files(Bench):
             self.assertEqual(figures[f"{what}, memory"]["limit"], 64)
         self.assertTrue("loaded into PostgreSQL, for each GB" in figures or row["notes"])
         self.assert_nothing_left()
+
+    def test_backups_are_read_and_a_package_is_loaded(self):
+        done = self.bench("sqlserver", "--scale", "0.002", "--json", "report.json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(self.place.name, "report.json")) as file:
+            row = json.load(file)["rows"][0]
+        figures = {figure["name"]: figure for figure in row["figures"]}
+        for kind, limit in (("plain", 1), ("compressed", 1000 / 150)):
+            self.assertEqual(figures[f"{kind}, deep, for each GB"]["limit"], limit)
+            self.assertGreater(figures[f"{kind}, heads"]["value"], 0)
+            self.assertEqual(figures[f"{kind}, deep, memory"]["limit"], 64)
+        self.assertTrue("rows loaded into PostgreSQL, for each GB" in figures or row["notes"])
+        self.assert_nothing_left()
+
+    def test_files_of_sql_server_are_whole(self):
+        """All that is told of them is what was put there: 5 of 5 pieces, every page's checksum, every row."""
+        size = 5 * sqlserver_files.PIECE_PAGES * sqlserver_files.PAGE_BYTES
+        for name, write in (("plain.bak", sqlserver_files.write_plain), ("packed.bak", sqlserver_files.write_packed)):
+            path = os.path.join(self.work, name)
+            pages = write(path, size)
+            found = self.inspect(path)
+            self.assertEqual((found["facts"]["state"], found["findings"]), ("complete", []), found)
+            counts = found["facts"]["sets"][0]["pages"]
+            self.assertEqual((counts["read"], counts["right"]), (pages, pages))
+        path = os.path.join(self.work, "shop.bacpac")
+        rows, row_bytes = sqlserver_files.write_package(path, 1_000_000)
+        found = self.inspect(path)
+        self.assertEqual((found["facts"]["state"], found["facts"]["rows"]), ("complete", rows))
+        self.assertEqual(found["facts"]["tables"][0]["row_bytes"], row_bytes)
+
+    def inspect(self, path):
+        done = subprocess.run([HOLDFAST, "inspect", "--deep", "--json", path], capture_output=True, text=True, check=True)
+        return json.loads(done.stdout.splitlines()[0])
 
     def test_limits_are_measured_on_all_of_a_file(self):
         path = os.path.join(self.work, "file")

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/sqlserver/checks.h"
 
+#include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace holdfast::engine::sqlserver {
 namespace {
@@ -14,6 +16,19 @@ constexpr std::size_t page_checksum_at = 60;
 std::uint32_t word_at(const std::byte* from) noexcept {
   const auto byte = [&](std::size_t i) { return std::to_integer<std::uint32_t>(from[i]); };
   return byte(0) | byte(1) << 8U | byte(2) << 16U | byte(3) << 24U;
+}
+
+// Of each 32nd word, by exclusive or: a word that was turned 32 times stands where it stood.
+using Lanes = std::array<std::uint32_t, 32>;
+
+// Of all in front of the last 127 bytes or fewer, which are left.
+Lanes take_lanes(ByteView& bytes) noexcept {
+  Lanes lanes{};
+  std::size_t at = 0;
+  for (; at + sizeof lanes <= bytes.size(); at += sizeof lanes)
+    for (std::size_t k = 0; k < lanes.size(); ++k) lanes[k] ^= word_at(bytes.data() + at + 4 * k);
+  bytes = bytes.subspan(at);
+  return lanes;
 }
 
 }  // namespace
@@ -31,6 +46,8 @@ void Xor32::add(ByteView bytes) noexcept {
     at_ = (at_ + 1) % 4;
   };
   while (at_ != 0 && i < bytes.size()) one();
+  bytes = bytes.subspan(std::exchange(i, 0));
+  for (const std::uint32_t lane : take_lanes(bytes)) value_ ^= lane;
   for (; i + 4 <= bytes.size(); i += 4) value_ ^= word_at(bytes.data() + i);
   while (i < bytes.size()) one();
 }
@@ -51,7 +68,11 @@ void TurningXor::add(ByteView bytes) noexcept {
     word_ = 0;
   };
   while (at_ != 0 && i < bytes.size()) one();
+  bytes = bytes.subspan(std::exchange(i, 0));
+  const Lanes lanes = take_lanes(bytes);
   std::uint32_t value = value_;
+  for (unsigned k = 0; k < lanes.size(); ++k)
+    value ^= std::rotl(lanes[k], static_cast<int>(lanes.size() - 1 - k));
   for (; i + 4 <= bytes.size(); i += 4) value = std::rotl(value, 1) ^ word_at(bytes.data() + i);
   value_ = value;
   while (i < bytes.size()) one();

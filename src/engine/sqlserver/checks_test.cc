@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,21 @@ TEST(SqlServerChecks, AreThoseOfWordsMadeByHand) {
   EXPECT_EQ(turning_xor(as_bytes("\x01\x00\x00\x80\x04\x00\x00\x00"sv)), 0x00000007U);
   EXPECT_EQ(turning_xor(as_bytes("\x01\x00\x00\x00\x08"sv)), 0x0000000aU);
   EXPECT_EQ(turning_xor({}), 0U);
+}
+
+TEST(SqlServerChecks, OfManyWordsAreThoseOfOneAfterTheOther) {
+  std::string text;
+  std::uint32_t plain = 0, turning = 0;
+  for (std::uint32_t i = 0; i < 300; ++i) {
+    Xor32 xors;
+    xors.add(as_bytes(text));
+    ASSERT_EQ(xors.value(), plain) << i;
+    ASSERT_EQ(turning_xor(as_bytes(text)), turning) << i;
+    const std::uint32_t word = i * 2'654'435'761U;
+    text += test::le(word, 4);
+    plain ^= word;
+    turning = std::rotl(turning, 1) ^ word;
+  }
 }
 
 TEST(SqlServerChecks, AreTheSameInPieces) {

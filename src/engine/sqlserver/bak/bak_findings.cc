@@ -93,9 +93,12 @@ void judge_end(const WalkEnd& end, BakReport& report) {
     case WalkEnd::Kind::packing:
       return judge_packing(end, report);
     case WalkEnd::Kind::too_many:
-      add(report, finding("sqlserver-bak-too-many-sets", Severity::blocker,
-                          fmt::format("it has more than {} sets", report.sets.size()),
-                          "those beyond were not read", "Restore them from SQL Server."));
+      add(report,
+          finding("sqlserver-bak-too-many-sets", Severity::blocker,
+                  fmt::format("at {}: it has {} sets, and with their names and files they are more "
+                              "than {} bytes",
+                              bytes_of(report, end.at), report.sets.size(), bak_told_bytes_max),
+                  "what is beyond was not read", "Restore it from SQL Server."));
   }
 }
 

@@ -84,6 +84,17 @@ TEST_F(BakInspect, AStripeAloneIsNeverWhole) {
   }
 }
 
+// How many there are stands in two places, which no checksum holds.
+TEST_F(BakInspect, AStripeWhoseNumberOfStripesIsDamagedIsNotWhole) {
+  constexpr std::size_t head_bytes = 22;
+  for (const std::size_t field : {20U, 24U}) {
+    paths_.clear();
+    std::string content = stripe(1, 1).plain();
+    content[content.find("RAID") + head_bytes + field] = '\0';
+    EXPECT_EQ(codes(inspect(file("one.bak", content))), "sqlserver-bak-stripe") << field;
+  }
+}
+
 TEST_F(BakInspect, AllStripesTogetherAreWhole) {
   // Its number stands in one of two places; which is not known.
   for (const TestBak& second : {stripe(2, 1), stripe(1, 2)}) {

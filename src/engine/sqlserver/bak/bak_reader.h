@@ -21,8 +21,8 @@ namespace holdfast::engine::sqlserver {
 // What SQL Server says of a set at its beginning, and again at its end, when LSNs are final.
 struct SetConfiguration {
   std::optional<SetFacts> facts;
-  std::vector<DatabaseFile> files;  // bak_files_max at most
-  bool is_understood = true;        // the stream was made of records we know the form of
+  std::vector<DatabaseFile> files;
+  bool is_understood = true;  // the stream was made of records we know the form of
 };
 
 // What a deep look finds of the pages.
@@ -58,7 +58,7 @@ struct BakReport {
   RecordCounts records;
   TapeBlock tape;
   std::optional<MediaSet> media;
-  std::vector<BakSet> sets;  // bak_sets_max at most
+  std::vector<BakSet> sets;
   bool is_deep = false;
   std::uint64_t good_until = 0;  // byte of the file: behind the last block that is good
   std::string last_block;        // its type
@@ -69,11 +69,12 @@ struct BakReport {
   [[nodiscard]] std::uint16_t stripe() const noexcept;
 };
 
-inline constexpr std::size_t bak_files_max = 32'768, bak_sets_max = 100'000;
+// Of sets and files with their names that are told of one backup file, some 20,000 sets.
+inline constexpr std::size_t bak_told_bytes_max = std::size_t{32} << 20U;
 
 // Nothing if it is no backup of SQL Server. With `deep` every byte is read: records are unpacked,
-// pages and checksum streams compared. Memory: 3 MiB, and the names of sets and files.
-// Errc::cancelled.
+// pages and checksum streams compared. Memory: 3 MiB, and what is told of sets and files,
+// bak_told_bytes_max at most. Errc::cancelled.
 [[nodiscard]] std::optional<BakReport> read_bak(model::RandomSource& file, bool deep,
                                                 const std::stop_token& stop);
 // The same of one that still grows, always deep: front to back. Its first 64 KiB are there to be

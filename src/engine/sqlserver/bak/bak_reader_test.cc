@@ -232,5 +232,34 @@ TEST(BakReader, LeavesOtherFilesAlone) {
   EXPECT_FALSE(read_bak(file, false, {}));
 }
 
+// Both names of a file are the same bytes, so that more is told than the file has.
+TEST(BakReader, TellsNoMoreOfFilesThanItMay) {
+  std::string name;
+  for (int i = 0; i < 32'000; ++i) name += test::le(0x20ac, 2);
+  std::string record("SFIN");
+  record.resize(400);
+  for (const std::size_t at : {48U, 52U}) {
+    test::put(record, at, name.size(), 2);
+    test::put(record, at + 2, record.size(), 2);
+  }
+  record += name;
+  test::put(record, 4, record.size(), 4);
+  std::string records;
+  for (int i = 0; i < 200; ++i) records += record;
+  const std::string whole = TestBak{}.plain();
+  const std::size_t at = whole.find("MSCI");
+  std::string content = whole.substr(0, at);
+  content += test::Block("MSCI", 56).finish({test::stream("MQCI", records)}, at, 1024);
+  test::MemoryFile file(content);
+  const auto report = read_bak(file, false, {});
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->findings.at(0).code, "sqlserver-bak-too-many-sets");
+  std::size_t told = 0;
+  for (const DatabaseFile& one : report->sets.at(0).begin->files)
+    told += one.logical_name.size() + one.physical_name.size();
+  EXPECT_LT(told, bak_told_bytes_max);
+  EXPECT_GT(told, bak_told_bytes_max / 2);
+}
+
 }  // namespace
 }  // namespace holdfast::engine::sqlserver

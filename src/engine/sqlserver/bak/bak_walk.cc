@@ -153,19 +153,25 @@ bool BakWalk::take(const BlockHead& head, ByteView block) {
     return true;
   }
   if (type == tag("SSET")) {
-    if (report_.sets.size() == bak_sets_max)
-      return stop(WalkEnd::Kind::too_many, "a set beyond those that are told");
+    SetBlock found = parse_set(block);
+    if (!may_tell(sizeof(BakSet) + found.name.size() + found.description.size() +
+                  found.user.size()))
+      return false;
     if (pages_) pages_->finish();
     BakSet& begun = report_.sets.emplace_back();
     begun.at = input_.place();
-    begun.block = parse_set(block);
+    begun.block = std::move(found);
     if (deep_) pages_.emplace(begun.pages);
     return true;
   }
   BakSet* const open = set();
   if (open == nullptr)
     return stop(WalkEnd::Kind::damaged, fmt::format("block {} is of no set", tag_text(type)));
-  if (type == tag("VOLB")) open->volume = parse_volume(block);
+  if (type == tag("VOLB")) {
+    open->volume = parse_volume(block);
+    const VolumeBlock& volume = open->volume;
+    return may_tell(volume.device.size() + volume.volume.size() + volume.machine.size());
+  }
   if (type == tag("MSCI")) open->begin.emplace();
   if (type == tag("MSLS")) open->end.emplace();
   if (type == tag("ESET")) open->end_block = parse_end(block);
@@ -299,18 +305,30 @@ bool BakWalk::configuration(std::uint64_t size_bytes, SetConfiguration& into) {
     }
     const ByteView bytes = input_.ahead(record_bytes);
     if (bytes.size() < record_bytes) return missing({});
-    record(bytes, into);
+    if (!record(bytes, into)) return false;
     input_.drop(record_bytes);
     left -= record_bytes;
   }
   return input_.skip(left) == left || missing({});
 }
 
-void BakWalk::record(ByteView bytes, SetConfiguration& into) {
+bool BakWalk::record(ByteView bytes, SetConfiguration& into) {
   const std::string_view type = as_text(bytes).substr(0, 4);
-  if (type == "SCIN" && !into.facts) into.facts = parse_set_facts(bytes);
-  if (type != "SFIN" || into.files.size() == bak_files_max) return;
-  if (auto file = parse_database_file(bytes)) into.files.push_back(std::move(*file));
+  if (type == "SCIN" && !into.facts) {
+    into.facts = parse_set_facts(bytes);
+    return !into.facts || may_tell(into.facts->database.size() + into.facts->server.size());
+  }
+  auto file = type == "SFIN" ? parse_database_file(bytes) : std::nullopt;
+  if (!file) return true;
+  if (!may_tell(sizeof(DatabaseFile) + file->logical_name.size() + file->physical_name.size()))
+    return false;
+  into.files.push_back(std::move(*file));
+  return true;
+}
+
+bool BakWalk::may_tell(std::size_t bytes) {
+  told_bytes_ += bytes;
+  return told_bytes_ <= bak_told_bytes_max || stop(WalkEnd::Kind::too_many, {});
 }
 
 }  // namespace holdfast::engine::sqlserver

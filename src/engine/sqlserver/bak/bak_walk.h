@@ -21,7 +21,7 @@ struct WalkEnd {
     cut,       // the file ends before that
     damaged,   // what stands there can be no block or stream
     packing,   // BakInput::trouble()
-    too_many,  // sets
+    too_many,  // sets and files: bak_told_bytes_max
   };
   Kind kind = Kind::cut;
   std::uint64_t at = 0;                        // byte of the file
@@ -79,7 +79,8 @@ class BakWalk {
   [[nodiscard]] bool configuration(std::uint64_t size_bytes, SetConfiguration& into);
   [[nodiscard]] bool pass(std::uint64_t size_bytes);
   [[nodiscard]] bool checksum(std::uint64_t size_bytes);
-  void record(ByteView bytes, SetConfiguration& into);
+  [[nodiscard]] bool record(ByteView bytes, SetConfiguration& into);
+  [[nodiscard]] bool may_tell(std::size_t bytes);
   bool stop(WalkEnd::Kind kind, std::string what);
   bool missing(std::string what);
   [[nodiscard]] BakSet* set() noexcept {
@@ -95,6 +96,7 @@ class BakWalk {
   TurningXor turning_;
   bool is_summed_ = false;
   std::optional<PageCheck> pages_;
+  std::size_t told_bytes_ = 0;
 };
 
 }  // namespace holdfast::engine::sqlserver

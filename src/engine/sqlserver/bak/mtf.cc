@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "base/utf8.h"
 #include "engine/sqlserver/checks.h"
@@ -178,10 +180,19 @@ std::string utf16_text(ByteView bytes) {
 
 std::string guid_text(ByteView bytes) {
   if (bytes.size() < 16) return {};
-  const auto byte = [&](std::size_t at) { return std::to_integer<unsigned>(bytes[at]); };
-  std::string text = fmt::format("{:08X}-{:04X}-{:04X}-", load_le32(bytes.data()),
-                                 load_le16(bytes.data() + 4), load_le16(bytes.data() + 6));
-  for (std::size_t i = 8; i < 16; ++i) text += fmt::format("{}{:02X}", i == 10 ? "-" : "", byte(i));
+  constexpr std::size_t dash = 16;
+  constexpr std::array<std::size_t, 20> order{3,    2, 1, 0,    dash, 5,  4,  dash, 7,  6,
+                                              dash, 8, 9, dash, 10,   11, 12, 13,   14, 15};
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string text;
+  for (const std::size_t place : order) {
+    if (place == dash) {
+      text += '-';
+      continue;
+    }
+    const auto byte = std::to_integer<unsigned>(bytes[place]);
+    text += {digits[byte >> 4U], digits[byte & 0xfU]};
+  }
   return text;
 }
 
@@ -209,7 +220,7 @@ std::optional<MediaSet> parse_media_set(ByteView stream) {
   const Fields fields(stream);
   MediaSet media;
   media.guid = fields.guid(0);
-  media.families = fields.u16(20);
+  media.families = std::max({fields.u16(20), fields.u16(24), std::uint16_t{1}});
   media.family = fields.u16(22);
   return media;
 }

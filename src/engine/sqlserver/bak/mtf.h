@@ -72,7 +72,7 @@ struct TapeBlock {
 // What the RAID stream of TAPE tells of a media set.
 struct MediaSet {
   std::string guid;
-  std::uint16_t families = 1;
+  std::uint16_t families = 1;  // the greater of the two places where it stands
   std::uint16_t family = 1;
 };
 [[nodiscard]] std::optional<MediaSet> parse_media_set(ByteView stream);

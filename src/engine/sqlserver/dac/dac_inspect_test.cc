@@ -157,6 +157,22 @@ TEST(DacInspect, NamesRowsThatAreNone) {
             "Data/dbo.Other/TableData-000-00000.BCP");
 }
 
+// Also where no row is read.
+TEST(DacInspect, NamesPartsWithRowsThatAreEncrypted) {
+  std::string content = shop_package().file();
+  constexpr std::string_view name = "Data/dbo.Orders/TableData-000";
+  for (std::size_t at = content.find(name); at != std::string::npos;
+       at = content.find(name, at + 1))
+    for (const auto& [mark, before, flags] : {std::tuple("PK\3\4", 30, 6), {"PK\1\2", 46, 8}})
+      if (content.substr(at - before, 4) == mark) content[at - before + flags] = 1;
+  for (const DacDepth depth : {DacDepth::outline, DacDepth::decoded}) {
+    const Inspection found = tell_package(content, depth);
+    EXPECT_FALSE(found.whole);
+    EXPECT_EQ(seen(found, "sqlserver-dac-part-damaged"),
+              "part Data/dbo.Orders/TableData-000-00000.BCP: it is encrypted");
+  }
+}
+
 TEST(DacInspect, NamesDocumentsThatAreNone) {
   for (const char* const name : {"model.xml", "Origin.xml", "DacMetadata.xml", "_rels/.rels"}) {
     std::vector<ZipMember> members = shop_package().members();

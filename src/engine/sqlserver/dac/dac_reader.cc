@@ -91,7 +91,10 @@ class PackageReader {
       check_relations();
     }
     judge_package(*report_);
-    if (report_->is_deep) read_dac_rows(file_, depth == DacDepth::digested, *report_, stop_);
+    if (report_->is_deep)
+      read_dac_rows(file_, depth == DacDepth::digested, *report_, stop_);
+    else
+      judge_rows_unread();
     judge_rows(*report_);
     return std::move(report_);
   }
@@ -195,6 +198,16 @@ class PackageReader {
       std::ranges::stable_sort(rows.parts, {},
                                [](const ZipPart* one) { return part_number(one->name); });
     judge_lost(lost, *report_);
+  }
+
+  // What a look at rows would meet before their first byte.
+  void judge_rows_unread() {
+    for (const ZipPart& one : report_->index.parts) {
+      const bool is_unread = one.is_sound && one.name.starts_with(rows_folder);
+      if (const std::string why = is_unread ? one.obstacle() : ""; !why.empty())
+        return judge_part(Error(Errc::unsupported, fmt::format("part {}: {}", one.name, why)),
+                          *report_);
+    }
   }
 
   // The list of relations names every part with rows.
