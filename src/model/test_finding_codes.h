@@ -35,11 +35,11 @@ inline FindingCodes codes_in_source(const std::filesystem::path& file, const std
   return codes;
 }
 
-// The same of all sources of a folder but tests.
+// The same of all sources below a folder but tests.
 inline FindingCodes codes_in_folder(const std::filesystem::path& folder,
                                     const std::string& prefix) {
   FindingCodes codes;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     const std::filesystem::path& file = entry.path();
     if (file.extension() != ".cc" || file.stem().native().ends_with("_test")) continue;
     for (auto& [code, severities] : codes_in_source(file, prefix)) codes[code].merge(severities);

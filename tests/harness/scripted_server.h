@@ -4,6 +4,10 @@
 // is said to SQL Server and how its answers are taken, not that SQL Server understands.
 #pragma once
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +16,7 @@
 #include <string>
 #include <utility>
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/secret.h"
 #include "model/endpoint.h"
@@ -76,8 +81,34 @@ class ScriptedServer {
     made.options.emplace("exchange_directory", exchange().native());
     return made;
   }
+  // The same with a receiver in place of the directories, at a port that nobody listens at just now
+  // and with a certificate for this machine that the server trusts: receiver.pem of its home.
+  [[nodiscard]] model::Endpoint receiving_endpoint() const {
+    const std::string certificate = home() / "receiver.pem", key = home() / "key.pem";
+    const std::string command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
+        "/CN=localhost -addext subjectAltName=DNS:localhost -keyout " +
+        key + " -out " + certificate + " 2>/dev/null";
+    if (std::system(command.c_str()) != 0) throw Error(Errc::failed_child, "openssl failed");
+    model::Endpoint made = endpoint({{"receiver", "localhost:" + std::to_string(free_port())},
+                                     {"receiver_certificate", certificate},
+                                     {"receiver_key", key}});
+    made.options.erase("backup_directory");
+    made.options.erase("exchange_directory");
+    return made;
+  }
 
  private:
+  static unsigned free_port() {
+    const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(fd.get(), any, size) != 0 || ::getsockname(fd.get(), any, &size) != 0) return 0;
+    return ntohs(address.sin_port);
+  }
   // Told to the driver by the environment, also to that of programs that are started.
   static const std::filesystem::path& root() {
     static const TemporaryDirectory place("holdfast-scripted-sqlserver");

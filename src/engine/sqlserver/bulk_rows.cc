@@ -2,9 +2,6 @@
 #include "engine/sqlserver/bulk_rows.h"
 
 #include <fmt/format.h>
-#include <sql.h>
-#include <sqlext.h>
-#include <sqlucode.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +14,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/sqlserver/odbc.h"
 #include "engine/sqlserver/server_errors.h"
 #include "engine/sqlserver/wide_text.h"
 
@@ -31,25 +29,9 @@ constexpr SQLLEN value_bytes_max = 0x7fff'ffff;
 constexpr auto cancel_interval = std::chrono::milliseconds(100);
 
 std::vector<Message> errors_of(SQLHANDLE statement) {
-  std::vector<Message> found;
-  std::array<SQLWCHAR, 6> state{};
-  std::array<SQLWCHAR, 4096> text{};
-  const auto utf8 = [](const SQLWCHAR* units, std::size_t count) {
-    std::string to;
-    append_utf8(to, {reinterpret_cast<const char*>(units), count * sizeof(SQLWCHAR)});
-    return to;
-  };
-  for (SQLSMALLINT at = 1;; ++at) {
-    SQLINTEGER number = 0;
-    SQLSMALLINT length = 0;
-    if (!SQL_SUCCEEDED(::SQLGetDiagRecW(SQL_HANDLE_STMT, statement, at, state.data(), &number,
-                                        text.data(), static_cast<SQLSMALLINT>(text.size()),
-                                        &length)))
-      return found;
-    const auto units = static_cast<std::size_t>(std::clamp<int>(length, 0, text.size() - 1));
-    Message message{number, utf8(state.data(), 5), without_names(utf8(text.data(), units))};
-    if (!is_information(message)) found.push_back(std::move(message));
-  }
+  std::vector<Message> found = diagnostics(SQL_HANDLE_STMT, statement);
+  std::erase_if(found, is_information);
+  return found;
 }
 
 // While it lives a stop request cancels, again and again: a cancel that comes before its statement
@@ -81,8 +63,8 @@ class BulkRows::Statement {
     if (!SQL_SUCCEEDED(::SQLAllocHandle(SQL_HANDLE_STMT, session.handle(), &handle_)))
       throw Error(Errc::io, "ODBC has no memory for a statement");
     std::u16string sql = to_wide(insert_statement(table, rows));
-    const SQLRETURN code = ::SQLPrepareW(handle_, reinterpret_cast<SQLWCHAR*>(sql.data()),
-                                         static_cast<SQLINTEGER>(sql.size()));
+    const SQLRETURN code =
+        ::SQLPrepareW(handle_, units_of(sql), static_cast<SQLINTEGER>(sql.size()));
     if (!SQL_SUCCEEDED(code)) fail();
   }
   ~Statement() { ::SQLFreeHandle(SQL_HANDLE_STMT, handle_); }

@@ -13,7 +13,7 @@
 #include "engine/finding.h"
 #include "engine/sqlserver/catalog.h"
 #include "engine/sqlserver/logical_hold.h"
-#include "engine/sqlserver/physical/physical_hold.h"
+#include "engine/sqlserver/physical/physical_findings.h"
 #include "engine/sqlserver/probe_rights.h"
 
 namespace holdfast::engine::sqlserver {

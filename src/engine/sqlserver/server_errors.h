@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the numbers of a server's errors, and of its driver's, mean to whoever reads of them. Pure.
-//
-// Sources: Transact-SQL Reference, Database Engine events and errors (numbers below 50,000);
-// FreeTDS, the list of messages of its own (20,000 to 20,999), which its driver hands on as such.
+// What the errors of a server, and of its driver, mean to whoever reads of them: server_numbers.h
+// for those that have a number, and SQLSTATE. Pure.
 #pragma once
 
 #include <span>

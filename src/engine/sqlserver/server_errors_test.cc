@@ -29,7 +29,9 @@ TEST(SqlServerErrors, MeanWhatAReaderHasToDo) {
   EXPECT_EQ(one(3960), Errc::not_consistent);
   EXPECT_EQ(one(3961), Errc::not_consistent);
   EXPECT_EQ(one(3952), Errc::unsupported);
+  EXPECT_EQ(one(3043), Errc::not_consistent);  // as of a backup
   EXPECT_EQ(one(50000), Errc::bug);
+  EXPECT_EQ(one(5123), Errc::bug);  // of which system error nobody says
 }
 
 TEST(SqlServerErrors, OfFilesMeanWhatTheServersSystemSays) {

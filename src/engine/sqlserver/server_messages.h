@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a server says of BACKUP, RESTORE and DBCC CHECKDB, told by the numbers of its messages and
-// of the operating system's errors in them alone: the words may be of any language.
-//
-// Sources: Transact-SQL Reference, "Database engine events and errors"; numbers of 2008 to 2022.
+// What a server says of BACKUP, RESTORE and DBCC CHECKDB, told by numbers alone (server_numbers.h).
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,10 +28,6 @@ class BackupProgress {
   std::uint64_t pages_ = 0, messages_ = 0;
   bool is_done_ = false;
 };
-
-// The error of the operating system that a message tells: "Operating system error 112(…)" is 112;
-// nothing if it tells none. It stands in front of a parenthesis in every language.
-[[nodiscard]] std::optional<int> system_error_of(std::string_view text) noexcept;
 
 // What went wrong, and what to do; `doing` as "backing up shop at db1:1433". Of several errors the
 // first that is more than "terminated abnormally" (3013) counts. Errc::denied, not_found, no_space,

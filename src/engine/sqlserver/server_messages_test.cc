@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include "engine/sqlserver/server_numbers.h"
+
 namespace holdfast::engine::sqlserver {
 namespace {
 

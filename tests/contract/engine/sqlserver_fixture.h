@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -44,23 +45,32 @@ class SqlServerReplay : public testing::Test {
   [[nodiscard]] engine::HoldOptions hold_options() {
     engine::HoldOptions options;
     options.scratch_directory = scratch_.path();
+    options.parallel = 4;
     options.before_change = [this](std::string_view component, std::string_view, const Json& undo) {
       EXPECT_EQ(component, "shop");
       announced_.push_back(undo);
     };
     return options;
   }
+  // All parts at once; `between` is called in front of each but the first.
   [[nodiscard]] std::unique_ptr<SqlServerCopy> copy(const model::Endpoint& endpoint,
-                                                    std::stop_token stop = {}) {
+                                                    std::stop_token stop = {},
+                                                    const std::function<void()>& between = {}) {
     auto made = std::make_unique<SqlServerCopy>();
     const auto held = engine::sqlserver::make_physical_hold({&endpoint, 1}, hold_options());
     held->capture();
     held->unfence();
-    for (const model::Part& part : held->parts(0)) {
-      MemoryPartSink sink;
-      held->copy(0, part, sink, stop);
-      made->parts.put(part.path, sink.content());
+    const std::vector<model::Part> parts = held->parts(0);
+    std::vector<MemoryPartSink> sinks(parts.size());
+    std::vector<std::future<void>> copies;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (i > 0 && between) between();
+      copies.push_back(
+          std::async(std::launch::async, [&, i] { held->copy(0, parts[i], sinks[i], stop); }));
     }
+    for (std::future<void>& one : copies) one.get();
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      made->parts.put(parts[i].path, sinks[i].content());
     made->facts.name = "shop";
     made->facts.engine = "sqlserver";
     held->describe(0, made->facts);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "contract/engine/sqlserver_fixture.h"
+#include "engine/registry.h"
 
 namespace holdfast::test {
 namespace {
@@ -183,6 +184,18 @@ TEST_F(SqlServerRestore, OfAForeignFileTakesItsLastFullSet) {
   static_cast<void>(engine::sqlserver::import_backup(file, target.endpoint(), load_options(), {}));
   EXPECT_TRUE(target.was_asked("WITH FILE = 1, MOVE"));
   EXPECT_TRUE(target.is_set("is 7 Shop"));
+  // Told before: what it needs of a server.
+  const auto& sqlserver = *engine::find_engine("sqlserver");
+  model::DatabaseFacts facts;
+  facts.engine_facts = sqlserver.inspect(file, {})->engine_facts;
+  EXPECT_TRUE(sqlserver.check_load(facts, target.endpoint(), load_options()).empty());
+  const ScriptedServer older("older_target"), full("full_target");
+  const auto problem = [&](const ScriptedServer& server) {
+    const auto findings = sqlserver.check_load(facts, server.endpoint(), load_options());
+    return findings.size() == 1 ? findings[0].code : std::to_string(findings.size());
+  };
+  EXPECT_EQ(problem(older), "sqlserver-target-older");
+  EXPECT_EQ(problem(full), "sqlserver-target-space");
   write_file_durably(file, ByteView(made->parts.at("backup.bak")).first(100'000));
   EXPECT_EQ(refusal_of([&] {
               static_cast<void>(

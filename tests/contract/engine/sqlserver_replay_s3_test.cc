@@ -1,50 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies and restores through the S3 receiver, against a server that a scenario plays.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+
+#include <chrono>
+#include <thread>
 
 #include "contract/engine/sqlserver_fixture.h"
 
 namespace holdfast::test {
 namespace {
 
-// One that nobody listens at just now.
-unsigned free_port() {
-  const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(fd.get(), any, size) != 0 || ::getsockname(fd.get(), any, &size) != 0) return 0;
-  return ntohs(address.sin_port);
-}
-
-class SqlServerObjects : public SqlServerReplay {
- protected:
-  // A server that trusts a receiver at this machine's own name.
-  [[nodiscard]] static model::Endpoint endpoint_of(const ScriptedServer& server) {
-    const std::string certificate = server.home() / "receiver.pem", key = server.home() / "key.pem";
-    const std::string command =
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
-        "/CN=localhost -addext subjectAltName=DNS:localhost -keyout " +
-        key + " -out " + certificate + " 2>/dev/null";
-    EXPECT_EQ(std::system(command.c_str()), 0);
-    model::Endpoint endpoint =
-        server.endpoint({{"receiver", "localhost:" + std::to_string(free_port())},
-                         {"receiver_certificate", certificate},
-                         {"receiver_key", key}});
-    endpoint.options.erase("backup_directory");
-    endpoint.options.erase("exchange_directory");
-    return endpoint;
-  }
-};
+class SqlServerObjects : public SqlServerReplay {};
 
 TEST_F(SqlServerObjects, TakeABackupAndGiveItBack) {
   const ScriptedServer server("s3");
-  const model::Endpoint endpoint = endpoint_of(server);
+  const model::Endpoint endpoint = server.receiving_endpoint();
   const auto made = copy(endpoint);
   EXPECT_EQ(as_text(made->parts.at("backup.bak")), read_text_file(server.home() / "object.bak"));
   EXPECT_EQ(made->facts.engine_facts.at("medium").as_string(), "receiver");
@@ -69,10 +39,56 @@ TEST_F(SqlServerObjects, TakeABackupAndGiveItBack) {
 
 TEST_F(SqlServerObjects, AreNotBelievedUnlessTheyAreComplete) {
   const ScriptedServer server("s3_cut");
-  const model::Endpoint endpoint = endpoint_of(server);
+  const model::Endpoint endpoint = server.receiving_endpoint();
   const Error refused = refusal_of([&] { static_cast<void>(copy(endpoint)); });
   EXPECT_EQ(refused.code(), Errc::incomplete) << refused.what();
   EXPECT_FALSE(server.is_set("credential"));
+}
+
+// Objects come in at once, as the server waits for none of them: it begins when all are awaited.
+TEST_F(SqlServerObjects, OfALargeDatabaseComeAndGoSideBySide) {
+  const ScriptedServer server("s3_stripes");
+  const model::Endpoint endpoint = server.receiving_endpoint();
+  const auto made = copy(endpoint, {}, [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_FALSE(server.was_asked("BACKUP DATABASE"));
+  });
+  ASSERT_EQ(made->parts.list().size(), 2U);
+  for (const char* number : {"1", "2"})
+    EXPECT_EQ(as_text(made->parts.at(std::string("backup_") + number + ".bak")),
+              read_text_file(server.home() / (std::string("object_") + number + ".bak")));
+  EXPECT_EQ(made->facts.engine_facts.at("stripes").as_uint(), 2U);
+  EXPECT_EQ(made->facts.engine_facts.at("pages").at("right").as_uint(), (23U + 12) * 128);
+  EXPECT_FALSE(server.is_set("credential"));
+
+  engine::LoadOptions options = load_options();
+  options.only_beside = true;
+  static_cast<void>(
+      engine::sqlserver::load_physical(made->parts, made->facts, endpoint, options, {}));
+  for (const char* number : {"1", "2"})
+    EXPECT_EQ(read_text_file(server.home() / (std::string("read_") + number + ".bak")),
+              read_text_file(server.home() / (std::string("object_") + number + ".bak")));
+  EXPECT_FALSE(server.is_set("credential"));
+}
+
+TEST_F(SqlServerObjects, OfALargeDatabaseAreNoneUnlessAllAreComplete) {
+  const ScriptedServer server("s3_stripe_cut");
+  const model::Endpoint endpoint = server.receiving_endpoint();
+  const Error refused = refusal_of([&] { static_cast<void>(copy(endpoint)); });
+  EXPECT_EQ(refused.code(), Errc::incomplete) << refused.what();
+  EXPECT_FALSE(server.is_set("credential"));
+}
+
+TEST_F(SqlServerObjects, OfALargeDatabaseNeedAsManyCopiesAtOnce) {
+  const ScriptedServer server("s3_stripes");
+  const model::Endpoint endpoint = server.receiving_endpoint();
+  engine::HoldOptions options = hold_options();
+  options.parallel = 1;
+  const auto held = engine::sqlserver::make_physical_hold({&endpoint, 1}, options);
+  const Error refused = refusal_of([&] { held->capture(); });
+  EXPECT_EQ(refused.code(), Errc::unsupported) << refused.what();
+  EXPECT_TRUE(has(refused.hint(), "limits.parallel to 2")) << refused.hint();
+  EXPECT_FALSE(server.was_asked("BACKUP"));
 }
 
 }  // namespace

@@ -3,11 +3,16 @@
 // its files, and what is believed.
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
+#include <filesystem>
 #include <stop_token>
 #include <thread>
 
 #include "contract/engine/sqlserver_fixture.h"
+#include "engine/sqlserver/physical/physical_findings.h"
 
 namespace holdfast::test {
 namespace {
@@ -161,6 +166,7 @@ TEST_F(SqlServerBackup, IsOutlinedWithoutBeingMade) {
   model::DatabaseFacts facts;
   held->outline(0, facts);
   held->release();
+  EXPECT_EQ(held->moment(0).kind, model::MomentKind::at_release);
   EXPECT_EQ(facts.engine_facts.at("database_version").as_uint(), 957U);
   EXPECT_EQ(facts.engine_facts.at("files").as_array().size(), 2U);
   EXPECT_FALSE(server.was_asked("BACKUP"));
@@ -175,6 +181,74 @@ TEST_F(SqlServerBackup, NeedsAPlaceThatBothSee) {
   const Error refused = refusal_of([&] { static_cast<void>(copy(endpoint)); });
   EXPECT_EQ(refused.code(), Errc::usage);
   EXPECT_TRUE(has(refused.hint(), "exchange_directory")) << refused.what();
+}
+
+struct Directory {
+  const char* scenario;
+  const char* code;  // "": there is nothing to say
+};
+
+void PrintTo(const Directory& directory, std::ostream* to) {
+  *to << directory.scenario;
+}
+
+class SqlServerDirectory : public SqlServerReplay, public testing::WithParamInterface<Directory> {};
+
+// Before a backup, and before a restore.
+TEST_P(SqlServerDirectory, IsLookedAtBefore) {
+  const std::string expected = GetParam().code;
+  const ScriptedServer server(GetParam().scenario);
+  const model::Endpoint endpoint = server.endpoint();
+  engine::sqlserver::Session session(engine::sqlserver::location_of(endpoint),
+                                     endpoint.password.get(), true);
+  const auto before_backup = engine::sqlserver::physical_findings(session, 1);
+  ASSERT_EQ(before_backup.size(), expected.empty() ? 0U : 1U);
+  model::DatabaseFacts facts;
+  facts.engine_facts = Json::object().set("method", "physical");
+  const auto before_restore =
+      engine::sqlserver::check_physical_target(facts, endpoint, load_options(), {});
+  ASSERT_EQ(before_restore.size(), before_backup.size());
+  if (expected.empty()) return;
+  EXPECT_EQ(before_backup[0].code, expected);
+  EXPECT_EQ(before_restore[0].code, expected);
+  EXPECT_EQ(model::has_blocker(before_backup), expected.ends_with("-missing"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Scenarios, SqlServerDirectory,
+    testing::Values(Directory{"plain", ""}, Directory{"directory_seen", ""},
+                    Directory{"directory_gone", "sqlserver-backup-directory-missing"},
+                    Directory{"directory_unseen_by_admin", "sqlserver-backup-directory-missing"},
+                    Directory{"directory_unseen", "sqlserver-backup-directory-unobservable"},
+                    Directory{"directory_refused", "sqlserver-backup-directory-unobservable"}),
+    [](const auto& one) { return std::string(one.param.scenario); });
+
+TEST_F(SqlServerBackup, NeedsAnExchangeDirectoryThatThisUserMayUse) {
+  const ScriptedServer server("plain");
+  const auto codes = [&](const std::filesystem::path& directory) {
+    model::Endpoint endpoint = server.endpoint();
+    endpoint.options["exchange_directory"] = directory.native();
+    engine::sqlserver::Session session(engine::sqlserver::location_of(endpoint),
+                                       endpoint.password.get(), true);
+    std::string all;
+    const uid_t user = ::geteuid();
+    const auto become = [](uid_t whom) { return ::seteuid(whom) == 0; };
+    EXPECT_TRUE(user != 0 || become(65534));
+    for (const model::Finding& one : engine::sqlserver::physical_findings(session, 1))
+      all += one.code + (one.severity == model::Severity::blocker ? "! " : " ");
+    EXPECT_TRUE(user != 0 || become(user));
+    return all;
+  };
+  const auto directory = server.home() / "mine";
+  std::filesystem::create_directory(directory);
+  std::filesystem::permissions(directory, std::filesystem::perms(0555));
+  for (auto above = server.home(); above != "/tmp" && above.has_relative_path();
+       above = above.parent_path())
+    static_cast<void>(::chmod(above.c_str(), 0755));
+  EXPECT_EQ(codes(directory), "sqlserver-exchange-access! ");
+  EXPECT_EQ(codes(server.home() / "none"), "sqlserver-exchange-missing! ");
+  std::filesystem::permissions(directory, std::filesystem::perms(0777));
+  EXPECT_EQ(codes(directory), "");
 }
 
 TEST_F(SqlServerBackup, OfAKilledCopyIsRemovedByItsUndo) {

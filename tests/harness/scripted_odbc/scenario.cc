@@ -209,7 +209,14 @@ void Scenario::load(const fs::path& file) {
       rule.id = file.filename().string() + std::to_string(rules_.size());
       if (const toml::array* const steps = answer["do"].as_array())
         for (const toml::node& step : *steps) rule.steps.push_back(step_of(*step.as_table()));
-      rules_.push_back(std::move(rule));
+      if (const toml::array* const patterns = answer["when"].as_array()) {
+        for (const toml::node& pattern : *patterns) {
+          rule.when = text_of(pattern);
+          rules_.push_back(rule);
+        }
+      } else {
+        rules_.push_back(std::move(rule));
+      }
     }
   }
   if (const auto other = table["include"].value<std::string>()) load(file.parent_path() / *other);

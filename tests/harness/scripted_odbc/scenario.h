@@ -15,7 +15,8 @@
 //                     is a result of its own, as of Microsoft's driver
 //
 //   [[answer]]
-//   when = "BACKUP DATABASE [*] TO *"   the statement; `*` is any text, {1}, {2} … are what it was
+//   when = "BACKUP DATABASE [*] TO *"   the statement; `*` is any text, {1}, {2} … are what it was;
+//                                       or a list of such
 //   if, unless = "restored {1}"         whether that was set
 //   times = 1                           how often the rule holds
 //   do = [ steps ]

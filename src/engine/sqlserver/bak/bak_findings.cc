@@ -279,6 +279,15 @@ const SetConfiguration* configuration_of(const BakSet& set) noexcept {
   return set.begin ? &*set.begin : nullptr;
 }
 
+const BakSet* last_full_set(const BakReport& report) noexcept {
+  const auto full =
+      std::ranges::find_if(report.sets.rbegin(), report.sets.rend(), [](const BakSet& set) {
+        const SetConfiguration* const known = configuration_of(set);
+        return type_name(set) == "full" && known != nullptr && known->facts;
+      });
+  return full == report.sets.rend() ? nullptr : &*full;
+}
+
 std::string_view type_name(const BakSet& set) noexcept {
   const SetConfiguration* const known = configuration_of(set);
   switch (known != nullptr && known->facts ? known->facts->type : '\0') {

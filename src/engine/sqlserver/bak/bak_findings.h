@@ -19,5 +19,8 @@ void judge_bak(const WalkEnd& end, BakReport& report);
 [[nodiscard]] bool is_copy_only(const BakSet& set) noexcept;
 // What is final where it is there, else what was so at the beginning; may be nullptr.
 [[nodiscard]] const SetConfiguration* configuration_of(const BakSet& set) noexcept;
+// The last full backup in a file, which an import takes; nullptr if there is none that says of
+// which database it is.
+[[nodiscard]] const BakSet* last_full_set(const BakReport& report) noexcept;
 
 }  // namespace holdfast::engine::sqlserver

@@ -204,6 +204,25 @@ std::string kind_of(const BakReport& report) {
   return fmt::format("SQL Server backup ({}{})", what, report.is_compressed ? ", compressed" : "");
 }
 
+// What an import of the file asks of a server: as of a copy, of its last full set.
+Json facts_of_import(const BakReport& report) {
+  Json json = Json::object();
+  json.set("method", "physical");
+  const BakSet* const full = last_full_set(report);
+  if (full == nullptr) return json;
+  const SetConfiguration* const known = configuration_of(*full);
+  json.set("database", known->facts->database);
+  json.set("database_version", known->facts->database_version);
+  Json files = Json::array();
+  for (const DatabaseFile& file : known->files)
+    files.push(Json::object()
+                   .set("logical_name", file.logical_name)
+                   .set("physical_name", file.physical_name)
+                   .set("log", file.is_log())
+                   .set("size_bytes", file.size_bytes));
+  return json.set("files", std::move(files));
+}
+
 }  // namespace
 
 bool belong_together(const BakReport& one, const BakReport& other) noexcept {
@@ -255,6 +274,7 @@ Inspection tell_bak(std::span<const Stripe> stripes) {
       inspection.version =
           fmt::format("{}.{}.{}", known->facts->major, known->facts->minor, known->facts->build);
   }
+  inspection.engine_facts = facts_of_import(report);
   inspection.whole = !model::has_blocker(inspection.findings);
   return inspection;
 }

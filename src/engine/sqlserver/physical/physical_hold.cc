@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -14,7 +13,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/timestamp.h"
-#include "engine/finding.h"
 #include "engine/sqlserver/bak/bak_findings.h"
 #include "engine/sqlserver/certificates.h"
 #include "engine/sqlserver/physical/backup_run.h"
@@ -26,8 +24,6 @@
 
 namespace holdfast::engine::sqlserver {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr unsigned major_with_s3 = 16;  // 2022
 constexpr unsigned edition_express = 4, edition_azure = 5;
@@ -113,8 +109,10 @@ class PhysicalHold final : public Hold {
   void unfence() override {}
   [[nodiscard]] model::Moment moment(std::size_t database) const override {
     const Held& held = *databases_.at(database);
-    check_rule(held.run != nullptr, "what is only outlined has no moment");
-    return held.run->moment();
+    if (held.run) return held.run->moment();
+    model::Moment none;  // of what is only outlined
+    none.kind = model::MomentKind::at_release;
+    return none;
   }
   [[nodiscard]] std::vector<model::Part> parts(std::size_t database) override;
   void copy(std::size_t database, const model::Part& part, model::PartSink& into,
@@ -352,52 +350,6 @@ std::unique_ptr<Hold> make_physical_hold(std::span<const model::Endpoint> endpoi
                                          const HoldOptions& options) {
   check_rule(!endpoints.empty(), "a hold has databases");
   return std::make_unique<PhysicalHold>(endpoints, options);
-}
-
-std::vector<model::Finding> physical_findings(Session& session, std::uint64_t size_bytes) {
-  using model::Severity;
-  std::vector<model::Finding> findings;
-  for (const Certificate& one : certificates_of(session))
-    if (one.name.empty())
-      findings.push_back(finding(
-          "sqlserver-certificate-hidden", Severity::warning,
-          fmt::format("the database is encrypted with the certificate {}, which this account does "
-                      "not see",
-                      one.thumbprint),
-          "the copy cannot be restored on another server without it, and does not hold it",
-          "Give the login CONTROL of the certificate in database master, or keep it yourself: "
-          "BACKUP CERTIFICATE … WITH PRIVATE KEY."));
-  const Location& location = session.location();
-  if (location.exchange_directory.empty()) return findings;
-  const std::string& here = location.exchange_directory.native();
-  std::error_code unknown;
-  if (!fs::is_directory(location.exchange_directory, unknown)) {
-    findings.push_back(
-        finding("sqlserver-exchange-missing", Severity::blocker,
-                fmt::format("`exchange_directory` {} is no directory here", here),
-                "what the server writes into its `backup_directory` is fetched there",
-                "Mount or share the server's directory there."));
-    return findings;
-  }
-  if (const auto seen =
-          session.try_query(fmt::format("SELECT file_is_a_directory FROM sys.dm_os_file_exists({})",
-                                        literal(location.backup_directory)));
-      seen && !seen->empty() && seen->front().at(0).value_or("1") == "0")
-    findings.push_back(
-        finding("sqlserver-backup-directory-missing", Severity::blocker,
-                fmt::format("the server has no directory {}", location.backup_directory),
-                "it writes its backup there, with the rights of the account that it runs as",
-                "Make it, and give that account the right to write there; or correct "
-                "`backup_directory`."));
-  if (const std::uint64_t used = used_bytes(session); used > 0) size_bytes = used;
-  if (const std::uint64_t free = exchange_free_bytes(location); free < size_bytes)
-    findings.push_back(
-        finding("sqlserver-exchange-space", Severity::blocker,
-                fmt::format("{} has {} MiB free, and {} MiB of the database are in use", here,
-                            free >> 20U, size_bytes >> 20U),
-                "the server writes the whole backup there before it is fetched",
-                "Make room, or let a server of 2022 or later write to a `receiver`."));
-  return findings;
 }
 
 }  // namespace holdfast::engine::sqlserver

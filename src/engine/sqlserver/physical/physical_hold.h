@@ -23,9 +23,4 @@ namespace holdfast::engine::sqlserver {
 [[nodiscard]] std::unique_ptr<Hold> make_physical_hold(std::span<const model::Endpoint> endpoints,
                                                        const HoldOptions& options);
 
-// What stands in the way of a backup, or is no part of it, for probe(). Of a session in the
-// database; `size_bytes` counts where the server does not tell what is in use.
-[[nodiscard]] std::vector<model::Finding> physical_findings(Session& session,
-                                                            std::uint64_t size_bytes);
-
 }  // namespace holdfast::engine::sqlserver

@@ -303,13 +303,10 @@ LoadReport import_backup(const std::filesystem::path& file, const model::Endpoin
   for (const model::Finding& one : report->findings)
     if (one.severity == model::Severity::blocker)
       throw Error(Errc::corrupt, fmt::format("{}: {}", file.native(), one.seen));
-  const auto full =
-      std::ranges::find_if(report->sets.rbegin(), report->sets.rend(),
-                           [](const BakSet& set) { return type_name(set) == "full"; });
-  const SetConfiguration* const known =
-      full == report->sets.rend() ? nullptr : configuration_of(*full);
-  if (known == nullptr || !known->facts)
+  const BakSet* const full = last_full_set(*report);
+  if (full == nullptr)
     throw Error(Errc::unsupported, fmt::format("{} holds no full backup", file.native()));
+  const SetConfiguration* const known = configuration_of(*full);
   constexpr std::uint32_t flag_checksums = 16;
   Backup backup;
   backup.set = full->block.number;

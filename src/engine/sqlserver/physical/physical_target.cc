@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <map>
 
 #include "base/ascii.h"
@@ -14,7 +13,7 @@
 #include "engine/finding.h"
 #include "engine/sqlserver/certificates.h"
 #include "engine/sqlserver/physical/backup_offer.h"
-#include "engine/sqlserver/physical/exchange.h"
+#include "engine/sqlserver/physical/physical_findings.h"
 #include "engine/sqlserver/physical/physical_load.h"
 
 namespace holdfast::engine::sqlserver {
@@ -168,15 +167,9 @@ std::vector<model::Finding> target_problems(Session& admin, const Location& loca
   check_release(admin, needs, findings);
   check_certificates(admin, needs, findings);
   check_rights(admin, findings);
-  if (!options.on_scratch && medium_to_restore(location, server) == Medium::disk) {
-    std::error_code unknown;
-    if (!std::filesystem::is_directory(location.exchange_directory, unknown))
-      findings.push_back(finding("sqlserver-exchange-missing", Severity::blocker,
-                                 fmt::format("`exchange_directory` {} is no directory here",
-                                             location.exchange_directory.native()),
-                                 "the backup is put there for the server to read",
-                                 "Mount or share the server's directory there."));
-  }
+  if (!options.on_scratch && medium_to_restore(location, server) == Medium::disk)
+    for (model::Finding& one : directory_findings(admin, location))
+      findings.push_back(std::move(one));
   if (needs.files.empty()) return findings;
   std::vector<RestoredFile> files = needs.files;
   const auto [data, log] = directories_of(admin, location);
@@ -189,11 +182,11 @@ void refuse_problems(const std::vector<model::Finding>& findings) {
   for (const model::Finding& one : findings) {
     if (one.severity != Severity::blocker) continue;
     const Errc code =
-        one.code == "sqlserver-target-space"     ? Errc::no_space
-        : one.code == "sqlserver-restore-denied" ? Errc::denied
-        : one.code == "sqlserver-exchange-missing" || one.code == "sqlserver-certificate-missing"
-            ? Errc::not_found
-            : Errc::unsupported;
+        one.code == "sqlserver-target-space" ? Errc::no_space
+        : one.code == "sqlserver-restore-denied" || one.code == "sqlserver-exchange-access"
+            ? Errc::denied
+        : one.code.ends_with("-missing") ? Errc::not_found
+                                         : Errc::unsupported;
     throw Error(code, one.seen + ": " + one.why).set_hint(one.mend);
   }
 }
