@@ -249,6 +249,17 @@ class Filling {
   Filling() = default;
 };
 
+// What of a live database goes into databases of another kind, and what does not.
+struct DefinedTables {
+  std::vector<model::TableDefinition> tables;
+  // What else it has, by kind: "foreign keys (3)". Lines for people.
+  std::vector<std::string> left;
+  // Adds to `left`, unless there is none.
+  void leave(std::string_view kind, std::uint64_t count);
+  // Keys on columns that have no values in rows, as computed ones, are left, and only counted.
+  void keep_keys_of_rows();
+};
+
 // A throw-away database for drills, gone with the object.
 class Scratch {
  public:
@@ -402,6 +413,13 @@ class Engine : public FileReader {
   // unless an engine has such.
   [[nodiscard]] virtual std::optional<Installed> installed(
       const std::filesystem::path& place) const;
+
+  // The tables of a live database, under the names and with the kinds of values that a hold's
+  // row_tap gives: what another database needs to make them. Reads, changes nothing; not while it
+  // is held. Errc::unsupported where a hold of this endpoint would give no rows, and unless an
+  // engine can.
+  [[nodiscard]] virtual DefinedTables define_database(const model::Endpoint& endpoint,
+                                                      std::stop_token stop = {}) const;
 };
 
 }  // namespace holdfast::engine

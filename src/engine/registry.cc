@@ -127,6 +127,36 @@ std::optional<std::uint64_t> Engine::execute(const model::Endpoint& endpoint,
                                              endpoint.component, name()));
 }
 
+DefinedTables Engine::define_database(const model::Endpoint& endpoint,
+                                      std::stop_token /*stop*/) const {
+  throw Error(Errc::unsupported,
+              fmt::format("{}: tables of {} databases are not moved into databases of another kind",
+                          endpoint.component, name()));
+}
+
+void DefinedTables::leave(std::string_view kind, std::uint64_t count) {
+  if (count > 0) left.push_back(fmt::format("{} ({})", kind, count));
+}
+
+void DefinedTables::keep_keys_of_rows() {
+  std::uint64_t dropped = 0;
+  for (model::TableDefinition& table : tables) {
+    const auto is_column = [&](const std::string& name) {
+      return std::ranges::find(table.columns, name, &model::ColumnDefinition::name) !=
+             table.columns.end();
+    };
+    const auto is_of_rows = [&](const std::vector<std::string>& key) {
+      return std::ranges::all_of(key, is_column);
+    };
+    if (!is_of_rows(table.primary_key)) {
+      table.primary_key.clear();
+      ++dropped;
+    }
+    dropped += std::erase_if(table.unique, [&](const auto& key) { return !is_of_rows(key); });
+  }
+  leave("keys on computed columns", dropped);
+}
+
 std::string Engine::mend(const model::Endpoint& endpoint, std::string_view code) const {
   throw Error(Errc::unsupported,
               fmt::format("{}: the {} engine mends no `{}`", endpoint.component, name(), code));

@@ -22,6 +22,7 @@
 #include "job/restore_choice.h"
 #include "job/restore_plan.h"
 #include "job/scratch.h"
+#include "job/table_conversion.h"
 #include "job/target_place.h"
 
 namespace holdfast::job {
@@ -192,7 +193,8 @@ class DumpMigration {
       into->check_endpoint(endpoint);
       tables = in_context("designing tables for " + settings.uri,
                           [&] { return into->design(endpoint, dump_.tables); });
-      tell_changes(settings, tables);
+      std::ranges::move(notes_of_held({"", dump_.tables, settings, tables}),
+                        std::back_inserter(plan_.findings));
       if (const fs::path path = local_path(endpoint); !path.empty()) need_space(path);
     } else {
       tables.resize(dump_.tables.size());
@@ -207,28 +209,6 @@ class DumpMigration {
     }
     apply_acceptances(target_, options_.acceptances, *environment_.clock, plan_.findings);
     for (const model::Finding& finding : plan_.findings) observer_.finding(finding);
-  }
-
-  // What is otherwise on purpose, table by table.
-  void tell_changes(const model::DatabaseSettings& settings,
-                    const std::vector<model::NewTable>& tables) {
-    for (std::size_t i = 0; i < tables.size(); ++i) {
-      std::string changes;
-      for (std::size_t j = 0; j < tables[i].held.size(); ++j) {
-        const std::string& note = tables[i].held[j].note;
-        const model::ColumnDefinition& column = dump_.tables[i].columns.at(j);
-        if (note.empty()) continue;
-        changes += fmt::format("{}{} ({}) {}", changes.empty() ? "" : "; ", column.name,
-                               column.type, note);
-      }
-      if (changes.empty()) continue;
-      model::Finding finding =
-          finding_of("columns-held-otherwise", model::Severity::note, settings.name,
-                     fmt::format("table {}: {}", dump_.tables[i].name.display(), changes),
-                     "every value is kept exactly, in columns of another type", "");
-      finding.mend_class = model::MendClass::none;
-      plan_.findings.push_back(std::move(finding));
-    }
   }
 
   void need_space(const fs::path& path) {

@@ -501,7 +501,7 @@ void run_restore(const Environment& environment, const InstanceSource* source,
   report.role = plan.role;
   report.findings = plan.findings;
   report.missing = plan.missing;
-  if (plan.databases.empty() && plan.files.empty()) {
+  if (plan.databases.empty() && plan.files.empty() && plan.new_databases.empty()) {
     throw Error(Errc::usage, "there is nothing to restore")
         .set_hint("Choose other components with --component.");
   }

@@ -15,6 +15,7 @@
 #include "job/hooks.h"
 #include "job/instance_steps.h"
 #include "job/journal.h"
+#include "job/live_conversion.h"
 #include "job/live_source.h"
 #include "job/quiet_look.h"
 #include "job/restore_plan.h"
@@ -79,12 +80,21 @@ class JournaledScratch {
   Journal& journal_;
 };
 
-// Null: the target's databases are of the source's kinds.
+// Null: the target's databases are of the source's kinds. `survey`: of what is chosen.
 std::shared_ptr<const model::Conversion> conversion_of(const model::Instance& source,
-                                                       const model::Instance& target) {
+                                                       const model::Instance& target,
+                                                       const Survey& survey,
+                                                       const InstanceRestoreOptions& options,
+                                                       const std::stop_token& stop) {
+  if (changes_kinds(source, target, options)) return convert_live(survey, target, options, stop);
   if (target.profile != source.profile) return nullptr;
   const model::Profile* const profile = profile::find_profile(source.profile);
-  return profile == nullptr ? nullptr : profile->convert(source, target);
+  auto conversion = profile == nullptr ? nullptr : profile->convert(source, target);
+  if (conversion && !options.components.empty()) {
+    throw Error(Errc::usage, "this migration to databases of another kind takes all components")
+        .set_hint("Leave out --component.");
+  }
+  return conversion;
 }
 
 // The two sides and what becomes of the databases between them.
@@ -209,15 +219,12 @@ InstanceRestoreReport migrate(const Environment& environment, const model::Insta
   Survey survey = survey_instance(environment, source, nullptr, options.acceptances, observer,
                                   nullptr, stop.get_token());
   refuse_blockers(survey.findings);
-  const Passage passage{source, target, survey, conversion_of(source, target)};
-  if (passage.conversion && !options.schema_file.empty())
-    throw Error(Errc::usage, "a migration to databases of another kind takes no --schema");
-  if (passage.conversion && !options.components.empty()) {
-    throw Error(Errc::usage, "a migration to databases of another kind takes all components")
-        .set_hint("Leave out --component.");
-  }
   const Survey whole = survey;  // all of it rests, whatever is copied
   keep_components(options, survey);
+  const Passage passage{source, target, survey,
+                        conversion_of(source, target, survey, options, stop.get_token())};
+  if (passage.conversion && !options.schema_file.empty())
+    throw Error(Errc::usage, "a migration to databases of another kind takes no --schema");
   const std::filesystem::path scratch = new_scratch_path("holdfast-migrate", scratch_base());
   const std::unique_ptr<Journal> journal =
       Journal::begin(environment.state_directory, migration_journal(source.name), "migration",
@@ -277,8 +284,8 @@ InstanceRestoreReport migrate_instance(const Environment& environment,
                                        const model::Instance& source, const model::Instance& target,
                                        const InstanceRestoreOptions& options,
                                        model::Observer& observer, std::stop_source& stop) {
-  if (!options.tables.empty()) {
-    throw Error(Errc::usage, "single tables are not migrated")
+  if (!options.tables.empty() && !changes_kinds(source, target, options)) {
+    throw Error(Errc::usage, "single tables are migrated to databases of another kind alone")
         .set_hint("Make a backup and restore them from it with --table.");
   }
   refuse_same_places(source, target);

@@ -13,6 +13,7 @@
 #include "engine/mariadb/accounts.h"
 #include "engine/mariadb/client.h"
 #include "engine/mariadb/content.h"
+#include "engine/mariadb/define.h"
 #include "engine/mariadb/design.h"
 #include "engine/mariadb/greeting.h"
 #include "engine/mariadb/hold.h"
@@ -133,6 +134,12 @@ class MariadbEngine final : public Engine {
   [[nodiscard]] std::vector<Discovered> discover(const std::filesystem::path& /*directory*/,
                                                  std::stop_token /*stop*/) const override {
     return {};  // its files say nothing to a client
+  }
+  [[nodiscard]] DefinedTables define_database(const model::Endpoint& endpoint,
+                                              std::stop_token stop) const override {
+    const Location location = location_of(endpoint);
+    Connection connection(location, endpoint.password.get(), false, std::move(stop));
+    return define_live_tables(connection, location.schema);
   }
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/postgresql/postgresql.h"
 
+#include "engine/postgresql/define.h"
 #include "engine/postgresql/describe.h"
 #include "engine/postgresql/design.h"
 #include "engine/postgresql/grants.h"
@@ -124,6 +125,10 @@ class PostgresqlEngine final : public Engine {
   [[nodiscard]] std::vector<Discovered> discover(const std::filesystem::path& /*directory*/,
                                                  std::stop_token /*stop*/) const override {
     return {};
+  }
+  [[nodiscard]] DefinedTables define_database(const model::Endpoint& endpoint,
+                                              std::stop_token stop) const override {
+    return define_live_tables(location_of(endpoint), stop);
   }
 };
 

@@ -275,6 +275,25 @@ std::vector<model::TableDefinition> define_tables(const std::filesystem::path& f
   return tables;
 }
 
+DefinedTables define_live_tables(const std::filesystem::path& file, const std::stop_token& stop) {
+  DefinedTables defined;
+  defined.tables = define_tables(file, stop);
+  defined.keep_keys_of_rows();
+  Reader reader = open_untouched(file, true, stop);
+  const auto count = [&](std::string_view kind, const std::string& of) {
+    Statement number = reader.connection.prepare("SELECT count(*) FROM " + of);
+    if (number.step()) defined.leave(kind, static_cast<std::uint64_t>(number.integer(0)));
+  };
+  count("foreign keys",
+        "sqlite_schema s, pragma_foreign_key_list(s.name) k WHERE s.type = 'table' AND k.seq = 0");
+  count("indexes that are no keys, or partial",
+        "sqlite_schema s, pragma_index_list(s.name) i WHERE s.type = 'table'"
+        " AND i.origin = 'c' AND (i.\"unique\" = 0 OR i.partial = 1)");
+  count("views", "sqlite_schema WHERE type = 'view'");
+  count("triggers", "sqlite_schema WHERE type = 'trigger'");
+  return defined;
+}
+
 std::vector<model::NewTable> design_tables(std::span<const model::TableDefinition> tables) {
   DesignRules rules;
   rules.where = "SQLite";

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "engine/engine.h"
 #include "model/new_table.h"
 #include "model/table_definition.h"
 
@@ -22,5 +23,9 @@ namespace holdfast::engine::sqlite {
 // like are held as text.
 [[nodiscard]] std::vector<model::NewTable> design_tables(
     std::span<const model::TableDefinition> tables);
+
+// As Engine::define_database, by define_tables().
+[[nodiscard]] DefinedTables define_live_tables(const std::filesystem::path& file,
+                                               const std::stop_token& stop);
 
 }  // namespace holdfast::engine::sqlite

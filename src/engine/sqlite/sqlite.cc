@@ -114,6 +114,10 @@ class SqliteEngine final : public Engine {
       std::stop_token stop) const override {
     return sqlite::define_tables(file, stop);
   }
+  [[nodiscard]] DefinedTables define_database(const model::Endpoint& endpoint,
+                                              std::stop_token stop) const override {
+    return define_live_tables(path_of(endpoint), stop);
+  }
   [[nodiscard]] std::vector<model::NewTable> design(
       const model::Endpoint& /*into*/,
       std::span<const model::TableDefinition> tables) const override {

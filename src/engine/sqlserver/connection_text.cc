@@ -2,6 +2,7 @@
 #include "engine/sqlserver/connection_text.h"
 
 #include <fmt/format.h>
+#include <netdb.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -134,11 +136,35 @@ Driver driver_for(const Location& location) {
       .set_hint("Install FreeTDS's (Debian: tdsodbc), or name a driver's library by `driver`.");
 }
 
+bool is_known_host(const std::string& host) {
+  ::addrinfo* found = nullptr;
+  const int code = ::getaddrinfo(host.c_str(), nullptr, nullptr, &found);
+  if (found != nullptr) ::freeaddrinfo(found);
+  return code == 0;
+}
+
+namespace {
+
+bool holds_certificate(const std::string& path) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("-----BEGIN ") && line.find("CERTIFICATE-----") != std::string::npos)
+      return true;
+  return false;
+}
+
+}  // namespace
+
 std::string authorities_of(const Location& location) {
   if (!location.tls_ca.empty()) {
     if (!fs::exists(location.tls_ca))
       throw Error(Errc::not_found,
-                  fmt::format("{}: there is no file {}", location.display(), location.tls_ca));
+                  fmt::format("{}: there is no file {}", location.display(), location.tls_ca))
+          .set_hint("Name a file with the certificate of the server's authority by `tls_ca`.");
+    if (!holds_certificate(location.tls_ca))
+      throw Error(Errc::usage, fmt::format("{}: {} holds no certificate in PEM form",
+                                           location.display(), location.tls_ca))
+          .set_hint("Name a file with the certificate of the server's authority by `tls_ca`.");
     return location.tls_ca;
   }
   for (const std::string_view one : usual_authorities)

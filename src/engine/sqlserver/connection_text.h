@@ -46,7 +46,10 @@ struct Driver {
 // Adds it to the configuration of this process, once, under a name that is returned. Any thread.
 [[nodiscard]] std::string add_freetds_section(const std::string& section);
 
-// The authorities that a location trusts: `tls_ca`, else the system's. Errc::not_found.
+// Whether the machine finds an address for a host's name. Asks whom it asks for names.
+[[nodiscard]] bool is_known_host(const std::string& host);
+// The authorities that a location trusts: `tls_ca`, else the system's. Errc::not_found, or usage
+// for a file that holds no certificate.
 [[nodiscard]] std::string authorities_of(const Location& location);
 
 }  // namespace holdfast::engine::sqlserver

@@ -50,17 +50,34 @@ TEST(SqlServerConnectionText, GivesEachDriverItsOwnWords) {
 // Without a file of authorities FreeTDS takes any certificate.
 TEST(SqlServerConnectionText, NeverLetsFreeTdsTrustAnybody) {
   Location location = somewhere();
-  location.tls_ca = "/etc/hosts";
+  const TemporaryDirectory place("holdfast-authorities");
+  location.tls_ca = (place.path() / "ca.pem").native();
+  std::ofstream(location.tls_ca) << "nothing\n-----BEGIN CERTIFICATE-----\n";
   const std::string section = freetds_section(location);
-  EXPECT_NE(section.find("ca file = /etc/hosts\n"), std::string::npos);
+  EXPECT_NE(section.find("ca file = " + location.tls_ca + "\n"), std::string::npos);
   EXPECT_NE(section.find("check certificate hostname = yes\n"), std::string::npos);
   EXPECT_NE(section.find("host = db1\n"), std::string::npos);
   const std::string text =
       connection_text(location, {"/x/libtdsodbc.so", DriverKind::freetds}, true);
   EXPECT_NE(text.find(";Servername=holdfast_"), std::string::npos);
   EXPECT_EQ(text.find(";Server="), std::string::npos);
-  location.tls_ca = "/nowhere/ca.pem";
-  EXPECT_THROW(static_cast<void>(freetds_section(location)), Error);
+  // FreeTDS would say no more than that it could not connect.
+  for (const char* const wrong : {"/nowhere/ca.pem", "/etc/hosts"}) {
+    location.tls_ca = wrong;
+    try {
+      static_cast<void>(freetds_section(location));
+      ADD_FAILURE() << wrong;
+    } catch (const Error& error) {
+      EXPECT_NE(error.message().find(wrong), std::string::npos) << error.message();
+      EXPECT_NE(error.hint().find("tls_ca"), std::string::npos) << error.hint();
+    }
+  }
+}
+
+TEST(SqlServerConnectionText, KnowsWhetherAHostIsKnown) {
+  EXPECT_TRUE(is_known_host("localhost"));
+  EXPECT_TRUE(is_known_host("127.0.0.1"));
+  EXPECT_FALSE(is_known_host("no host at all"));
 }
 
 TEST(SqlServerConnectionText, ShowsFreeTdsItsSectionsInMemory) {

@@ -37,10 +37,10 @@ const ColumnDefinition* column_of(const TableDefinition& table, const std::strin
 // What a key's column takes of it at most; nothing: more than any key has.
 std::optional<std::uint64_t> key_bytes(const ColumnDefinition& column) {
   constexpr std::uint64_t other_bytes = 17;  // the longest of them, a decimal
-  if (column.kind == ValueKind::other) return std::nullopt;
-  if (column.kind != ValueKind::text && column.kind != ValueKind::bytes) return other_bytes;
+  const bool is_text = column.kind == ValueKind::text || column.kind == ValueKind::other;
+  if (!is_text && column.kind != ValueKind::bytes) return other_bytes;
   if (!column.length || *column.length == 0 || *column.length > bytes_max) return std::nullopt;
-  return *column.length * (column.kind == ValueKind::text ? 2U : 1U);
+  return *column.length * (is_text ? 2U : 1U);
 }
 
 std::optional<std::uint64_t> key_bytes(const TableDefinition& table,
@@ -94,8 +94,7 @@ class Designer {
         return design;
       }
       case ValueKind::other: {
-        ColumnDesign design{fmt::format("nvarchar(max) COLLATE {}", collation),
-                            held_as_text(column)};
+        ColumnDesign design{text_type(column, is_key), held_as_text(column)};
         design.held.takes_nul = dialect_.is_sql_server;
         return design;
       }

@@ -82,6 +82,18 @@ TEST(SqlServerDesign, HasATypeForEveryKind) {
   EXPECT_FALSE(other[0].held[6].takes_nul);
 }
 
+// So that tables whose key is a uuid have a place.
+TEST(SqlServerDesign, TakesOtherValuesOfSomeLengthForKeys) {
+  TableDefinition one = table({column("id", ValueKind::other, 36)});
+  one.columns[0].is_nullable = false;
+  one.primary_key = {"id"};
+  EXPECT_EQ(design_tables(std::vector{one}, Dialect{})[0].make.at(0),
+            "CREATE TABLE [t]]t] ([id] nvarchar(36) COLLATE Latin1_General_100_BIN2 NOT NULL, "
+            "PRIMARY KEY CLUSTERED ([id]))");
+  one.columns[0].length.reset();
+  EXPECT_NE(refusal(one), "");
+}
+
 TEST(SqlServerDesign, RefusesNumbersThatNoDecimalHolds) {
   EXPECT_EQ(refusal(table({column("any", ValueKind::number)})),
             "SQL Server has no exact counterpart for table t]t, column any (T): a decimal has 38 "

@@ -35,23 +35,27 @@ class Reader {
     for (const auto& [name, value] : endpoint_.options) take(name, value);
     if (!endpoint_.user.empty()) {
       if (!location_.user.empty() && location_.user != endpoint_.user)
-        refuse(fmt::format("`user` is {}, the uri says {}", endpoint_.user, location_.user));
+        refuse_option(fmt::format("`user` is {}, the uri says {}", endpoint_.user, location_.user));
       location_.user = endpoint_.user;
     }
     if (location_.user.empty() && endpoint_.password != nullptr)
-      refuse("there is a password, and no user: without one, a ticket of Kerberos logs in");
+      refuse_option("there is a password, and no user: without one, a ticket of Kerberos logs in");
     check_together();
     return std::move(location_);
   }
 
  private:
-  [[noreturn]] void refuse(std::string_view why) const {
+  [[noreturn]] void refuse(std::string_view why,
+                           std::string_view hint =
+                               "A database is named `sqlserver://[user@]host[:port]/database`, or "
+                               "`sqlserver://host/database?instance=NAME`.") const {
     throw Error(
         Errc::usage,
         fmt::format("{}: {}", endpoint_.component.empty() ? "database" : endpoint_.component, why))
-        .set_hint(
-            "A database is named `sqlserver://[user@]host[:port]/database`, or "
-            "`sqlserver://host/database?instance=NAME`.");
+        .set_hint(std::string(hint));
+  }
+  [[noreturn]] void refuse_option(std::string_view why) const {
+    refuse(why, "Correct it in the instance file; docs/instance-file.md says what each option is.");
   }
 
   [[nodiscard]] std::string decoded(std::string_view text) const {
@@ -103,7 +107,8 @@ class Reader {
     if (units > name_units_max) refuse(fmt::format("`{}` cannot be the name of a database", name));
     for (const std::string_view own : own_databases)
       if (equal_but_for_case(name, own))
-        refuse(fmt::format("{} is the server's own database", name));
+        refuse(fmt::format("{} is the server's own database", name),
+               "Name a database of yours; the server's own are backed up by its own means.");
   }
 
   // Whether it names a port.
@@ -143,7 +148,7 @@ class Reader {
   }
 
   [[nodiscard]] std::string absolute(std::string_view name, const std::string& value) const {
-    if (!value.starts_with('/')) refuse(fmt::format("`{}` is no absolute path", name));
+    if (!value.starts_with('/')) refuse_option(fmt::format("`{}` is no absolute path", name));
     return value;
   }
 
@@ -152,7 +157,7 @@ class Reader {
     const bool has_drive =
         value.size() > 2 && value[1] == ':' && (value[2] == '\\' || value[2] == '/');
     if (!value.starts_with('/') && !value.starts_with("\\\\") && !has_drive)
-      refuse(fmt::format("`{}` is no absolute path of the server", name));
+      refuse_option(fmt::format("`{}` is no absolute path of the server", name));
     while (value.size() > 1 && (value.ends_with('/') || value.ends_with('\\'))) value.pop_back();
     return value;
   }
@@ -166,7 +171,7 @@ class Reader {
       if (value == word) return meaning;
       words += fmt::format("{}{}", words.empty() ? "" : ", ", word);
     }
-    refuse(fmt::format("`{}` cannot be `{}`, only {}", name, value, words));
+    refuse_option(fmt::format("`{}` cannot be `{}`, only {}", name, value, words));
   }
 
   void take(const std::string& name, const std::string& value) {
@@ -206,7 +211,7 @@ class Reader {
     } else if (name == "log_directory") {
       location_.log_directory = of_server(name, value);
     } else if (name != "application_user") {
-      refuse(fmt::format("the sqlserver engine has no option `{}`", name));
+      refuse_option(fmt::format("the sqlserver engine has no option `{}`", name));
     }
   }
 
@@ -218,7 +223,7 @@ class Reader {
                     is_host_character) &&
         port_of(std::string_view(value).substr(colon + 1)) != 0;
     if (!is_one)
-      refuse(
+      refuse_option(
           fmt::format("`receiver` cannot be `{}`: it is a host and a port, as the server "
                       "reaches us",
                       value));
@@ -228,18 +233,19 @@ class Reader {
   void check_together() const {
     const Location& it = location_;
     if (it.tls == Tls::off && !it.tls_ca.empty())
-      refuse("`tls_ca` says whom to trust, and `tls` is off");
+      refuse_option("`tls_ca` says whom to trust, and `tls` is off");
     if (!it.exchange_directory.empty() && it.backup_directory.empty())
-      refuse("`exchange_directory` says where `backup_directory` is seen, which is not set");
+      refuse_option("`exchange_directory` says where `backup_directory` is seen, which is not set");
     if (it.receiver.empty() && (!it.receiver_certificate.empty() || !it.receiver_key.empty()))
-      refuse("`receiver_certificate` and `receiver_key` are of a `receiver`, which is not set");
+      refuse_option(
+          "`receiver_certificate` and `receiver_key` are of a `receiver`, which is not set");
     if (!it.receiver.empty() && (it.receiver_certificate.empty() || it.receiver_key.empty()))
-      refuse(
+      refuse_option(
           "a `receiver` shows a certificate: `receiver_certificate` and `receiver_key` are not "
           "both set");
     const bool has_way = !it.receiver.empty() || !it.exchange_directory.empty();
     if (it.method == Method::physical && !has_way)
-      refuse(
+      refuse_option(
           "the server writes its backups itself: `backup_directory` and `exchange_directory` "
           "must name where, or `receiver` whom it reaches");
   }

@@ -115,6 +115,25 @@ TEST(SqlServerLocation, RefusesOptionsThatMeanNothing) {
     EXPECT_NE(refusal(uri, options), "taken") << options.begin()->first;
 }
 
+// How a uri is written is the next step of whoever wrote a wrong uri, and of nobody else.
+TEST(SqlServerLocation, HintsAtWhatIsWrong) {
+  const auto hint = [](const std::string& uri, const Options& options = {}) {
+    model::Endpoint endpoint;
+    endpoint.uri = uri;
+    endpoint.options = options;
+    try {
+      static_cast<void>(location_of(endpoint));
+    } catch (const Error& error) {
+      return error.hint();
+    }
+    return std::string("taken");
+  };
+  EXPECT_NE(hint("sqlserver://db1").find("sqlserver://"), std::string::npos);
+  EXPECT_NE(hint("sqlserver://db1/shop", {{"tls", "maybe"}}).find("instance-file.md"),
+            std::string::npos);
+  EXPECT_NE(hint("sqlserver://db1/master").find("database of yours"), std::string::npos);
+}
+
 TEST(SqlServerLocation, WantsOneUserOrATicket) {
   model::Endpoint endpoint;
   endpoint.uri = "sqlserver://ann@db1/shop";

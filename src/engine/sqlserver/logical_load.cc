@@ -115,7 +115,7 @@ class Loader {
   void choose();
   void look_at_place();
   void make_place();
-  [[nodiscard]] bool try_rename(const std::string& from, const std::string& to);
+  [[nodiscard]] std::vector<Message> try_rename(const std::string& from, const std::string& to);
   void fill();
   void load_rows();
   void load_table(const LoadedTable& table, const std::stop_token& stop);
@@ -236,10 +236,9 @@ void Loader::look_at_place() {
   if (const std::string owner = owner_of(*session_, place); !owner.empty()) owner_ = owner;
 }
 
-bool Loader::try_rename(const std::string& from, const std::string& to) {
-  return session_
-      ->try_run(fmt::format("ALTER DATABASE {} MODIFY NAME = {}", identifier(from), identifier(to)))
-      .empty();
+std::vector<Message> Loader::try_rename(const std::string& from, const std::string& to) {
+  return session_->try_run(
+      fmt::format("ALTER DATABASE {} MODIFY NAME = {}", identifier(from), identifier(to)));
 }
 
 void Loader::make_place() {
@@ -269,12 +268,12 @@ void Loader::make_place() {
   make(beside, Json::array().push(beside).push(renamed));
   // Whether such a server can rename at all is tried on what is ours.
   if (server_.is_sql_server || options_.only_beside) return;
-  if (!try_rename(beside, renamed))
+  if (const auto errors = try_rename(beside, renamed); !errors.empty())
     throw Error(Errc::unsupported,
-                fmt::format("{}: the server renames no databases, so that what is there cannot be "
-                            "kept",
-                            location_.display()))
-        .set_hint("Restore into a database that is not there.");
+                fmt::format("{}: the server renames no databases for our login, so that what is "
+                            "there cannot be kept: {}",
+                            location_.display(), errors.front().display()))
+        .set_hint("Restore into a database that is not there, or have the old one dropped.");
   target_ = renamed;
 }
 
@@ -457,7 +456,10 @@ void Loader::run_statements() {
 
 void Loader::hand_over() {
   if (!is_beside_) return;
-  const Arriving arriving{target_, location_.database, kept_, owner_};
+  const auto properties = std::ranges::count(facts_.objects, std::string("extended property"),
+                                             &model::ObjectFacts::kind);
+  const Arriving arriving{target_, location_.database, kept_, owner_,
+                          static_cast<std::size_t>(properties)};
   if (options_.leave_beside) {
     const auto later = std::make_shared<LoadReport::Later>();
     report_.later = later;

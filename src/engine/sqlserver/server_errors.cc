@@ -32,7 +32,7 @@ std::optional<Errc> code_of(const Message& error) {
       known != nullptr && known->code != Errc::io)
     return known->code;
   if (error.text.find("Can't open lib") != std::string::npos || error.state == "IM002" ||
-      error.state == "IM003")
+      error.state == "IM003" || error.state == "IM004")
     return Errc::not_found;
   if (error.state.starts_with("08") || error.state.starts_with("HYT")) return Errc::unavailable;
   return std::nullopt;

@@ -60,6 +60,8 @@ TEST(SqlServerErrors, FindTheReasonBesideTheLostConnection) {
   EXPECT_EQ(connecting_hint(mute, location).find("tls_ca"), std::string::npos);
   const Messages library{{0, "01000", "Can't open lib '/x.so' : file not found"}};
   EXPECT_EQ(errc_of(library, Errc::unavailable), Errc::not_found);
+  const Messages no_driver{{0, "IM004", "Driver's SQLAllocHandle on SQL_HANDLE_HENV failed"}};
+  EXPECT_NE(connecting_hint(no_driver, location).find("`driver`"), std::string::npos);
 }
 
 TEST(SqlServerErrors, TellAMuteServerFromOneThatHasGone) {

@@ -45,6 +45,10 @@ std::u16string Session::State::words(bool doubles_braces) const {
     wipe(*one);
   };
   if (!location.user.empty()) {
+    if (password.reveal().empty())
+      throw Error(Errc::denied, fmt::format("{}: there is no password for user {}",
+                                            location.display(), location.user))
+          .set_hint("Name a file that holds it by `password_file`.");
     add("UID", location.user);
     add("PWD", password.reveal());
   }
@@ -74,6 +78,22 @@ bool Session::State::doubles_braces() const {
   });
 }
 
+namespace {
+
+// Drivers say no more of it than that they could not connect.
+void refuse_unknown_host(const Location& location, std::span<const Message> errors) {
+  const bool is_mute =
+      std::ranges::all_of(errors, [](const Message& one) { return one.number == 0; });
+  if (!is_mute || errc_of(errors, Errc::unavailable) != Errc::unavailable ||
+      is_known_host(location.host))
+    return;
+  throw Error(Errc::unavailable,
+              fmt::format("{}: nobody knows a host {}", location.display(), location.host))
+      .set_hint("Correct the host in `uri`, or ask whoever keeps the names of this network.");
+}
+
+}  // namespace
+
 void Session::State::connect() {
   driver = driver_for(location);
   environment.allocate(SQL_HANDLE_ENV, nullptr);
@@ -90,6 +110,7 @@ void Session::State::connect() {
       std::erase_if(errors, [](const Message& one) {
         return is_information(one) && one.text.find("Can't open lib") == std::string::npos;
       });
+    refuse_unknown_host(location, errors);
     throw Error(errc_of(errors, Errc::unavailable),
                 fmt::format("{}: {}", location.display(), words_of(errors)))
         .set_hint(connecting_hint(errors, location));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include "base/error.h"
@@ -20,6 +21,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds switch_patience{10};
 constexpr auto undo_patience = 30s;
 constexpr auto between_tries = 500ms;
+constexpr std::size_t places_max = 200;
 
 std::string file_in(const std::string& directory, const std::string& name) {
   const char separator = directory.find('\\') != std::string::npos ? '\\' : '/';
@@ -37,6 +39,22 @@ std::string file_in(const std::string& directory, const std::string& name) {
                           : fmt::format("database {} is in use by {}{}", database,
                                         fmt::join(who, "; "), said))
       .set_hint("Stop the application, or end these sessions, and try again.");
+}
+
+// Servers that only speak the protocol may count sessions that have ended for ones that use a
+// database, until another takes their place in the list; there they have no number. Takes such
+// places, the lowest free one each time, by sessions in no database that is renamed.
+void take_places_of_ended(Session& session, const std::string& database) {
+  const std::string ended = fmt::format(
+      "SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE session_id IS NULL AND database_id ="
+      " DB_ID({})",
+      literal(database));
+  std::vector<std::unique_ptr<Session>> taken;
+  while (taken.size() < places_max) {
+    const auto rows = session.try_query(ended);
+    if (!rows || rows->empty() || rows->front()[0].value_or("0") == "0") return;
+    taken.push_back(session.again());
+  }
 }
 
 }  // namespace
@@ -108,6 +126,8 @@ void rename_database(Session& session, const ServerInfo& server, const std::stri
     // Nobody is thrown out: whoever is there is told of instead.
     const auto errors = set(from, "SINGLE_USER WITH NO_WAIT");
     if (!errors.empty()) refuse_in_use(session, from, errors);
+  } else {
+    take_places_of_ended(session, from);
   }
   const auto errors = session.try_run(
       fmt::format("ALTER DATABASE {} MODIFY NAME = {}", identifier(from), identifier(to)));
@@ -226,6 +246,23 @@ void clear_database(Session& session, const Json& kept) {
   }
 }
 
+namespace {
+
+void tell_lost_properties(Session& session, const Arriving& arriving,
+                          std::vector<std::string>& left_out) {
+  const auto rows = session.try_query(
+      fmt::format("SELECT COUNT(*) FROM {}.sys.extended_properties", identifier(arriving.place)));
+  if (!rows || rows->empty()) return;
+  const std::string count = rows->front()[0].value_or("0");
+  if (std::strtoull(count.c_str(), nullptr, 10) >= arriving.properties) return;
+  left_out.push_back(fmt::format(
+      "{} of {} extended properties are seen: this server loses them when a database is renamed; "
+      "schema.sql of the copy has the statements that make them",
+      count, arriving.properties));
+}
+
+}  // namespace
+
 std::vector<std::string> switch_in(Session& session, const ServerInfo& server,
                                    const Arriving& arriving, const Announce& announce,
                                    std::vector<std::string>& left_out) {
@@ -253,6 +290,8 @@ std::vector<std::string> switch_in(Session& session, const ServerInfo& server,
     if (replaces) rename_patiently(session, server, arriving.kept, arriving.place, switch_patience);
     throw;
   }
+  if (!server.is_sql_server && arriving.properties > 0)
+    tell_lost_properties(session, arriving, left_out);
   if (arriving.owner.empty() || arriving.owner == owner_of(session, arriving.place)) return lines;
   const std::string sql = fmt::format("ALTER AUTHORIZATION ON DATABASE::{} TO {}",
                                       identifier(arriving.place), identifier(arriving.owner));

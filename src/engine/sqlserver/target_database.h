@@ -49,6 +49,9 @@ struct Arriving {
   std::string beside, place;
   std::string kept;   // what is replaced is then called so; empty: nothing is
   std::string owner;  // empty: ours
+  // Texts attached to its objects, which servers that only speak the protocol may lose when it is
+  // renamed.
+  std::size_t properties = 0;
 };
 // Lines for LoadReport::kept; `left_out` gains what could not be done afterwards.
 [[nodiscard]] std::vector<std::string> switch_in(Session& session, const ServerInfo& server,
