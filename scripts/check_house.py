@@ -249,7 +249,7 @@ def check_listed(tree):
             parts = re.split(r"\$\{\w+\}", folder + word)
             listed.append(r"\w+".join(re.escape(part) for part in parts))
         # holdfast_whole_test(<label> <theme> …) builds <theme>_test.cc.
-        for theme in re.findall(r"holdfast_whole_test\(\w+ (\w+)", "\n".join(tree.lines(path))):
+        for theme in re.findall(r"holdfast_whole_test\([\w-]+ (\w+)", "\n".join(tree.lines(path))):
             listed.append(re.escape(f"{folder}{theme}_test.cc"))
     names = re.compile("|".join(listed) or "$.")
     for path in tree.paths(r"(src|tests)/.+\.cc"):

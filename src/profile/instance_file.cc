@@ -466,7 +466,8 @@ void read_magnolia(const Table& table, model::Instance& instance) {
       names += (names.empty() ? "\"" : ", \"") + std::string(name) + "\"";
     throw table.place(key).error("`" + std::string(key) + "` must be one of " + names);
   };
-  instance.magnolia.persistence = one_of("persistence", {"derby", "h2", "postgresql", "mariadb"});
+  instance.magnolia.persistence =
+      one_of("persistence", {"derby", "h2", "postgresql", "mariadb", "sqlserver"});
   instance.magnolia.data_store = one_of("data_store", {"files", "database"});
   instance.magnolia.system_properties = table.names("system_properties");
 }

@@ -56,7 +56,7 @@ constexpr InstanceKey keys[] = {
      "are copied, which takes [quiesce] with when = \"always\"."},
     {"magnolia", "persistence", KeyType::text, false, "as it is",
      "Of the target of a migration: the kind of database that all content goes to: derby, h2, "
-     "postgresql or mariadb. Of a server's, the file has one [[database]]."},
+     "postgresql, mariadb or sqlserver. Of a server's, the file has one [[database]]."},
     {"magnolia", "data_store", KeyType::text, false, "as it is",
      "Of the target of a migration: where binaries go: \"files\" or \"database\"."},
     {"magnolia", "system_properties", KeyType::names, false, "",

@@ -168,6 +168,50 @@ TEST_F(MagnoliaProfileTest, TakesWhatTheInstanceFileSaysOfADatabase) {
   EXPECT_EQ(plan.databases[0].options.at("application_user"), "mag");
 }
 
+TEST_F(MagnoliaProfileTest, SaysWhatSqlServersUrlAsksUntilTheInstanceFileAnswers) {
+  tree_.write_application("source",
+                          "jdbc:sqlserver://db1;databaseName=mag;hostNameInCertificate=db1.example;"
+                          "authentication=ActiveDirectoryPassword");
+  model::Instance one = instance();
+  one.magnolia.system_properties["db.password"] = "application";
+  const auto asked = [&] {
+    std::string words;
+    for (const model::Finding& finding : profile_.plan(one).findings) {
+      if (finding.code != "magnolia-connection-option") continue;
+      EXPECT_EQ(finding.component, "db-mag");
+      words += std::string(model::severity_name(finding.severity)) + " " +
+               finding.seen.substr(finding.seen.rfind(' ') + 1) + "; ";
+    }
+    return words;
+  };
+  EXPECT_EQ(asked(),
+            "warning hostNameInCertificate=db1.example; blocker "
+            "authentication=ActiveDirectoryPassword; ");
+  model::DatabaseSettings given;
+  given.name = "db-mag";
+  given.engine = "sqlserver";
+  given.uri = "sqlserver://db1/mag";
+  given.user = "holdfast";
+  one.databases = {given};
+  EXPECT_EQ(asked(), "warning hostNameInCertificate=db1.example; ");
+  one.databases[0].uri = "sqlserver://db1.example/mag";
+  EXPECT_EQ(asked(), "");
+  one.databases[0].uri = given.uri;
+  one.databases[0].options["tls"] = "required";
+  EXPECT_EQ(asked(), "");
+}
+
+TEST_F(MagnoliaProfileTest, NamesTheApplicationsUserOnSqlServer) {
+  tree_.write_application("source", "jdbc:sqlserver://db1;databaseName=mag;encrypt=true");
+  model::Instance one = instance();
+  one.magnolia.system_properties["db.password"] = "application";
+  const model::Plan plan = profile_.plan(one);
+  ASSERT_EQ(plan.databases.size(), 1U);
+  EXPECT_EQ(plan.databases[0].engine, "sqlserver");
+  EXPECT_EQ(plan.databases[0].options,
+            (std::map<std::string, std::string>{{"application_user", "mag"}, {"tls", "verified"}}));
+}
+
 TEST_F(MagnoliaProfileTest, NamesTheSchemasOfTheApplicationsTablesOnPostgresql) {
   tree_.write_application("source", "jdbc:postgresql://db1/mag?currentSchema=cms,public");
   const model::Plan plan = profile_.plan(instance());

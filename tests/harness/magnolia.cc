@@ -14,6 +14,8 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "engine/sqlserver/session.h"
+#include "harness/sqlserver_named.h"
 
 namespace holdfast::test {
 namespace {
@@ -81,9 +83,21 @@ std::string jackrabbit() {
 // The rest of a class path.
 std::string drivers() {
   std::string jars;
-  for (const char* jar : {"derby", "h2", "postgresql", "mariadb-java-client"})
+  for (const char* jar : {"derby", "h2", "postgresql", "mariadb-java-client", "jtds"})
     jars += fmt::format(":/usr/share/java/{}.jar", jar);
   return jars;
+}
+
+// Other programs run tests on that server too.
+std::string sqlserver_name(const std::string& database) {
+  const auto server = sqlserver_named().value();
+  return fmt::format("{}_{}_{}", engine::sqlserver::location_of(server).database, database,
+                     ::getpid());
+}
+
+engine::sqlserver::Session sqlserver_session() {
+  const model::Endpoint server = sqlserver_named().value();
+  return {engine::sqlserver::location_of(server), server.password.get(), false};
 }
 
 void write_command(const fs::path& path, const std::string& body) {
@@ -94,8 +108,8 @@ void write_command(const fs::path& path, const std::string& body) {
 }  // namespace
 
 std::string_view variant_name(MagnoliaVariant variant) noexcept {
-  constexpr std::array<std::string_view, 6> names{"derby",  "h2",      "pg",
-                                                  "pgfull", "mariadb", "mixed"};
+  constexpr std::array<std::string_view, 8> names{"derby",   "h2",    "pg",    "pgfull",
+                                                  "mariadb", "mixed", "mssql", "mssqlfull"};
   return names.at(static_cast<std::size_t>(variant));
 }
 
@@ -106,6 +120,10 @@ bool uses_postgres(MagnoliaVariant variant) noexcept {
 
 bool uses_mariadb(MagnoliaVariant variant) noexcept {
   return variant == MagnoliaVariant::mariadb || variant == MagnoliaVariant::mixed;
+}
+
+bool uses_sqlserver(MagnoliaVariant variant) noexcept {
+  return variant == MagnoliaVariant::mssql || variant == MagnoliaVariant::mssqlfull;
 }
 
 bool is_embedded(MagnoliaVariant variant) noexcept {
@@ -224,6 +242,22 @@ void MagnoliaLab::make_databases() const {
         fmt::format("GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, INDEX ON {}.* TO {}@'127.0.0.1'",
                     database_, magnolia_user));
   }
+  if (uses_sqlserver(variant_))
+    sqlserver_session().run("CREATE DATABASE " +
+                            engine::sqlserver::identifier(sqlserver_name(database_)));
+}
+
+void MagnoliaLab::drop_sqlserver_database() const {
+  static_cast<void>(sqlserver_session().try_run(
+      "DROP DATABASE " + engine::sqlserver::identifier(sqlserver_name(database_))));
+}
+
+model::Endpoint MagnoliaLab::sqlserver() const {
+  model::Endpoint endpoint = sqlserver_named().value();
+  endpoint.component = "db-" + sqlserver_name(database_);
+  endpoint.uri = engine::sqlserver::uri_of(engine::sqlserver::location_of(endpoint),
+                                           sqlserver_name(database_));
+  return endpoint;
 }
 
 void MagnoliaLab::configure() const {
@@ -235,6 +269,14 @@ void MagnoliaLab::configure() const {
   const std::string password(magnolia_password);
   command.environment = {{"PG_URL", postgres_jdbc()}, {"PG_USER", user}, {"PG_PASSWORD", password},
                          {"MY_URL", mariadb_jdbc()},  {"MY_USER", user}, {"MY_PASSWORD", password}};
+  if (uses_sqlserver(variant_)) {
+    const model::Endpoint server = sqlserver();
+    command.environment.insert(
+        command.environment.end(),
+        {{"MS_URL", sqlserver_jdbc()},
+         {"MS_USER", server.user},
+         {"MS_PASSWORD", server.password ? std::string(server.password->reveal()) : ""}});
+  }
   command.timeout = patience;
   run_to_success(command);
 }
@@ -369,6 +411,17 @@ std::string MagnoliaLab::postgres_jdbc() const {
 
 std::string MagnoliaLab::mariadb_jdbc() const {
   return fmt::format("jdbc:mariadb://{}:3306/{}", servers_->address(), database_);
+}
+
+// Values stand in the statements: servers that only speak the protocol take none of type image as a
+// parameter.
+std::string MagnoliaLab::sqlserver_jdbc() const {
+  const model::Endpoint server = sqlserver();
+  const auto tls = server.options.find("tls");
+  const bool is_plain = tls != server.options.end() && tls->second == "off";
+  std::string place = server.uri;
+  if (const std::size_t query = place.find('?'); query != std::string::npos) place[query] = ';';
+  return "jdbc:jtds:" + place + (is_plain ? "" : ";ssl=require") + ";prepareSQL=0";
 }
 
 std::string MagnoliaLab::postgres_uri() const {

@@ -15,17 +15,20 @@
 #include "harness/mariadb_server.h"
 #include "harness/postgres_server.h"
 #include "harness/program.h"
+#include "model/endpoint.h"
 
 namespace holdfast::test {
 
 // Where the content is; the README has a table of them.
-enum class MagnoliaVariant { derby, h2, pg, pgfull, mariadb, mixed };
+enum class MagnoliaVariant { derby, h2, pg, pgfull, mariadb, mixed, mssql, mssqlfull };
+// Those on servers that are private, or on none. The others' is the one of sqlserver_named.h.
 inline constexpr std::array<MagnoliaVariant, 6> magnolia_variants{
     MagnoliaVariant::derby,  MagnoliaVariant::h2,      MagnoliaVariant::pg,
     MagnoliaVariant::pgfull, MagnoliaVariant::mariadb, MagnoliaVariant::mixed};
 [[nodiscard]] std::string_view variant_name(MagnoliaVariant variant) noexcept;  // "pgfull"
 [[nodiscard]] bool uses_postgres(MagnoliaVariant variant) noexcept;
 [[nodiscard]] bool uses_mariadb(MagnoliaVariant variant) noexcept;
+[[nodiscard]] bool uses_sqlserver(MagnoliaVariant variant) noexcept;
 // Whether some of its content is in databases that only a stopped application lets be copied.
 [[nodiscard]] bool is_embedded(MagnoliaVariant variant) noexcept;
 
@@ -116,6 +119,8 @@ class MagnoliaLab {
   void make_databases() const;
   // The files of configuration alone, which name these databases.
   void configure() const;
+  // The one on the server of sqlserver_named.h, which does not end with us.
+  void drop_sqlserver_database() const;
   // All of it: databases, configuration and content.
   void create(const MagnoliaContent& content = {}) const;
 
@@ -151,13 +156,16 @@ class MagnoliaLab {
   [[nodiscard]] std::vector<std::filesystem::path> records() const;
   [[nodiscard]] std::filesystem::path conf() const;  // the repo-conf file that is in force
 
-  // Of both servers, whether the variant uses them or not.
+  // Of the private servers, whether the variant uses them or not.
   [[nodiscard]] const std::string& database() const noexcept { return database_; }
   [[nodiscard]] std::string postgres_jdbc() const;
   [[nodiscard]] std::string mariadb_jdbc() const;
   // As an instance file names them, by the address that JDBC has.
   [[nodiscard]] std::string postgres_uri() const;
   [[nodiscard]] std::string mariadb_uri() const;
+  // Its database as we reach it, and as the generator does; they need sqlserver_named().
+  [[nodiscard]] model::Endpoint sqlserver() const;
+  [[nodiscard]] std::string sqlserver_jdbc() const;
 
   // The command line of the generator's modes.
   [[nodiscard]] std::vector<std::string> java(std::string_view mode,

@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // What the vendor's page asks, in its order.
-constexpr std::array<std::string_view, 12> vendor_sentences{
+constexpr std::array<std::string_view, 13> vendor_sentences{
     "what is in files and what in databases depends on the persistence managers",
     "every workspace.xml counts",
     "several databases may be configured in them",
@@ -31,10 +31,11 @@ constexpr std::array<std::string_view, 12> vendor_sentences{
     "one independent database per instance",
     "hybrids of embedded and external",
     "PostgreSQL wholly in the database",
+    "SQL Server wholly in the database",
     "MySQL split between database and file system and shut down for the copy",
     "embedded H2 and Derby by copying the entire folder while shut down",
     "copies of production to another environment"};
-constexpr std::string_view unanswered_sentence = "Oracle and SQL Server wholly in the database";
+constexpr std::string_view unanswered_sentence = "Oracle wholly in the database";
 
 GuideText guide_text() {
   return GuideText("magnolia");

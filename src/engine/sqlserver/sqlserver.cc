@@ -216,17 +216,21 @@ std::string SqlServerEngine::undo(const Json& undo, const model::Endpoint& into)
 void SqlServerEngine::rows(const model::Endpoint& endpoint, const model::TableName& table,
                            model::RowSink& into, std::stop_token stop) const {
   Session session(location_of(endpoint), endpoint.password.get(), true, stop);
-  const SqlName wanted{table.schema.empty() ? session.value("SELECT SCHEMA_NAME()") : table.schema,
-                       table.table};
-  const auto refuse = [&] {
+  // As the server takes names: in whatever case, and without a schema in the login's own. The whole
+  // catalog is read for a table that is there only.
+  const std::string name =
+      (table.schema.empty() ? "" : identifier(table.schema) + ".") + identifier(table.table);
+  const auto there = session.query(
+      fmt::format("SELECT s.name, t.name FROM sys.tables t JOIN sys.schemas s ON s.schema_id = "
+                  "t.schema_id WHERE t.object_id = OBJECT_ID({})",
+                  literal(name)));
+  const Catalog catalog = there.empty() ? Catalog() : read_catalog(session);
+  const CatalogTable* const found =
+      there.empty() ? nullptr
+                    : catalog.table({there[0].at(0).value_or(""), there[0].at(1).value_or("")});
+  if (found == nullptr)
     throw Error(Errc::not_found,
                 fmt::format("{}: there is no table {}", endpoint.component, table.display()));
-  };
-  // The catalog takes its time, and who asks whether a place is free mostly finds nothing.
-  if (session.value("SELECT OBJECT_ID(" + name_literal(wanted) + ")").empty()) refuse();
-  const Catalog catalog = read_catalog(session);
-  const CatalogTable* const found = catalog.table(wanted);
-  if (found == nullptr) refuse();
   read_rows(session, found->rows(), into, stop);
 }
 

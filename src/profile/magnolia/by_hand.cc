@@ -16,6 +16,7 @@
 #include "base/uri.h"
 #include "profile/magnolia/configuration_file.h"
 #include "profile/magnolia/gathering.h"
+#include "profile/magnolia/jdbc_sqlserver.h"
 #include "profile/magnolia/jdbc_url.h"
 #include "profile/magnolia/judging.h"
 #include "profile/magnolia/relocate.h"
@@ -107,6 +108,12 @@ std::string backticked(const std::string& name) {
   return text + "`";
 }
 
+std::string bracketed(const std::string& name) {
+  std::string text = "[";
+  for (const char c : name) text += c == ']' ? "]]" : std::string(1, c);
+  return text + "]";
+}
+
 std::string double_quoted(const std::string& name) {
   std::string text = "\"";
   for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
@@ -135,6 +142,18 @@ void add_rights(const Connection& connection, std::string& text) {
     text += command({"mariadb", "--execute",
                      "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, INDEX ON target.* TO " +
                          backticked(connection.user) + "@'HOST'"});
+  } else if (connection.engine == "sqlserver") {
+    const std::string user = bracketed(connection.user);
+    text +=
+        "\nIts login must be there, with its password, and its user in the database that "
+        "login's:\n\n";
+    text += command({"sqlcmd", "-S", "SERVER", "-d", "NEW", "-Q",
+                     fmt::format("DROP USER IF EXISTS {0}; CREATE USER {0} FOR LOGIN {0}; "
+                                 "ALTER ROLE db_datareader ADD MEMBER {0}; "
+                                 "ALTER ROLE db_datawriter ADD MEMBER {0}; "
+                                 "GRANT CREATE TABLE TO {0}; "
+                                 "GRANT ALTER, REFERENCES ON SCHEMA::dbo TO {0}",
+                                 user)});
   }
 }
 
@@ -169,12 +188,19 @@ void add_connection(const MagnoliaFacts& facts, const Connection& connection, st
   std::string others;
   for (const FoundValue& one : found) {
     const std::size_t begin = one.value.find("//");
-    const std::string address = one.value.substr(0, one.value.find('?'));
+    const bool is_sqlserver = connection.engine == "sqlserver";
+    const std::string address = one.value.substr(0, one.value.find(is_sqlserver ? ';' : '?'));
     constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyz0123456789:/";
     if (begin == std::string::npos || address.find('@') != std::string::npos ||
         one.value.find_first_not_of(plain) < begin ||
         !stands_once(one.raw, address, one.value.substr(0, begin + 2))) {
       others += fmt::format("Line {} of {}: by hand.\n", one.line, shown(one.file));
+      continue;
+    }
+    if (is_sqlserver) {
+      const auto changed = redirected_sqlserver(one.value, "sqlserver://new-host:1433/new-name");
+      others += fmt::format("Line {} of {}: {}\n", one.line, shown(one.file),
+                            shown(redacted_uri(changed.value_or(""))));
       continue;
     }
     // What the driver is told besides stands behind a question mark, and stays.
@@ -301,6 +327,9 @@ void add_list(const MagnoliaFacts& facts, std::string& text) {
       text += command({"psql", "--no-psqlrc", "--dbname=NEW", "--command", "\\dt *.*bundle"});
     if (connection.engine == "mariadb")
       text += command({"mariadb", "target", "--execute", "SHOW TABLES LIKE '%BUNDLE'"});
+    if (connection.engine == "sqlserver")
+      text += command({"sqlcmd", "-S", "SERVER", "-d", "NEW", "-Q",
+                       "SELECT name FROM sys.tables WHERE name LIKE '%BUNDLE'"});
   }
   text +=
       "\nFour tables (BUNDLE, REFS, BINVAL, NAMES) of each of these, with the rows that "

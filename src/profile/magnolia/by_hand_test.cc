@@ -65,6 +65,18 @@ TEST_F(ByHandTest, SaysWhereAConnectionIsToBeChangedThatNoCommandFinds) {
   EXPECT_FALSE(has(account, "s3cret")) << account;
 }
 
+TEST_F(ByHandTest, WritesOutWhatAConnectionToSqlServerBecomes) {
+  const std::string text =
+      text_of("<p value='jdbc:sqlserver://h;databaseName=mag;encrypt=true;password=s3cret'/>\n",
+              "sqlserver://h:1433/mag");
+  EXPECT_FALSE(has(text, "sed -i")) << text;
+  EXPECT_TRUE(has(text, "jdbc:sqlserver://new-host:1433;databaseName=new-name;encrypt=true;"))
+      << text;
+  EXPECT_FALSE(has(text, "s3cret")) << text;
+  EXPECT_TRUE(has(text, "ALTER ROLE db_datawriter ADD MEMBER [mag]")) << text;
+  EXPECT_TRUE(has(text, "SELECT name FROM sys.tables WHERE name LIKE")) << text;
+}
+
 TEST_F(ByHandTest, PrintsNoCommandThatWouldFindNothing) {
   const std::string uri = "postgresql://h:5432/mag";
   const std::string escaped = text_of("# c\nurl=jdbc\\:postgresql\\://h/mag\n", uri);

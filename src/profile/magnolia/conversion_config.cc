@@ -37,7 +37,7 @@ const Names& connection_parameters() {
 }
 
 std::string database_type(std::string_view engine) {
-  return engine == "mariadb" ? "mysql" : std::string(engine);
+  return engine == "mariadb" ? "mysql" : engine == "sqlserver" ? "mssql" : std::string(engine);
 }
 
 class Rewriting {
@@ -63,6 +63,7 @@ class Rewriting {
     const char* type = engine == "derby"        ? "Derby"
                        : engine == "h2"         ? "H2"
                        : engine == "postgresql" ? "PostgreSQL"
+                       : engine == "sqlserver"  ? "MSSql"
                                                 : "MySql";
     XmlParameters add = place(home);
     add.emplace_back("schemaObjectPrefix", prefix);
@@ -112,7 +113,9 @@ class Rewriting {
     if (element == nullptr || !element->attribute("class").ends_with("DatabaseJournal")) return;
     XmlParameters add = place("");
     add.emplace_back("schemaObjectPrefix", prefix);
-    edit_.change(*element, "org.apache.jackrabbit.core.journal.DatabaseJournal",
+    // Only this class of its own fills the variable that SQL Server's definition has.
+    const std::string type = connection_.engine == "sqlserver" ? "MSSql" : "";
+    edit_.change(*element, "org.apache.jackrabbit.core.journal." + type + "DatabaseJournal",
                  connection_parameters(), add);
   }
 

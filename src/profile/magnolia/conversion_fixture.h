@@ -55,9 +55,10 @@ class ConversionTest : public testing::Test {
 
   void write_source(const std::string& engine) {
     engine_ = engine;
-    const std::string scheme = engine == "postgresql" ? "postgresql" : "mariadb";
     if (is_server(engine)) {
-      from_.write_application("source", "jdbc:" + scheme + "://db1/mag");
+      from_.write_application("source", engine == "sqlserver"
+                                            ? "jdbc:sqlserver://db1;databaseName=mag"
+                                            : "jdbc:" + engine + "://db1/mag");
     } else {
       from_.write_application(engine);
       for (const char* place : {"workspaces/website/db", "version/db"}) {
@@ -68,12 +69,13 @@ class ConversionTest : public testing::Test {
         }
       }
     }
-    if (engine == "mariadb") {
+    if (engine == "mariadb" || engine == "sqlserver") {
       for (const std::filesystem::path& file : configuration())
-        replace_in(file, "PostgreSQLPersistenceManager", "MySqlPersistenceManager");
+        replace_in(file, "PostgreSQLPersistenceManager",
+                   engine == "mariadb" ? "MySqlPersistenceManager" : "MSSqlPersistenceManager");
     }
-    for (const std::string_view jar :
-         {"derby-10.14.jar", "h2-2.1.jar", "postgresql-42.jar", "mariadb-java-client-2.7.jar"})
+    for (const std::string_view jar : {"derby-10.14.jar", "h2-2.1.jar", "postgresql-42.jar",
+                                       "mariadb-java-client-2.7.jar", "mssql-jdbc-12.jar"})
       write_text(library() / jar, "");
     source_.name = "a";
     source_.profile = "magnolia";
@@ -200,6 +202,7 @@ class ConversionTest : public testing::Test {
 
   TestTree from_, to_;
   std::string engine_;
+  std::vector<std::string> by_hand_;
   MagnoliaProfile profile_;
   model::Instance source_, target_;
 };

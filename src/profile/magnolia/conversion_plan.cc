@@ -14,6 +14,7 @@
 #include "base/uri.h"
 #include "profile/magnolia/configuration_file.h"
 #include "profile/magnolia/gathering.h"
+#include "profile/magnolia/jdbc_sqlserver.h"
 #include "profile/magnolia/jdbc_url.h"
 #include "profile/magnolia/judging.h"
 #include "profile/magnolia/new_tables.h"
@@ -32,24 +33,6 @@ constexpr std::string_view lost_otherwise = "its content would be missing after 
 struct Prefix {
   std::string written, plain;
 };
-
-// What is compared of two URIs: the same place is the same text, whoever connects and how.
-std::string plain_place(std::string uri) {
-  const std::size_t query = uri.find('?');
-  const bool is_socket = uri.find("host=", query) != std::string::npos ||
-                         uri.find("socket=", query) != std::string::npos;
-  if (query != std::string::npos && !is_socket) uri.erase(query);
-  const std::size_t host = uri.find("://") + 3;
-  const std::size_t user = uri.substr(0, uri.find('/', host)).rfind('@');
-  if (user != std::string::npos && user >= host) uri.erase(host, user + 1 - host);
-  try {
-    const JdbcUrl url = parse_jdbc_url("jdbc:" + uri);
-    if (url.kind == JdbcKind::server) return url.uri;
-  } catch (const Error&) {
-    return uri;
-  }
-  return uri;
-}
 
 class Planner {
  public:
@@ -102,12 +85,14 @@ class Planner {
     return {};
   }
   [[nodiscard]] static bool is_known(std::string_view engine) {
-    return engine == "derby" || engine == "h2" || engine == "postgresql" || engine == "mariadb";
+    return engine == "derby" || engine == "h2" || engine == "postgresql" || engine == "mariadb" ||
+           engine == "sqlserver";
   }
   [[nodiscard]] static Dialect dialect_of(std::string_view engine) {
     return engine == "derby"        ? Dialect::derby
            : engine == "h2"         ? Dialect::h2
            : engine == "postgresql" ? Dialect::postgresql
+           : engine == "sqlserver"  ? Dialect::mssql
                                     : Dialect::mysql;
   }
 
@@ -132,18 +117,22 @@ class Planner {
     const model::DatabaseSettings& database = *fitting[0];
     tables_->add_database(database);
     NewConnection& connection = plan_.connection;
-    const bool has_mysql_driver = has_driver("mysql-connector") && !has_driver("mariadb");
-    const std::string subprotocol = engine == "postgresql" ? "postgresql"
-                                    : has_mysql_driver     ? "mysql"
-                                                           : "mariadb";
     connection.component = database.name;
-    connection.driver = engine == "postgresql"                 ? "org.postgresql.Driver"
-                        : !has_mysql_driver                    ? "org.mariadb.jdbc.Driver"
-                        : has_driver("mysql-connector-java-5") ? "com.mysql.jdbc.Driver"
-                                                               : "com.mysql.cj.jdbc.Driver";
-    connection.url = jdbc_url_of(database.uri, subprotocol);
     connection.user = database.user;
     connection.password = database.password;
+    if (engine == "sqlserver") {
+      lead_to_sqlserver(database, connection);
+    } else {
+      const bool has_mysql_driver = has_driver("mysql-connector") && !has_driver("mariadb");
+      const std::string subprotocol = engine == "postgresql" ? "postgresql"
+                                      : has_mysql_driver     ? "mysql"
+                                                             : "mariadb";
+      connection.driver = engine == "postgresql"                 ? "org.postgresql.Driver"
+                          : !has_mysql_driver                    ? "org.mariadb.jdbc.Driver"
+                          : has_driver("mysql-connector-java-5") ? "com.mysql.jdbc.Driver"
+                                                                 : "com.mysql.cj.jdbc.Driver";
+      connection.url = jdbc_url_of(database.uri, subprotocol);
+    }
     if (connection.url.empty()) {
       block("magnolia-conversion-database", database.name,
             redacted_uri(database.uri) + " names no host or no database",
@@ -158,10 +147,24 @@ class Planner {
             "Add `user` and, if it has one, its password.");
     }
     const auto tls = database.options.find("tls");
-    if (tls != database.options.end() && tls->second != "off" && tls->second != "preferred") {
+    if (engine != "sqlserver" && tls != database.options.end() && tls->second != "off" &&
+        tls->second != "preferred") {
       plan_.by_hand.push_back("the connection of the application to " + database.name +
                               " is written without TLS: add what its driver needs for it");
     }
+  }
+
+  // Its URL says how to encrypt too; what a trust store of Java's holds is not known.
+  void lead_to_sqlserver(const model::DatabaseSettings& database, NewConnection& connection) {
+    const bool is_jtds = has_driver("jtds") && !has_driver("mssql-jdbc") && !has_driver("sqljdbc");
+    connection.driver = is_jtds ? "net.sourceforge.jtds.jdbc.Driver"
+                                : "com.microsoft.sqlserver.jdbc.SQLServerDriver";
+    connection.url = sqlserver_jdbc_url(database.uri, database.options, database.user, is_jtds);
+    connection.user.erase(0, connection.user.find('\\') + 1);
+    const auto authorities = database.options.find("tls_ca");
+    if (authorities != database.options.end())
+      plan_.by_hand.push_back("the application trusts what is in Java's trust store: add " +
+                              authorities->second + " (keytool -importcert), for " + database.name);
   }
 
   void judge_places() {
@@ -507,7 +510,11 @@ class Planner {
   // Where it has others, it is known to lack that of the new engine.
   void look_for_driver() {
     const std::string& engine = plan_.connection.engine;
-    if (has_driver(engine) || (engine == "mariadb" && has_driver("mysql-connector"))) return;
+    const bool has_another =
+        (engine == "mariadb" && has_driver("mysql-connector")) ||
+        (engine == "sqlserver" &&
+         (has_driver("mssql-jdbc") || has_driver("sqljdbc") || has_driver("jtds")));
+    if (has_driver(engine) || has_another) return;
     const std::string place = facts_.directory + "/WEB-INF/lib";
     if (!facts_.drivers.empty()) {
       plan_.by_hand.push_back("put a JDBC driver of " + engine +

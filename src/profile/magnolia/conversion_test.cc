@@ -57,8 +57,8 @@ TEST_P(EveryDirection, TheNewConfigurationIsFoundAgain) {
 
 std::vector<Direction> all_directions() {
   std::vector<Direction> all;
-  for (const char* from : {"derby", "h2", "postgresql", "mariadb"}) {
-    for (const char* to : {"derby", "h2", "postgresql", "mariadb"}) {
+  for (const char* from : {"derby", "h2", "postgresql", "mariadb", "sqlserver"}) {
+    for (const char* to : {"derby", "h2", "postgresql", "mariadb", "sqlserver"}) {
       if (std::string(from) != to) all.emplace_back(from, to);
     }
   }
@@ -80,7 +80,8 @@ INSTANTIATE_TEST_SUITE_P(All, EveryDirection, testing::ValuesIn(all_directions()
                          });
 
 class EveryEngine : public ConversionTest, public testing::WithParamInterface<std::string> {};
-INSTANTIATE_TEST_SUITE_P(All, EveryEngine, testing::Values("derby", "h2", "postgresql", "mariadb"),
+INSTANTIATE_TEST_SUITE_P(All, EveryEngine,
+                         testing::Values("derby", "h2", "postgresql", "mariadb", "sqlserver"),
                          [](const auto& engine) { return engine.param; });
 
 TEST_P(EveryEngine, ADataStoreOfFilesGoesToATable) {

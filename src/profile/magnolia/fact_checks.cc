@@ -47,7 +47,7 @@ std::vector<TableUse> table_uses(const MagnoliaFacts& facts) {
 
 // The same database, whoever looks at it.
 std::string place_of(const Connection& connection) {
-  return std::string(without_query(connection.uri)) + " " + connection.schema;
+  return plain_place(connection.uri) + " " + connection.schema;
 }
 
 void compare_tables(const MagnoliaFacts& facts, const MagnoliaFacts& other,

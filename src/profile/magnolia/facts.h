@@ -12,6 +12,7 @@
 
 #include "base/secret.h"
 #include "model/finding.h"
+#include "profile/magnolia/jdbc_url.h"
 #include "profile/magnolia/repository_files.h"
 #include "profile/magnolia/tomcat.h"
 #include "profile/magnolia/variables.h"
@@ -32,6 +33,7 @@ struct Connection {
   std::string path;                        // embedded: its directory or file; else empty
   std::string schema;                      // where tables are looked for, if the URL says it
   std::map<std::string, std::string> options;
+  std::vector<JdbcRemark> remarks;
   std::string where;
 };
 

@@ -187,8 +187,9 @@ class Application {
     std::error_code failure;
     for (const auto& item : fs::directory_iterator(place_.directory + "/WEB-INF/lib", failure)) {
       const std::string name = item.path().filename().string();
-      constexpr std::array<std::string_view, 6> beginnings{
-          "derby", "h2-", "h2.jar", "postgresql", "mariadb-java-client", "mysql-connector"};
+      constexpr std::array<std::string_view, 9> beginnings{
+          "derby",           "h2-",        "h2.jar",  "postgresql", "mariadb-java-client",
+          "mysql-connector", "mssql-jdbc", "sqljdbc", "jtds"};
       const bool is_driver =
           name.ends_with(".jar") &&
           std::any_of(beginnings.begin(), beginnings.end(),

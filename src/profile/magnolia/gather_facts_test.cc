@@ -77,6 +77,44 @@ TEST_F(MagnoliaFactsTest, PutsAllWorkspacesOfAServerIntoOneConnection) {
   EXPECT_NE(find_code(gather().findings, "magnolia-password-unknown"), nullptr);
 }
 
+TEST_F(MagnoliaFactsTest, LeadsToSqlServer) {
+  tree_.write_application("source",
+                          "jdbc:sqlserver://db1\\inst;databaseName=mag;integratedSecurity=true;"
+                          "authenticationScheme=NTLM;domain=DOM;encrypt=false;failoverPartner=db2");
+  const std::string website = tree_.home() + "/workspaces/website/workspace.xml";
+  std::string text = read_text_file(website);
+  for (const auto& [old_text, new_text] :
+       {std::pair<std::string, std::string>{"bundle.PostgreSQLPersistenceManager'>",
+                                            "pool.MSSqlPersistenceManager'>"
+                                            "<param name='tableSpace' value='CONTENT'/>"},
+        {"'pm_${wsp.name}_'", "'pm_$#@-${wsp.name}_'"}})
+    text.replace(text.find(old_text), old_text.size(), new_text);
+  write_text(website, text);
+  const MagnoliaFacts facts = gather(properties("db.password", "geheim"));
+  ASSERT_EQ(facts.connections.size(), 1U);
+  const Connection& connection = facts.connections[0];
+  EXPECT_EQ(connection.component, "db-mag");
+  EXPECT_EQ(connection.engine, "sqlserver");
+  EXPECT_EQ(connection.uri, "sqlserver://db1/mag?instance=inst");
+  EXPECT_EQ(connection.user, "DOM\\mag");
+  EXPECT_EQ(connection.password->reveal(), "geheim");
+  EXPECT_EQ(connection.options.at("tls"), "required");
+  EXPECT_EQ(connection.remarks.size(), 1U);
+  EXPECT_EQ(facts.repositories[0].workspaces[1].persistence.table_prefix, "PM_$#@_x002d_WEBSITE_");
+  const model::Finding* const group = find_code(facts.findings, "magnolia-filegroup");
+  ASSERT_NE(group, nullptr);
+  EXPECT_NE(group->seen.find("CONTENT"), std::string::npos);
+  EXPECT_EQ(group->component, "db-mag");
+}
+
+TEST_F(MagnoliaFactsTest, TakesNoAccountWhereATicketLogsIn) {
+  tree_.write_application("source",
+                          "jdbc:sqlserver://db1;databaseName=mag;integratedSecurity=true");
+  const MagnoliaFacts facts = gather(properties("db.password", "geheim"));
+  EXPECT_EQ(facts.connections.at(0).user, "");
+  EXPECT_EQ(facts.connections[0].password, nullptr);
+}
+
 TEST_F(MagnoliaFactsTest, HonoursTheOrderOfTheChain) {
   tree_.write_application("derby");
   const std::string base = tree_.application() + "/WEB-INF/config/";

@@ -101,6 +101,23 @@ class Repository {
     fact.table_prefix += catalog_name(found->engine, table_prefix(found->engine, *plain));
   }
 
+  // Where SQL Server's classes make their tables. Source: Jackrabbit 2.18,
+  // MSSqlPersistenceManager, MSSqlFileSystem and MSSqlDatabaseJournal, setTableSpace().
+  void look_at_filegroup(const Bean& bean, const Scope& scope, const std::string& what,
+                         const std::string& connection) {
+    const std::string written = bean.get("tableSpace");
+    if (engine_of_class(bean.class_name) != "sqlserver" || written.empty()) return;
+    const std::string where = place_in(scope.file, bean.line);
+    const auto group = gathering_.resolve(written, scope.lookup, where, "tableSpace of " + what);
+    if (!group || group->empty()) return;
+    gathering_.add("magnolia-filegroup", Severity::note,
+                   where + ": tables of " + what + " are made in the filegroup " + *group,
+                   "a copy by BACKUP brings it along; in a database that is made for rows, it is "
+                   "missing, and Jackrabbit could make no table there",
+                   "Make it there too, or take `tableSpace` out of the configuration there.",
+                   connection);
+  }
+
   [[nodiscard]] PersistenceFact persistence(const std::optional<Bean>& bean, const Scope& scope,
                                             const std::string& what) {
     PersistenceFact fact;
@@ -125,6 +142,7 @@ class Repository {
                                                    : "";
         fact.connection = database(*bean, scope, scope.name, what, usual);
         add_prefix(*bean, scope, "schemaObjectPrefix", fact);
+        look_at_filegroup(*bean, scope, what, fact.connection);
         if (fact.keeping == Keeping::other_tables) {
           gathering_.add("magnolia-persistence-other", Severity::warning, seen,
                          "its tables are not bundles: they are copied, but nothing in them is "
@@ -164,6 +182,7 @@ class Repository {
       fact.kind = StoreKind::tables;
       fact.connection = database(*bean, scope, "filesystem", "the file system of " + what, "");
       add_prefix(*bean, scope, "schemaObjectPrefix", fact);
+      look_at_filegroup(*bean, scope, "the file system of " + what, fact.connection);
     } else if (name.find(".fs.mem.") != std::string_view::npos) {
       fact.kind = StoreKind::memory;
     } else {
@@ -245,6 +264,8 @@ class Repository {
                      "binaries lie with the workspaces, each copied with its own", "");
     }
     fact_.index_directory = index_of(config_.search_index, scope);
+    if (const auto& bean = config_.workspace_template.persistence_manager)
+      look_at_filegroup(*bean, scope, "new workspaces", "");
     if (!config_.is_cluster) return;
     fact_.is_cluster = true;
     const std::string where = place_in(scope.file, config_.cluster_line);
@@ -272,6 +293,7 @@ class Repository {
       fact.kind = StoreKind::tables;
       fact.connection = database(bean, scope, "journal", "the cluster's journal", "");
       add_prefix(bean, scope, "schemaObjectPrefix", fact);
+      look_at_filegroup(bean, scope, "the cluster's journal", fact.connection);
     } else {
       fact.kind = StoreKind::files;
       fact.path = gathering_.path_of(bean.get("directory"), scope.lookup, "", fact.where,

@@ -307,6 +307,10 @@ std::string Gathering::connection_of(const DatabaseUse& use) {
       files.push_back(std::move(file));
     if (!resource->user.empty()) connection.user = resource->user;
     if (resource->password) connection.password = resource->password;
+    // What Tomcat hands to the driver beside the URL.
+    const bool is_sqlserver =
+        url->starts_with("jdbc:sqlserver:") || url->starts_with("jdbc:jtds:sqlserver:");
+    if (is_sqlserver && !resource->properties.empty()) *url += ";" + resource->properties;
   }
   return place_of(*url, std::move(connection), use);
 }
@@ -325,8 +329,16 @@ std::string Gathering::place_of(const std::string& url, Connection connection,
   connection.engine = parsed.engine;
   connection.schema = parsed.schema;
   connection.options = parsed.options;
+  connection.remarks = parsed.remarks;
   if (connection.user.empty()) connection.user = parsed.user;
   if (!connection.password) connection.password = parsed.password;
+  if (parsed.has_login) {
+    connection.user.clear();
+    connection.password.reset();
+  }
+  const bool has_domain = connection.user.find('\\') != std::string::npos;
+  if (!parsed.domain.empty() && !connection.user.empty() && !has_domain)
+    connection.user = parsed.domain + '\\' + connection.user;
   switch (parsed.kind) {
     case JdbcKind::server:
       connection.uri = parsed.uri;

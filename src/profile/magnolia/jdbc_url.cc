@@ -9,52 +9,11 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/uri.h"
+#include "profile/magnolia/jdbc_parts.h"
+#include "profile/magnolia/jdbc_sqlserver.h"
 
 namespace holdfast::profile::magnolia {
 namespace {
-
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// Without %-escapes; nothing if that yields a control character.
-std::optional<std::string> decoded(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
-        hex_digit(text[i + 2]) >= 0) {
-      c = static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-      if (static_cast<unsigned char>(c) < 0x20) return std::nullopt;
-      i += 2;
-    }
-    result += c;
-  }
-  return result;
-}
-
-// Escaped where a URI's part would end or change its meaning.
-std::string escaped(std::string_view text) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') ||
-                          std::string_view("-._~$/").find(c) != std::string_view::npos;
-    if (is_plain) {
-      result += c;
-    } else {
-      result += '%';
-      result += digits[byte >> 4U];
-      result += digits[byte & 15U];
-    }
-  }
-  return result;
-}
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;  // names as written
 
@@ -84,43 +43,6 @@ std::optional<std::string> value_of(const Parameters& parameters, std::string_vi
 void take_account(JdbcUrl& url, std::string_view user, std::string_view password) {
   if (!user.empty()) url.user = user;
   if (!password.empty()) url.password = std::make_shared<const Secret>(std::string(password));
-}
-
-struct Place {
-  std::string host, port;
-};
-
-// "host", "host:5432", "[::1]:5432"; nothing for several, and for what is none.
-std::optional<Place> place_of(std::string_view text, std::string_view usual_port) {
-  Place place{"localhost", std::string(usual_port)};
-  if (text.starts_with('[')) {
-    const std::size_t end = text.find(']');
-    if (end == std::string_view::npos) return std::nullopt;
-    place.host = text.substr(0, end + 1);
-    text.remove_prefix(end + 1);
-  } else {
-    const std::size_t end = std::min(text.find(':'), text.size());
-    if (end > 0) place.host = text.substr(0, end);
-    text.remove_prefix(end);
-  }
-  if (text.starts_with(':')) {
-    text.remove_prefix(1);
-    if (!text.empty()) place.port = text;
-  } else if (!text.empty()) {
-    return std::nullopt;
-  }
-  const std::string_view inside =
-      place.host.starts_with('[') ? std::string_view(place.host).substr(1, place.host.size() - 2)
-                                  : std::string_view(place.host);
-  const bool is_host = std::all_of(inside.begin(), inside.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || (c == ':' && place.host.starts_with('['));
-  });
-  const bool is_port =
-      place.port.size() <= 5 && place.port.find_first_not_of("0123456789") == std::string::npos;
-  if (!is_host || !is_port || inside.empty()) return std::nullopt;
-  place.host = ascii_lower(place.host);
-  return place;
 }
 
 void read_postgresql(std::string_view rest, JdbcUrl& url) {
@@ -280,35 +202,6 @@ void read_oracle(std::string_view rest, JdbcUrl& url) {
   url.kind = JdbcKind::server;
 }
 
-void read_sqlserver(std::string_view rest, JdbcUrl& url) {
-  url.engine = "sqlserver";
-  if (!rest.starts_with("//")) return;
-  rest.remove_prefix(2);
-  const std::size_t semicolon = std::min(rest.find(';'), rest.size());
-  const Parameters parameters = parameters_of(rest.substr(semicolon), ';');
-  std::string_view authority = rest.substr(0, semicolon);
-  std::string database =
-      value_of(parameters, "databaseName").value_or(value_of(parameters, "database").value_or(""));
-  if (const std::size_t slash = authority.find('/'); slash != std::string_view::npos) {  // jTDS
-    if (database.empty()) database = authority.substr(slash + 1);
-    authority = authority.substr(0, slash);
-  }
-  take_account(url, value_of(parameters, "user").value_or(""),
-               value_of(parameters, "password").value_or(""));
-  std::string instance = value_of(parameters, "instanceName").value_or("");
-  if (const std::size_t back = authority.find('\\'); back != std::string_view::npos) {
-    const std::string_view behind = authority.substr(back + 1);
-    if (behind.find(':') != std::string_view::npos) return;
-    instance = behind;
-    authority = authority.substr(0, back);
-  }
-  const auto place = place_of(authority, value_of(parameters, "portNumber").value_or("1433"));
-  if (!place || database.empty()) return;
-  url.uri = "sqlserver://" + place->host + ":" + place->port + "/" + escaped(database) +
-            (instance.empty() ? "" : "?instance=" + escaped(instance));
-  url.kind = JdbcKind::server;
-}
-
 }  // namespace
 
 JdbcUrl parse_jdbc_url(std::string_view text) {
@@ -335,9 +228,9 @@ JdbcUrl parse_jdbc_url(std::string_view text) {
   } else if (protocol == "oracle") {
     read_oracle(rest, url);
   } else if (protocol == "sqlserver") {
-    read_sqlserver(rest, url);
+    read_sqlserver(text, url);
   } else if (protocol == "jtds" && rest.starts_with("sqlserver:")) {
-    read_sqlserver(rest.substr(10), url);
+    read_sqlserver(text, url);
   }
   if (url.kind == JdbcKind::unknown) {
     // Oracle's account stands in front of the `@` in a form of its own.
@@ -346,6 +239,25 @@ JdbcUrl parse_jdbc_url(std::string_view text) {
                                            : "oracle:" + redacted_uri(whole.substr(at));
   }
   return url;
+}
+
+std::string plain_place(std::string uri) {
+  const std::size_t host = uri.find("://") + 3;
+  const std::size_t query = std::min(uri.find('?'), uri.size());
+  // What belongs to the place: sockets, and instances of SQL Server.
+  const bool is_socket = uri.find("host=", query) != std::string::npos ||
+                         uri.find("socket=", query) != std::string::npos;
+  if (!is_socket && uri.find("instance=", query) == std::string::npos) uri.resize(query);
+  const std::size_t user = uri.substr(0, uri.find('/', host)).rfind('@');
+  if (user != std::string::npos && user >= host) uri.erase(host, user + 1 - host);
+  if (is_socket) return uri;
+  try {
+    const JdbcUrl url = parse_jdbc_url("jdbc:" + uri);
+    if (url.kind == JdbcKind::server) return url.uri;
+  } catch (const Error&) {
+    return uri;
+  }
+  return uri;
 }
 
 }  // namespace holdfast::profile::magnolia

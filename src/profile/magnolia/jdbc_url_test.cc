@@ -27,10 +27,21 @@ TEST(JdbcUrl, NamesServersWithTheirPort) {
            Case{"jdbc:oracle:thin:@h:1521:ORCL", "oracle", "oracle://h:1521/ORCL"},
            Case{"jdbc:oracle:thin:@//h/svc", "oracle", "oracle://h:1521/svc"},
            Case{"jdbc:sqlserver://h;databaseName=mag", "sqlserver", "sqlserver://h:1433/mag"},
-           Case{"jdbc:sqlserver://h\\inst:1;database=mag", "sqlserver", ""},
+           Case{"jdbc:sqlserver://H:5;Database = mag ;x", "sqlserver", "sqlserver://h:5/mag"},
+           Case{"jdbc:sqlserver://h\\inst:1;database=mag", "sqlserver", "sqlserver://h:1/mag"},
            Case{"jdbc:sqlserver://h\\inst;database=mag", "sqlserver",
-                "sqlserver://h:1433/mag?instance=inst"},
+                "sqlserver://h/mag?instance=inst"},
+           Case{"jdbc:sqlserver://h;instanceName=inst;databaseName=mag", "sqlserver",
+                "sqlserver://h/mag?instance=inst"},
+           Case{"jdbc:sqlserver://h;instanceName=inst;portNumber=7;databaseName=mag", "sqlserver",
+                "sqlserver://h:7/mag"},
+           Case{"jdbc:sqlserver://;serverName=h\\inst;port=7;databaseName={a;}}b}", "sqlserver",
+                "sqlserver://h:7/a%3B%7Db"},
+           Case{"jdbc:sqlserver://;server=::1;databaseName=mag", "sqlserver",
+                "sqlserver://[::1]:1433/mag"},
            Case{"jdbc:jtds:sqlserver://h:9/mag", "sqlserver", "sqlserver://h:9/mag"},
+           Case{"jdbc:jtds:sqlserver://h:9/mag;instance=inst", "sqlserver",
+                "sqlserver://h/mag?instance=inst"},
        }) {
     const JdbcUrl url = parse_jdbc_url(one.url);
     EXPECT_EQ(url.engine, one.engine) << one.url;
@@ -51,13 +62,102 @@ TEST(JdbcUrl, TakesAccountsOutOfTheUri) {
        {"jdbc:postgresql://h/m?user=me&password=ge%68eim", "jdbc:mysql://me:geheim@h/m",
         "jdbc:mariadb://h/m?user=me&password=geheim", "jdbc:derby:/d;user=me;password=geheim",
         "jdbc:h2:/d;USER=me;PASSWORD=geheim", "jdbc:oracle:thin:me/geheim@h:1:s",
-        "jdbc:sqlserver://h;databaseName=m;user=me;password=geheim"}) {
+        "jdbc:sqlserver://h;databaseName=m;user=me;password=geheim",
+        "jdbc:sqlserver://h;databaseName=m;userName=me;password={geheim}",
+        "jdbc:jtds:sqlserver://h/m;user=me;password=geheim"}) {
     const JdbcUrl parsed = parse_jdbc_url(url);
     EXPECT_EQ(parsed.user, "me") << url;
     ASSERT_NE(parsed.password, nullptr) << url;
     EXPECT_EQ(parsed.password->reveal(), "geheim") << url;
     EXPECT_EQ(parsed.uri.find("geheim"), std::string::npos) << parsed.uri;
   }
+}
+
+std::string tls_of(const std::string& properties, bool is_jtds = false) {
+  const JdbcUrl url = parse_jdbc_url(is_jtds ? "jdbc:jtds:sqlserver://h/m;" + properties
+                                             : "jdbc:sqlserver://h;databaseName=m;" + properties);
+  const auto found = url.options.find("tls");
+  return found == url.options.end() ? "" : found->second;
+}
+
+TEST(JdbcUrl, EncryptsToSqlServerNoLessThanTheApplication) {
+  EXPECT_EQ(tls_of(""), "");
+  EXPECT_EQ(tls_of("encrypt=true"), "verified");
+  EXPECT_EQ(tls_of("encrypt=mandatory;trustServerCertificate=false"), "verified");
+  EXPECT_EQ(tls_of("Encrypt=TRUE;TrustServerCertificate=True"), "required");
+  EXPECT_EQ(tls_of("trustServerCertificate=true"), "required");
+  EXPECT_EQ(tls_of("encrypt=false"), "required");
+  EXPECT_EQ(tls_of("encrypt=optional"), "required");
+  EXPECT_EQ(tls_of("encrypt=strict;trustServerCertificate=true"), "verified");
+  EXPECT_EQ(tls_of("", true), "");
+  EXPECT_EQ(tls_of("ssl=off", true), "required");
+  EXPECT_EQ(tls_of("ssl=request", true), "required");
+  EXPECT_EQ(tls_of("ssl=require", true), "required");
+  EXPECT_EQ(tls_of("ssl=authenticate", true), "verified");
+}
+
+// What is remarked, and by what of [[database]] it is settled.
+std::string remarks_of(const std::string& properties, bool is_jtds = false) {
+  const JdbcUrl url = parse_jdbc_url(is_jtds ? "jdbc:jtds:sqlserver://h/m;" + properties
+                                             : "jdbc:sqlserver://h;databaseName=m;" + properties);
+  EXPECT_EQ(url.kind, JdbcKind::server) << properties;
+  std::string text;
+  for (const JdbcRemark& one : url.remarks) {
+    EXPECT_FALSE(one.why.empty() || one.mend.empty()) << one.seen;
+    text += (text.empty() ? "" : ", ") + one.seen + ":";
+    for (const std::string& key : one.settled_by) text += " " + key;
+  }
+  return text;
+}
+
+TEST(JdbcUrl, SaysWhatOfAWayToSqlServerIsNotTaken) {
+  EXPECT_EQ(remarks_of("sendStringParametersAsUnicode=false;loginTimeout=5;selectMethod=cursor"),
+            "");
+  EXPECT_EQ(remarks_of("encrypt=true;hostNameInCertificate=H"), "");
+  EXPECT_EQ(remarks_of("hostNameInCertificate=db.example"),
+            "hostNameInCertificate=db.example: uri tls");
+  EXPECT_EQ(remarks_of("trustServerCertificate=true;hostNameInCertificate=db.example;"
+                       "trustStore=/etc/trust.jks"),
+            "")
+      << "no certificate is looked at";
+  EXPECT_EQ(remarks_of("encrypt=true;trustStore=/etc/trust.jks;trustStorePassword=geheim"),
+            "trustStore: tls_ca tls");
+  EXPECT_EQ(remarks_of("encrypt=strict"), "encrypt=strict (TDS 8.0):");
+  EXPECT_EQ(remarks_of("failoverPartner=h2;multiSubnetFailover=true;applicationIntent=ReadOnly"),
+            "failoverPartner=h2: uri, multiSubnetFailover=true: uri, "
+            "applicationIntent=ReadOnly: uri");
+  EXPECT_EQ(remarks_of("socketFactoryClass=org.example.Tunnel"),
+            "socketFactoryClass=org.example.Tunnel: uri");
+  EXPECT_EQ(remarks_of("namedPipe=true", true), "namedPipe=true: uri");
+}
+
+TEST(JdbcUrl, SaysWhoLogsInToSqlServer) {
+  const auto url_of = [](const std::string& properties) {
+    return parse_jdbc_url("jdbc:sqlserver://h;databaseName=m;user=u;" + properties);
+  };
+  EXPECT_FALSE(url_of("authentication=SqlPassword").has_login);
+  EXPECT_TRUE(url_of("integratedSecurity=true").has_login);
+  EXPECT_TRUE(url_of("integratedSecurity=true;authenticationScheme=JavaKerberos").has_login);
+  EXPECT_EQ(remarks_of("integratedSecurity=true"), "integratedSecurity=true: user");
+  const JdbcUrl ntlm = url_of("integratedSecurity=true;authenticationScheme=NTLM;domain=DOM");
+  EXPECT_FALSE(ntlm.has_login);
+  EXPECT_EQ(ntlm.domain, "DOM");
+  EXPECT_TRUE(ntlm.remarks.empty());
+  EXPECT_EQ(parse_jdbc_url("jdbc:jtds:sqlserver://h/m;domain=DOM;useNTLMv2=true").domain, "DOM");
+  EXPECT_EQ(remarks_of("useKerberos=true", true), "useKerberos=true: user");
+  const JdbcUrl entra = url_of("authentication=ActiveDirectoryPassword");
+  EXPECT_TRUE(entra.has_login);
+  ASSERT_EQ(entra.remarks.size(), 1U);
+  EXPECT_EQ(entra.remarks[0].severity, model::Severity::blocker);
+}
+
+TEST(JdbcUrl, NamesEqualPlacesAlike) {
+  EXPECT_EQ(plain_place("postgresql://me@DB1/mag?sslmode=require"), "postgresql://db1:5432/mag");
+  EXPECT_EQ(plain_place("sqlserver://me@DB1/mag"), "sqlserver://db1:1433/mag");
+  EXPECT_EQ(plain_place("sqlserver://db1/mag?instance=a"), "sqlserver://db1/mag?instance=a");
+  EXPECT_EQ(plain_place("sqlserver://db1:1433/mag?instance=a"), "sqlserver://db1/mag?instance=a");
+  EXPECT_EQ(plain_place("sqlserver://db1/a%3Bb%20c"), "sqlserver://db1:1433/a%3Bb%20c");
+  EXPECT_EQ(plain_place("mysql:///mag?socket=/run/m.sock"), "mysql:///mag?socket=/run/m.sock");
 }
 
 TEST(JdbcUrl, NamesEmbeddedDatabasesByTheirFiles) {
@@ -78,7 +178,9 @@ TEST(JdbcUrl, LeavesWhatItDoesNotKnowToPeople) {
   for (const char* url :
        {"jdbc:postgresql://a,b/m", "jdbc:mysql:loadbalance://a,b/m", "jdbc:mysql://h/",
         "jdbc:mysql://(host=h,port=1)/m", "jdbc:oracle:thin:@(DESCRIPTION=x)", "jdbc:h2:tcp://h/x",
-        "jdbc:derby://h:1527/x", "jdbc:ingres://h:II7/m", "jdbc:", "jdbc:sqlserver://h"}) {
+        "jdbc:derby://h:1527/x", "jdbc:ingres://h:II7/m", "jdbc:", "jdbc:sqlserver://h",
+        "jdbc:sqlserver:h;databaseName=m", "jdbc:sqlserver://a,b;databaseName=m",
+        "jdbc:jtds:sybase://h/m"}) {
     EXPECT_EQ(parse_jdbc_url(url).kind, JdbcKind::unknown) << url;
   }
   EXPECT_EQ(parse_jdbc_url("jdbc:ingres://h:II7/m;password=geheim").uri,

@@ -117,6 +117,7 @@ class Planner {
       const auto given = std::find_if(
           instance_.databases.begin(), instance_.databases.end(),
           [&](const model::DatabaseSettings& one) { return one.name == connection.component; });
+      add_remarks(connection, given == instance_.databases.end() ? nullptr : &*given);
       if (given != instance_.databases.end()) {
         database.engine = given->engine;
         database.uri = given->uri;
@@ -134,10 +135,29 @@ class Planner {
     }
   }
 
+  // What of the application's connection we do otherwise, and [[database]] says nothing of.
+  void add_remarks(const Connection& connection, const model::DatabaseSettings* given) {
+    const auto is_said = [&](const std::string& key) {
+      if (given == nullptr) return false;
+      if (key == "user") return !given->user.empty();
+      if (key == "uri") return plain_place(given->uri) != connection.uri;
+      return given->options.contains(key);
+    };
+    for (const JdbcRemark& remark : connection.remarks) {
+      if (std::any_of(remark.settled_by.begin(), remark.settled_by.end(), is_said)) continue;
+      plan_.findings.push_back(make_finding(
+          "magnolia-connection-option", remark.severity, connection.component,
+          connection.where + ": the URL of " + connection.component + " says " + remark.seen,
+          remark.why, remark.mend));
+    }
+  }
+
   // Whom the application is there, so that its rights can be looked at by whoever copies.
   static void add_application(const Connection& connection, model::DatabaseSettings& database) {
     const bool is_postgresql = connection.engine == "postgresql";
-    if (connection.user.empty() || (!is_postgresql && connection.engine != "mariadb")) return;
+    const bool is_known =
+        is_postgresql || connection.engine == "mariadb" || connection.engine == "sqlserver";
+    if (connection.user.empty() || !is_known) return;
     database.options["application_user"] = connection.user;
     // Without one in its URL the server says where its tables are.
     if (is_postgresql) database.options["application_schema"] = connection.schema;

@@ -18,11 +18,13 @@ std::size_t name_bytes_max(Dialect dialect) noexcept {
 }
 
 std::string engine_of(Dialect dialect) {
-  return dialect == Dialect::mysql ? "mariadb" : std::string(dialect_name(dialect));
+  return dialect == Dialect::mysql   ? "mariadb"
+         : dialect == Dialect::mssql ? "sqlserver"
+                                     : std::string(dialect_name(dialect));
 }
 
-// Makes the numbers of new names begin behind those of the rows. MariaDB does so by itself, Derby
-// is told when the table is made.
+// Makes the numbers of new names begin behind those of the rows. MariaDB and SQL Server do so by
+// themselves, Derby is told when the table is made.
 void add_next_number(Dialect dialect, const std::string& table,
                      std::vector<std::string>& statements) {
   if (dialect == Dialect::postgresql) {

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/uri.h"
 #include "profile/magnolia/java_properties.h"
+#include "profile/magnolia/jdbc_sqlserver.h"
 #include "profile/magnolia/jdbc_url.h"
 
 namespace holdfast::profile::magnolia {
@@ -379,6 +380,15 @@ std::map<std::size_t, std::string> Relocation::accounts(std::string_view text, b
         tell(log_in + ", whose name stands in no plain value beside the URL");
       continue;
     }
+    // Of a domain, or of no password: the URL says how.
+    const bool has_way = url.has_login || !url.domain.empty();
+    if (has_way || (url.engine == "sqlserver" && database->user.find('\\') != std::string::npos)) {
+      const std::string now =
+          url.domain.empty() ? values[*user].text : url.domain + '\\' + values[*user].text;
+      if (now != database->user || url.has_login)
+        tell(log_in + ": how the URL lets it log in is to be changed with that");
+      continue;
+    }
     const bool is_other = values[*user].text != database->user;
     if (is_other) {
       changes[*user] = database->user;
@@ -461,6 +471,8 @@ std::optional<std::string> redirected_url(std::string_view jdbc_url, std::string
     return std::string(jdbc_url.substr(0, at)) + path +
            std::string(jdbc_url.substr(at + was.size()));
   }
+  if (old.engine == "sqlserver" && old.kind == JdbcKind::server)
+    return redirected_sqlserver(jdbc_url, uri);
   // What the driver is told as //host:port/name stands between the same signs in our URI.
   const std::size_t begin = jdbc_url.find("//");
   if (old.kind != JdbcKind::server || begin == std::string_view::npos) return std::nullopt;

@@ -48,6 +48,21 @@ TEST(Relocate, RedirectsUrlsAndKeepsWhatElseTheySay) {
             "jdbc:h2:file:/srv/new/db;MODE=x");
 }
 
+TEST(Relocate, RedirectsUrlsOfSqlServerAndLeavesTheOldServersPartnerBehind) {
+  const std::string old =
+      "jdbc:sqlserver://old\\inst;databaseName=mag;encrypt=true;hostNameInCertificate=old.example;"
+      "failoverPartner=older;password={a;b}";
+  EXPECT_EQ(redirected_url(old, "sqlserver://new:14330/copy"),
+            "jdbc:sqlserver://new:14330;databaseName=copy;encrypt=true;password={a;b}");
+  EXPECT_EQ(redirected_url(old, "sqlserver://me@old/a%3Bb?instance=inst"),
+            "jdbc:sqlserver://old\\inst;databaseName={a;b};encrypt=true;"
+            "hostNameInCertificate=old.example;password={a;b}");
+  EXPECT_EQ(redirected_url("jdbc:jtds:sqlserver://old:1433/mag;ssl=require;instance=x",
+                           "sqlserver://new/copy"),
+            "jdbc:jtds:sqlserver://new:1433/copy;ssl=require");
+  EXPECT_FALSE(redirected_url(old, "postgresql://new/copy"));
+}
+
 TEST(Relocate, DoesNotMakeUpAUrlForWhatJavaCannotReach) {
   EXPECT_FALSE(redirected_url("jdbc:postgresql://old/mag", "postgresql:///mag?host=/run/pg"));
   EXPECT_FALSE(redirected_url("jdbc:oracle:thin:@//old:1521/mag", "oracle://new:1521/mag"));
@@ -96,6 +111,23 @@ TEST_F(AdaptTest, RewritesEveryConnectionAndPath) {
   EXPECT_EQ(made.changes[1].content, "home=/srv/new/repositories\nother=/srv/older\n");
   EXPECT_TRUE(made.by_hand.empty());
   EXPECT_TRUE(made.left_databases.empty());
+}
+
+TEST_F(AdaptTest, LetsAUserOfADomainBeChangedByHand) {
+  databases_ = {{"db-mag", "sqlserver", "sqlserver://old:1433/mag", "sqlserver://new:1433/copy"}};
+  databases_[0].user = "test";
+  add_file("/srv/old/conf.xml",
+           "<S><param name='url' value='jdbc:sqlserver://old;databaseName=mag'/>"
+           "<param name='user' value='mag'/><param name='password' value='old'/></S>");
+  databases_[0].password = std::make_shared<const Secret>(std::string("new"));
+  EXPECT_EQ(adapt().changes.at(0).content,
+            "<S><param name='url' value='jdbc:sqlserver://new:1433;databaseName=copy'/>"
+            "<param name='user' value='test'/><param name='password' value='new'/></S>");
+  databases_[0].user = "DOM\\test";
+  const model::Adaptation domain = adapt();
+  EXPECT_NE(domain.changes.at(0).content->find("value='mag'"), std::string::npos);
+  ASSERT_EQ(domain.by_hand.size(), 1U);
+  EXPECT_NE(domain.by_hand[0].find("log in as DOM\\test"), std::string::npos) << domain.by_hand[0];
 }
 
 TEST_F(AdaptTest, SaysWhichConnectionItCouldNotFind) {

@@ -24,11 +24,11 @@ using model::Severity;
 // As parse_jdbc_url() writes a place: equal places are equal texts. Empty for what Java cannot
 // reach.
 std::string usual_uri(const std::string& uri) {
-  const std::string plain(without_query(uri));
-  const std::size_t colon = plain.find(':');
-  if (colon == std::string::npos || !plain.substr(colon + 1).starts_with("//")) return plain;
-  if (plain.substr(colon + 3).starts_with('/')) return {};
-  return parse_jdbc_url("jdbc:" + plain).uri;
+  const std::size_t colon = uri.find(':');
+  if (colon == std::string::npos || !uri.substr(colon + 1).starts_with("//"))
+    return std::string(without_query(uri));
+  if (uri.substr(colon + 3).starts_with('/')) return {};
+  return plain_place(uri);
 }
 
 class RestoredCheck {
@@ -156,7 +156,7 @@ class RestoredCheck {
     if (database == restored_.databases.end() || database->uri.empty()) return;
     const Connection* const used = found_.connection(now.persistence.connection);
     const std::string expected = usual_uri(database->uri);
-    const std::string uri = used == nullptr ? "" : used->uri;
+    const std::string uri = used == nullptr ? "" : usual_uri(used->uri);
     // What could not be rewritten somebody was told to do. Nobody was, where a file was rewritten
     // and something around the application has the last word.
     const bool is_told = expected.empty() || (!uri.empty() && uri == usual_uri(database->old_uri) &&

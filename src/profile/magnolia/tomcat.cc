@@ -127,6 +127,18 @@ JndiResource Tomcat::resource_of(const XmlElement& element, const std::string& f
   JndiResource resource;
   resource.name = element.attribute_or("name", "");
   resource.url = expanded(element.attribute_or("url", ""));
+  resource.properties = expanded(element.attribute_or("connectionProperties", ""));
+  // A data source of Microsoft's driver takes what else would stand in a URL one by one.
+  if (resource.url.empty() && element.attribute("serverName") != nullptr &&
+      element.attribute_or("factory", "").starts_with("com.microsoft.sqlserver.")) {
+    resource.url = "jdbc:sqlserver://";
+    for (const auto& [name, value] : element.attributes) {
+      if (name == "password" || name == "user") continue;
+      resource.url += ";" + name + "={";
+      for (const char c : expanded(value)) resource.url.append(c == '}' ? 2 : 1, c);
+      resource.url += "}";
+    }
+  }
   resource.user = expanded(element.attribute_or("username", element.attribute_or("user", "")));
   if (const std::string* password = element.attribute("password"))
     resource.password = std::make_shared<const Secret>(expanded(*password));

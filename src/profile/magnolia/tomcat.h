@@ -22,6 +22,7 @@ namespace holdfast::profile::magnolia {
 struct JndiResource {
   std::string name;  // "jdbc/MagnoliaAuthor"
   std::string url, user;
+  std::string properties;  // "name=value;name=value", for the driver
   std::shared_ptr<const Secret> password;
   std::string where;  // "file:line"
 };

@@ -68,6 +68,25 @@ TEST_F(TomcatTest, PrefersTheApplicationsOwnContext) {
   EXPECT_NE(find_code(open().findings(), "magnolia-configuration-unobservable"), nullptr);
 }
 
+TEST_F(TomcatTest, TellsWhatTheDriverOfSqlServerIsHandedBesideTheUrl) {
+  std::vector<model::Finding> findings;
+  const std::string application = base_ + "/webapps/a";
+  write_text(application + "/META-INF/context.xml",
+             "<Context><Resource name='pool' url='jdbc:sqlserver://h;databaseName=m' "
+             "connectionProperties='encrypt=true;trustServerCertificate=true'/>"
+             "<Resource name='own' factory='com.microsoft.sqlserver.jdbc."
+             "SQLServerDataSourceObjectFactory' serverName='${db.host}' databaseName='a}b' "
+             "user='u' password='geheim'/></Context>");
+  const auto pool = open().resource(application, "pool", findings);
+  ASSERT_TRUE(pool);
+  EXPECT_EQ(pool->properties, "encrypt=true;trustServerCertificate=true");
+  const auto own = open().resource(application, "own", findings);
+  ASSERT_TRUE(own);
+  EXPECT_NE(own->url.find(";serverName={db7};databaseName={a}}b}"), std::string::npos) << own->url;
+  EXPECT_EQ(own->url.find("geheim"), std::string::npos);
+  EXPECT_EQ(own->user, "u");
+}
+
 TEST_F(TomcatTest, ReadsSetenvWithoutRunningIt) {
   write_text(base_ + "/bin/setenv.sh",
              "#!/bin/sh\ntouch " + tree_.root() +
