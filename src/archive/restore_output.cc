@@ -72,7 +72,13 @@ void write_sparse(int fd, ByteView bytes, std::uint64_t offset_bytes, std::strin
 
 void reserve_room(int fd, std::uint64_t size_bytes, std::string_view path) {
   struct ::statfs system {};
-  if (::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC) return;
+  if (::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC) {
+    const auto free_bytes =
+        static_cast<std::uint64_t>(system.f_bavail) * static_cast<std::uint64_t>(system.f_bsize);
+    if (system.f_blocks != 0 && size_bytes > free_bytes)  // no blocks: it has no limit
+      throw system_error(ENOSPC, fmt::format("finding room for {}", path));
+    return;
+  }
   if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes)) == 0) return;
   if (errno == ENOSPC || errno == EDQUOT)
     throw system_error(errno, fmt::format("reserving room for {}", path));

@@ -115,25 +115,33 @@ std::vector<model::Finding> application_findings(Session& session,
                    "the application would fail at its first use of what it may not use",
                    std::move(mend));
   };
-  const auto known = session.try_query(
-      fmt::format("SELECT 1 FROM sys.database_principals WHERE name = {}", literal(user)));
-  if (!known) return {};
-  if (known->empty())
-    return {make(fmt::format("there is no user {} in the database, as which the application "
-                             "connects",
-                             user),
-                 fmt::format("CREATE USER {0} FOR LOGIN {0}; and what `holdfast grants "
-                             "application` prints",
-                             identifier(user)))};
+  // Our own login may be anybody there, as the owner of the database is dbo.
+  const bool is_ours = user == endpoint.user;
+  std::string known_as = user;
+  if (!is_ours) {
+    const auto known = session.try_query(
+        fmt::format("SELECT name FROM sys.database_principals WHERE name = {0} OR sid = "
+                    "SUSER_SID({0}) ORDER BY CASE WHEN sid = SUSER_SID({0}) THEN 0 ELSE 1 END",
+                    literal(user)));
+    if (!known) return {};
+    if (known->empty())
+      return {make(fmt::format("there is no user {} in the database, as which the application "
+                               "connects",
+                               user),
+                   fmt::format("CREATE USER {0} FOR LOGIN {0}; and what `holdfast grants "
+                               "application` prints",
+                               identifier(user)))};
+    known_as = known->front().at(0).value_or(user);
+  }
   // A session of its own: this one goes on as whoever it is.
   const auto other = session.again();
-  const auto row = other->try_query(fmt::format(
-      "EXECUTE AS USER = {}; SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'SELECT'), "
-      "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'INSERT'), "
-      "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UPDATE'), "
-      "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'DELETE'), "
-      "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE')",
-      literal(user)));
+  const auto row = other->try_query(
+      fmt::format("{}SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'SELECT'), "
+                  "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'INSERT'), "
+                  "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UPDATE'), "
+                  "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'DELETE'), "
+                  "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE')",
+                  is_ours ? "" : fmt::format("EXECUTE AS USER = {}; ", literal(known_as))));
   constexpr std::array<std::string_view, 5> needed{"SELECT", "INSERT", "UPDATE", "DELETE",
                                                    "CREATE TABLE"};
   if (!row || row->empty() || row->front().size() != needed.size()) return {};
@@ -143,7 +151,7 @@ std::vector<model::Finding> application_findings(Session& session,
       missing.append(missing.empty() ? "" : ", ").append(needed[i]);
   if (missing.empty()) return {};
   return {make(fmt::format("the application's user {} lacks {}", user, missing),
-               fmt::format("GRANT {} TO {};", missing, identifier(user)))};
+               fmt::format("GRANT {} TO {};", missing, identifier(known_as)))};
 }
 
 }  // namespace holdfast::engine::sqlserver

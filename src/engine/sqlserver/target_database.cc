@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 // Sessions of ours that have just been closed may still be there.
 constexpr std::chrono::seconds switch_patience{10};
-constexpr auto undo_patience = 30s;
+constexpr std::chrono::seconds undo_patience{30};
 constexpr auto between_tries = 500ms;
 constexpr std::size_t places_max = 200;
 
@@ -279,15 +279,17 @@ std::vector<std::string> switch_in(Session& session, const ServerInfo& server,
                .set("made_as", made_as(session, arriving.beside))
                .set("kept_made_as", replaces ? made_as(session, arriving.place) : ""));
   std::vector<std::string> lines;
+  // Servers that only speak the protocol wait for some seconds themselves at each try.
+  const auto patience = server.is_sql_server ? switch_patience : undo_patience;
   if (replaces) {
-    rename_patiently(session, server, arriving.place, arriving.kept, switch_patience);
+    rename_patiently(session, server, arriving.place, arriving.kept, patience);
     lines.push_back(fmt::format("database {}; drop it with: DROP DATABASE {}", arriving.kept,
                                 identifier(arriving.kept)));
   }
   try {
-    rename_patiently(session, server, arriving.beside, arriving.place, switch_patience);
+    rename_patiently(session, server, arriving.beside, arriving.place, patience);
   } catch (const Error&) {
-    if (replaces) rename_patiently(session, server, arriving.kept, arriving.place, switch_patience);
+    if (replaces) rename_patiently(session, server, arriving.kept, arriving.place, patience);
     throw;
   }
   if (!server.is_sql_server && arriving.properties > 0)

@@ -13,6 +13,7 @@
 
 #include "contract/engine/sqlserver_fixture.h"
 #include "engine/sqlserver/physical/physical_findings.h"
+#include "engine/sqlserver/probe_rights.h"
 
 namespace holdfast::test {
 namespace {
@@ -249,6 +250,24 @@ TEST_F(SqlServerBackup, NeedsAnExchangeDirectoryThatThisUserMayUse) {
   EXPECT_EQ(codes(server.home() / "none"), "sqlserver-exchange-missing! ");
   std::filesystem::permissions(directory, std::filesystem::perms(0777));
   EXPECT_EQ(codes(directory), "");
+}
+
+// A login is the user of its number, whatever that is called, and ours may be the owner.
+TEST_F(SqlServerBackup, KnowsWhoTheApplicationIsInTheDatabase) {
+  const ScriptedServer server("application_rights");
+  const auto seen = [&](const std::string& user) {
+    const model::Endpoint endpoint = server.endpoint({{"application_user", user}});
+    engine::sqlserver::Session session(engine::sqlserver::location_of(endpoint),
+                                       endpoint.password.get(), true);
+    std::string all;
+    for (const model::Finding& one : engine::sqlserver::application_findings(session, endpoint))
+      all += one.seen + "; " + one.mend;
+    return all;
+  };
+  EXPECT_EQ(seen("web"),
+            "the application's user web lacks CREATE TABLE; GRANT CREATE TABLE TO [web_user];");
+  EXPECT_TRUE(has(seen("nobody"), "there is no user nobody")) << seen("nobody");
+  EXPECT_EQ(seen("holdfast"), "");
 }
 
 TEST_F(SqlServerBackup, OfAKilledCopyIsRemovedByItsUndo) {
