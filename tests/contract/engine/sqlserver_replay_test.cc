@@ -3,7 +3,6 @@
 // its files, and what is believed.
 #include <gtest/gtest.h>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -243,9 +242,8 @@ TEST_F(SqlServerBackup, NeedsAnExchangeDirectoryThatThisUserMayUse) {
   const auto directory = server.home() / "mine";
   std::filesystem::create_directory(directory);
   std::filesystem::permissions(directory, std::filesystem::perms(0555));
-  for (auto above = server.home(); above != "/tmp" && above.has_relative_path();
-       above = above.parent_path())
-    static_cast<void>(::chmod(above.c_str(), 0755));
+  for (const auto& ours : {server.home(), server.home().parent_path()})
+    std::filesystem::permissions(ours, std::filesystem::perms(0755));
   EXPECT_EQ(codes(directory), "sqlserver-exchange-access! ");
   EXPECT_EQ(codes(server.home() / "none"), "sqlserver-exchange-missing! ");
   std::filesystem::permissions(directory, std::filesystem::perms(0777));
