@@ -40,6 +40,7 @@ std::set<std::string> expected_files() {
                               "lib/systemd/system/holdfast-failed@.service",
                               "lib/systemd/system/holdfast-resume.service",
                               "share/bash-completion/completions/holdfast",
+                              "share/doc/holdfast/ARCHITECTURE.md",
                               "share/doc/holdfast/CHANGELOG.md",
                               "share/doc/holdfast/LICENSE",
                               "share/doc/holdfast/README.md",
@@ -142,6 +143,8 @@ TEST_F(Install, PutsEverythingWhereItIsLookedFor) {
   for (const std::string& page : pages) expected.insert("share/man/man1/" + page);
   EXPECT_EQ(files_below(prefix()), expected);
   EXPECT_TRUE(fs::exists(prefix() / "share/doc/holdfast/docs/install.md"));
+  EXPECT_TRUE(
+      fs::exists(prefix() / "share/doc/holdfast/docs/adr/0006-a-lock-is-proved-by-its-file.md"));
   // What was generated is of this program.
   for (const std::string& page : pages) {
     EXPECT_EQ(read_text(prefix() / "share/man/man1" / page), read_text(root->path() / "man" / page))
