@@ -3,11 +3,8 @@
 
 import os
 
-import postgresql
-import servers
-from measure import Failed, Side, words
+from foreign import load_figures, measured
 from report import Figure, Row
-from servers import Place, Turn, take_turns
 
 WHAT = "a classic dump of one table, 18,000,000 rows, 2 GB, synthetic"
 BYTES_MAX = 3_000_000_000  # what is loaded lies in memory
@@ -78,40 +75,15 @@ def read_figures(bench, row, path):
     size = os.path.getsize(path)
     for mode, flags, limit in (("rows counted", [], READ_LIMIT_S), ("values decoded", ["--deep"], None)):
         argv = [bench.programs["holdfast"], "inspect", *flags, path]
-        side = Side(mode, bench.shown(words(argv)))
-        for _ in range(bench.runs):
-            with open(path, "rb") as file:  # into the cache
-                while file.read(1 << 20):
-                    pass
-            side.runs.append(bench.runner.run(argv))
+        side = measured(bench, mode, argv, path)
         row.figures.append(Figure(f"{mode}, for each GB", side.median() / size * 1e9, limit, "s", side.command))
         row.figures.append(Figure(f"{mode}, memory", side.peak_mib(), READ_MEMORY_MAX_MIB, "MiB", side.command))
-
-
-def load_figures(bench, row, path):
-    place = Place(bench, row.name)
-    server = postgresql.Server(bench, place / "server")
-    size, rows = os.path.getsize(path), max(2, int(ROWS * bench.scale) // ROWS_PER_GROUP) * ROWS_PER_GROUP
-
-    def check():
-        found = server.psql("loaded", 'SELECT count(*), min("ID"), sum("PRICE") FROM "T"').strip()
-        if not found.startswith(f"{rows}|"):
-            raise Failed(f"of {rows} rows these were loaded: {found}")
-
-    with server.running():
-        target = place.instance("target", "repository-unused", [("db", server.uri("loaded"), "postgres")])
-        argv = place.holdfast(["migrate", "--from", path, "--to", target], target)[:-2]
-        side = take_turns(bench, [Turn("migrate", [argv], lambda: server.renew("loaded"), check)], place.path)["migrate"]
-        row.figures.append(Figure("loaded into PostgreSQL, for each GB", side.median() / size * 1e9, LOAD_LIMIT_S, "s", side.command))
-        row.figures.append(Figure("loaded into PostgreSQL, memory", side.peak_mib(), servers.MEMORY_BASE_MIB, "MiB", side.command))
-    bench.end_place(place.path)
 
 
 def measure_row(bench, name):
     row, path = Row(name, WHAT), bench.make_data(name, make)
     read_figures(bench, row, path)
-    if postgresql.directory_of_binaries():
-        load_figures(bench, row, path)
-    else:
-        row.notes.append("not loaded: no PostgreSQL server is installed (apt-get install postgresql)")
+    rows = max(2, int(ROWS * bench.scale) // ROWS_PER_GROUP) * ROWS_PER_GROUP
+    load_figures(bench, row, path, "loaded into PostgreSQL", os.path.getsize(path), LOAD_LIMIT_S,
+                 'SELECT count(*), min("ID"), sum("PRICE") FROM "T"', f"{rows}|")
     return row

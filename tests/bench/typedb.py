@@ -4,7 +4,7 @@
 import base64
 import os
 
-from measure import Side, words
+from foreign import measured
 from report import Figure, Row
 
 WHAT = "a TypeDB export of 1 GiB: people, their names, and who employs them"
@@ -76,12 +76,7 @@ def measure_row(bench, name):
     size = os.path.getsize(path)
     for mode, (flags, limit) in MODES.items():
         argv = [bench.programs["holdfast"], "inspect", *flags, path]
-        side = Side(mode, bench.shown(words(argv)))
-        for _ in range(bench.runs):
-            with open(path, "rb") as file:  # into the cache
-                while file.read(1 << 20):
-                    pass
-            side.runs.append(bench.runner.run(argv))
+        side = measured(bench, mode, argv, path)
         row.figures.append(Figure(f"{mode}, for each GB", side.median() / size * 1e9, limit, "s", side.command))
         row.figures.append(Figure(f"{mode}, memory", side.peak_mib(), MEMORY_MAX_MIB, "MiB", side.command))
     return row

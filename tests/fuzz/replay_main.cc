@@ -22,6 +22,8 @@
 
 #include <unistd.h>
 
+#include "base/test_soak.h"
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes);
 
 namespace {
@@ -123,8 +125,7 @@ Options parse_options(int argc, char** argv) {
       options.paths.emplace_back(argument);
     }
   }
-  const char* const soak = std::getenv("HOLDFAST_SOAK");
-  if (soak != nullptr && soak == std::string_view("1")) options.mutations *= 10;
+  if (holdfast::test::is_soak()) options.mutations *= 10;
   if (options.paths.empty()) throw std::runtime_error("nothing to replay: no directory given");
   return options;
 }

@@ -231,8 +231,4 @@ Measured measured(Started run) {
   return {run.wait(), most_kib / 1024};
 }
 
-bool is_soak() {
-  return variable("HOLDFAST_SOAK") == "1";
-}
-
 }  // namespace holdfast::test

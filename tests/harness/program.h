@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/test_soak.h"
 
 namespace holdfast::test {
 
@@ -136,8 +137,5 @@ template <typename Condition>
 
 void write_text(const std::filesystem::path& path, std::string_view text);
 [[nodiscard]] std::string read_text(const std::filesystem::path& path);  // "" if it is not there
-
-// Whether the long counts are wanted (HOLDFAST_SOAK=1).
-[[nodiscard]] bool is_soak();
 
 }  // namespace holdfast::test

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -158,7 +157,7 @@ TEST_P(MagnoliaUnderLoad, EveryCopyIsWhole) {
   source.create();
   look(source);
   const std::string instance = discovered(source);
-  const int rounds = std::getenv("HOLDFAST_SOAK") != nullptr ? 20 : 2;
+  const int rounds = is_soak() ? 20 : 2;
   for (int round = 0; round < rounds; ++round) {
     MagnoliaProcess load = source.load(0ms);
     const Outcome copied = back_up(instance);

@@ -40,6 +40,8 @@ constexpr const char* every_kind =
     "CREATE INDEX ON twice (t);"
     "CREATE VIEW v AS SELECT a FROM twice;";
 
+constexpr const char* told = "4 tables, 2,004 rows, digests equal";
+
 class MigrateKinds : public testing::Test {
  protected:
   MigrateKinds() { postgres_.clean(); }
@@ -65,11 +67,33 @@ class MigrateKinds : public testing::Test {
     return write_instance("old", of_postgresql("old"));
   }
 
+  // A second time nothing is replaced.
+  void refuses_again(const std::string& old, const std::string& middle) {
+    const Outcome again = migrate(old, middle);
+    EXPECT_EQ(again.exit_code, 20) << again.text();
+    EXPECT_TRUE(again.says("target-not-empty")) << again.text();
+  }
+  // Into a database of PostgreSQL again, that is then as the first was.
+  void comes_back_from(const std::string& middle) {
+    postgres_.make_database("new");
+    const Outcome back = migrate(middle, write_instance("new", of_postgresql("new")));
+    ASSERT_EQ(back.exit_code, 0) << back.text();
+    EXPECT_TRUE(back.says(told)) << back.text();
+    EXPECT_EQ(digest("new"), digest("old"));
+  }
+  // A server between may tell names in small letters.
+  std::string digest(const std::string& database) {
+    const std::string name = postgres_.psql(
+        database, "SELECT quote_ident(relname) FROM pg_class WHERE lower(relname) = 'every kind'");
+    return postgres_.psql(database,
+                          "SELECT md5(string_agg(x::text, ',' ORDER BY id)) FROM (SELECT "
+                          "id, n, t, long, data, d, c, at FROM " +
+                              name + ") x");
+  }
+
   Place place_;
   PostgresServer& postgres_ = PostgresServer::shared();
 };
-
-constexpr const char* told = "4 tables, 2,004 rows, digests equal";
 
 TEST_F(MigrateKinds, MovesEveryKindToMariadbAndBackAndToAFile) {
   const MariadbServer mariadb;
@@ -86,25 +110,8 @@ TEST_F(MigrateKinds, MovesEveryKindToMariadbAndBackAndToAFile) {
     EXPECT_TRUE(there.says(left)) << left << "\n" << there.text();
   EXPECT_TRUE(there.says("moment (timestamp(3) with time zone) as datetime")) << there.text();
   EXPECT_EQ(mariadb.value("SELECT COUNT(*) FROM middle.`Every Kind` WHERE t = ''"), "1");
-  // A second time nothing is replaced.
-  const Outcome again = migrate(old, middle);
-  EXPECT_EQ(again.exit_code, 20) << again.text();
-  EXPECT_TRUE(again.says("target-not-empty")) << again.text();
-
-  postgres_.make_database("new");
-  const Outcome back = migrate(middle, write_instance("new", of_postgresql("new")));
-  ASSERT_EQ(back.exit_code, 0) << back.text();
-  EXPECT_TRUE(back.says(told)) << back.text();
-  // Such a server may tell names in small letters.
-  const auto digest = [&](const std::string& database) {
-    const std::string name = postgres_.psql(
-        database, "SELECT quote_ident(relname) FROM pg_class WHERE lower(relname) = 'every kind'");
-    return postgres_.psql(database,
-                          "SELECT md5(string_agg(x::text, ',' ORDER BY id)) FROM (SELECT "
-                          "id, n, t, long, data, d, c, at FROM " +
-                              name + ") x");
-  };
-  EXPECT_EQ(digest("new"), digest("old"));
+  refuses_again(old, middle);
+  comes_back_from(middle);
 }
 
 TEST_F(MigrateKinds, NamesWhatHasNoCounterpartAndTakesTheOthersAlone) {
@@ -182,21 +189,13 @@ TEST_F(MigrateKinds, MovesEveryKindToSqlServerAndBack) {
   for (const auto& [name, value] : endpoint.options)
     settings += fmt::format("{} = \"{}\"\n", name, value);
   const std::string middle = write_instance("middle", settings);
-  const Outcome there = migrate(source(), middle, {"--json"});
+  const std::string old = source();
+  const Outcome there = migrate(old, middle, {"--json"});
   ASSERT_EQ(there.exit_code, 0) << there.text();
   EXPECT_TRUE(there.says(told)) << there.text();
   EXPECT_TRUE(there.says("moment (timestamp(3) with time zone) as datetime2")) << there.text();
-  const Outcome again = migrate(write_instance("old", of_postgresql("old")), middle);
-  EXPECT_EQ(again.exit_code, 20) << again.text();
-  EXPECT_TRUE(again.says("target-not-empty")) << again.text();
-  postgres_.make_database("new");
-  const Outcome back = migrate(middle, write_instance("new", of_postgresql("new")));
-  ASSERT_EQ(back.exit_code, 0) << back.text();
-  EXPECT_TRUE(back.says(told)) << back.text();
-  const std::string digest =
-      "SELECT md5(string_agg(x::text, ',' ORDER BY id)) FROM (SELECT id, n, t, long, data, d, c, at"
-      " FROM \"Every Kind\") x";
-  EXPECT_EQ(postgres_.psql("new", digest), postgres_.psql("old", digest));
+  refuses_again(old, middle);
+  comes_back_from(middle);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <string>
@@ -15,17 +14,13 @@
 
 #include "base/error.h"
 #include "base/stream.h"
+#include "base/test_soak.h"
 #include "engine/oracle/pump_inspect.h"
 
 namespace holdfast::engine::oracle {
 
 // Of files made for the test, and of genuine ones, which are larger.
 inline constexpr std::size_t test_damages = 1'500, test_genuine_damages = 500;
-
-inline bool is_soak() {
-  const char* const soak = std::getenv("HOLDFAST_SOAK");
-  return soak != nullptr && soak == std::string_view("1");
-}
 
 // What is told, as far as it matters here.
 struct Told {
@@ -169,7 +164,7 @@ inline void damage(const std::string& content, std::size_t count) {
         break;
     }
   }
-  if (!is_soak()) return;
+  if (!holdfast::test::is_soak()) return;
   for (std::size_t size = 0; size < content.size() && !::testing::Test::HasFailure(); ++size)
     cut(content, size, before);
   for (const std::size_t at : structure.fields)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Derby and H2 hold, as rows.
-#include <cstdlib>
 #include <fstream>
 #include <limits>
 
+#include "base/test_soak.h"
 #include "contract/engine/java_fixture.h"
 
 namespace holdfast::test {
@@ -198,7 +198,7 @@ std::size_t resident_bytes() {
 }
 
 TEST_P(JavaTest, ManyRowsTakeNoMemory) {
-  const std::uint64_t count = std::getenv("HOLDFAST_SOAK") != nullptr ? 200'000 : 40'000;
+  const std::uint64_t count = is_soak() ? 200'000 : 40'000;
   constexpr std::size_t width_bytes = 2500;
   java::JavaDatabase database = databases_.create();
   database.execute("CREATE TABLE T (A INTEGER, B VARCHAR(2600))");

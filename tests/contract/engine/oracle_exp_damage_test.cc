@@ -11,7 +11,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
@@ -20,12 +19,15 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/test_soak.h"
 #include "engine/oracle/exp_examine.h"
 #include "engine/oracle/test_exp.h"
 #include "tests/harness/foreign_fixtures.h"
 
 namespace holdfast::engine::oracle {
 namespace {
+
+using holdfast::test::is_soak;
 
 // What a dump is made of, in words.
 struct Outline {
@@ -133,10 +135,6 @@ class OracleExpDamage : public ::testing::Test {
   std::string whole_;
   Outline before_;
 };
-
-bool is_soak() {
-  return std::getenv("HOLDFAST_SOAK") != nullptr;
-}
 
 std::vector<test::ExpOptions> variants() {
   return {

@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/test_soak.h"
 #include "engine/typedb/hold.h"
 #include "engine/typedb/probe.h"
 #include "engine/typedb/test_rocks.h"
@@ -178,7 +179,7 @@ INSTANTIATE_TEST_SUITE_P(Releases, TypedbHotCopiesOf3,
                          });
 
 TEST_P(TypedbHotCopiesOf3, AreRestorableWithEveryRecordAcknowledgedBeforeTheyBegan) {
-  const int copies = std::getenv("HOLDFAST_SOAK") != nullptr ? copies_in_soak : copies_in_short;
+  const int copies = holdfast::test::is_soak() ? copies_in_soak : copies_in_short;
   std::unique_ptr<TestServer> server;
   for (int i = 0; i < copies; ++i) {
     if (i % copies_of_one_log == 0) {

@@ -6,13 +6,13 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <string>
 
 #include "base/fd.h"
 #include "base/secret.h"
+#include "base/test_soak.h"
 #include "engine/typedb/export_hold.h"
 #include "tests/harness/typedb_server.h"
 
@@ -49,8 +49,7 @@ std::uint64_t peak_mib() {
 }
 
 TEST(TypedbExportHold, StreamsMoreThingsThanMemoryHas) {
-  const bool is_soak = std::getenv("HOLDFAST_SOAK") != nullptr;
-  const std::uint64_t things = is_soak ? 10'000'000 : 50'000;
+  const std::uint64_t things = test::is_soak() ? 10'000'000 : 50'000;
   // Of a sanitizer's too, which keeps what was freed for a while; the things are 600 MB in a file
   // of 10 million, and three times that in memory.
   constexpr std::uint64_t more_mib_max = 500;

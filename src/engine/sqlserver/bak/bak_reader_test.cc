@@ -13,15 +13,9 @@
 namespace holdfast::engine::sqlserver {
 namespace {
 
+using test::read;
 using test::TestBak;
 using test::TestSet;
-
-BakReport read(const std::string& content, bool deep = true) {
-  test::MemoryFile file(content);
-  auto report = read_bak(file, deep, {});
-  EXPECT_TRUE(report);
-  return report ? std::move(*report) : BakReport{};
-}
 
 std::vector<std::string> codes(const BakReport& report) {
   std::vector<std::string> found;

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "engine/sqlserver/bak/bak_reader.h"
 #include "engine/sqlserver/checks.h"
 #include "model/part.h"
 
@@ -35,6 +36,12 @@ class MemoryFile final : public model::RandomSource {
  private:
   std::string_view content_;
 };
+
+// What is told of a file that is a backup.
+inline BakReport read(const std::string& content, bool deep = true) {
+  MemoryFile file(content);
+  return read_bak(file, deep, {}).value();
+}
 
 inline void put(std::string& to, std::size_t at, std::uint64_t value, std::size_t bytes) {
   if (to.size() < at + bytes) to.resize(at + bytes);
@@ -272,6 +279,14 @@ inline std::string page(std::uint32_t number, std::uint16_t marks) {
   return text;
 }
 
+// `value` behind what `record` has; its bytes and where it is stand at `at`.
+inline void put_text(std::string& record, std::size_t at, std::string_view value) {
+  const std::string text = utf16(value);
+  put(record, at, text.size(), 2);
+  put(record, at + 2, record.size(), 2);
+  record += text;
+}
+
 inline std::string set_record(const TestSet& set, bool is_end) {
   std::string text("SCIN");
   text.resize(336);
@@ -296,13 +311,8 @@ inline std::string set_record(const TestSet& set, bool is_end) {
   put(text, 96, 3'000'000, 8);
   put(text, 116, 0x409, 4);
   text.replace(216, 5, std::string("\x09\x04\xd0\x00\x34", 5));
-  const std::string database = utf16(set.database), server = utf16(set.server);
-  put(text, 104, database.size(), 2);
-  put(text, 106, text.size(), 2);
-  text += database;
-  put(text, 108, server.size(), 2);
-  put(text, 110, text.size(), 2);
-  text += server;
+  put_text(text, 104, set.database);
+  put_text(text, 108, set.server);
   put(text, 4, text.size(), 4);
   return text;
 }
@@ -317,13 +327,8 @@ inline std::string file_record(const TestFile& file, std::uint32_t pages) {
   put(text, 32, 4096, 4);
   put(text, 36, file.filegroup, 4);
   put(text, 40, file.size_bytes, 8);
-  const std::string logical = utf16(file.logical), physical = utf16(file.physical);
-  put(text, 48, logical.size(), 2);
-  put(text, 50, text.size(), 2);
-  text += logical;
-  put(text, 52, physical.size(), 2);
-  put(text, 54, text.size(), 2);
-  text += physical;
+  put_text(text, 48, file.logical);
+  put_text(text, 52, file.physical);
   put(text, 4, text.size(), 4);
   return text;
 }

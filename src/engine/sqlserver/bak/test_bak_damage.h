@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <string>
@@ -15,16 +14,14 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/test_soak.h"
 #include "engine/sqlserver/bak/bak_inspect.h"
 #include "engine/sqlserver/bak/packed_source.h"
 #include "engine/sqlserver/bak/test_bak.h"
 
 namespace holdfast::engine::sqlserver::test {
 
-inline bool is_soak() {
-  const char* const soak = std::getenv("HOLDFAST_SOAK");
-  return soak != nullptr && soak == std::string_view("1");
-}
+using holdfast::test::is_soak;
 
 struct Told {
   bool is_recognised = false, is_whole = false;
