@@ -72,16 +72,23 @@ void write_sparse(int fd, ByteView bytes, std::uint64_t offset_bytes, std::strin
 
 void reserve_room(int fd, std::uint64_t size_bytes, std::string_view path) {
   struct ::statfs system {};
-  if (::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC) {
+  const bool is_known = ::fstatfs(fd, &system) == 0;
+  const bool lies_in_memory = is_known && system.f_type == TMPFS_MAGIC;
+  // Ext4 and XFS would take all there is before they say that it is not enough.
+  if (lies_in_memory ||
+      (is_known && (system.f_type == EXT4_SUPER_MAGIC || system.f_type == XFS_SUPER_MAGIC))) {
     const auto free_bytes =
-        static_cast<std::uint64_t>(system.f_bavail) * static_cast<std::uint64_t>(system.f_bsize);
+        static_cast<std::uint64_t>(system.f_bfree) * static_cast<std::uint64_t>(system.f_bsize);
     if (system.f_blocks != 0 && size_bytes > free_bytes)  // no blocks: it has no limit
       throw system_error(ENOSPC, fmt::format("finding room for {}", path));
-    return;
   }
+  if (lies_in_memory) return;
   if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes)) == 0) return;
-  if (errno == ENOSPC || errno == EDQUOT)
-    throw system_error(errno, fmt::format("reserving room for {}", path));
+  const int reason = errno;
+  if (reason != ENOSPC && reason != EDQUOT) return;
+  // What was taken until then goes back, although it lies behind the end.
+  set_file_size(fd, 0, path);
+  throw system_error(reason, fmt::format("reserving room for {}", path));
 }
 
 void set_file_size(int fd, std::uint64_t size_bytes, std::string_view path) {

@@ -124,6 +124,8 @@ class SlotTable {
     std::vector<std::uint32_t> old(size < large_slots ? std::max<std::size_t>(16, 2 * size)
                                                       : size + size / 4);
     old.swap(slots_);
+    // By number, so that what they stand for is read in the order in which it lies.
+    std::ranges::sort(old, {}, [](std::uint32_t slot) { return slot & number_mask; });
     for (const std::uint32_t slot : old) {
       if (slot != 0) place(slot, hash_of((slot & number_mask) - 1));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workers fill four open packs; upload threads name and store full ones and write index files. A
+// Workers fill three open packs; upload threads name and store full ones and write index files. A
 // fixed number of pack buffers goes round, which is what bounds memory and makes workers wait for
 // uploads.
 #include "repo/blob_writer.h"
@@ -115,8 +115,9 @@ struct BlobWriter::State {
   Lock* const lock;
   const unsigned connections;
 
-  // Two for each type. Locked before `mutex`, and one at a time but for finish().
-  std::array<std::array<OpenPack, 2>, 2> open;
+  // Locked before `mutex`, and one at a time but for finish().
+  std::array<OpenPack, 2> open_data;
+  OpenPack open_trees;
 
   mutable std::mutex mutex;  // guards all below but index_mutex
   std::condition_variable buffer_free;
@@ -316,7 +317,7 @@ void BlobWriter::State::let_go(const std::shared_ptr<FillingPack>& pack) {
 void BlobWriter::State::fill(const BlobHandle& blob, ByteView packed,
                              std::uint32_t plain_size_bytes, Worker& worker) {
   const std::size_t size_bytes = packed.size() + format::seal_overhead_bytes;
-  OpenPack& into = open[static_cast<std::size_t>(blob.type)][random_bit() ? 1 : 0];
+  OpenPack& into = blob.type == BlobType::tree ? open_trees : open_data[random_bit() ? 1 : 0];
   std::shared_ptr<FillingPack> pack;
   std::span<std::byte> room;
   {
@@ -485,24 +486,23 @@ void BlobWriter::State::write_index(bool only_if_due) {
   ++totals.index_files;
 }
 
-// The leftovers of each type, in one pack if they fit.
+// The leftovers of data in one pack if they fit, and those of trees.
 void BlobWriter::State::close_open_packs() {
-  for (auto& pair : open) {
-    const std::scoped_lock lock_packs(pair[0].mutex, pair[1].mutex);
-    if (pair[0].pack && pair[1].pack) {
-      PackBuilder& first = pair[0].pack->builder;
-      PackBuilder& second = pair[1].pack->builder;
-      if (first.has_room_for(second) &&
-          fits(first, second.size_bytes(), second.file_bytes() - second.size_bytes())) {
-        first.add_all(second);
-        const std::lock_guard lock_state(mutex);
-        buffers.push_back(second.take_buffer());
-        pair[1].pack.reset();
-      }
+  auto& [one, other] = open_data;
+  const std::scoped_lock lock_packs(one.mutex, other.mutex, open_trees.mutex);
+  if (one.pack && other.pack) {
+    PackBuilder& first = one.pack->builder;
+    PackBuilder& second = other.pack->builder;
+    if (first.has_room_for(second) &&
+        fits(first, second.size_bytes(), second.file_bytes() - second.size_bytes())) {
+      first.add_all(second);
+      const std::lock_guard lock_state(mutex);
+      buffers.push_back(second.take_buffer());
+      other.pack.reset();
     }
-    for (OpenPack& one : pair) {
-      if (one.pack) let_go(std::exchange(one.pack, nullptr));
-    }
+  }
+  for (OpenPack* const open : {&one, &other, &open_trees}) {
+    if (open->pack) let_go(std::exchange(open->pack, nullptr));
   }
 }
 

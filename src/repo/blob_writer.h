@@ -47,11 +47,11 @@ struct WriterTotals {
 // One writer at a time for a repository.
 class BlobWriter {
  public:
-  // Pack buffers that `connections` upload threads need: two open packs for each type, and one for
-  // each upload but one, because seldom all four are open; one at least. Who finds none free, or
-  // more full packs than can be uploaded at once, waits for an upload to end.
+  // Pack buffers that `connections` upload threads need: two open packs of data, one of trees, and
+  // one for each upload but one, because seldom all three are open; one at least. Who finds none
+  // free, or more full packs than can be uploaded at once, waits for an upload to end.
   [[nodiscard]] static unsigned pack_buffers_max(unsigned connections) noexcept {
-    return 3 + std::max(connections, 2U);
+    return 2 + std::max(connections, 2U);
   }
   // The most memory pack buffers take: each holds a pack and what the last blob exceeds it by, or
   // one blob that is larger than a pack. `blob_bytes_max` is the largest blob that will be saved.

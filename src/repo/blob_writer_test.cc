@@ -141,7 +141,7 @@ TEST(BlobWriter, NeverMixesDataAndTreesInAPack) {
     static_cast<void>(writer.save(BlobType::tree, as_bytes(text), worker));
   }
   writer.finish();
-  // The two open packs of a type are merged at the end.
+  // The two open packs of data are merged at the end.
   const std::vector<IndexedPack> packs = test.repository->index().packs();
   ASSERT_EQ(packs.size(), 2U);
   for (const IndexedPack& pack : packs) {
@@ -309,7 +309,7 @@ TEST(BlobWriter, IsUsedByManyThreadsWithinItsMemory) {
   EXPECT_EQ(writer.totals().tree_blobs, 120U);
   EXPECT_LE(writer.totals().pack_buffers, BlobWriter::pack_buffers_max(2));
   EXPECT_GE(writer.totals().pack_buffers, 4U);
-  EXPECT_EQ(BlobWriter::memory_bytes_max(small_packs(), 2, 0), 5U * ((5U << 20U) + (64U << 10U)));
+  EXPECT_EQ(BlobWriter::memory_bytes_max(small_packs(), 2, 0), 4U * ((5U << 20U) + (64U << 10U)));
   const auto again = test.open_again();
   EXPECT_EQ(again->index().blob_count(), 210U);
   std::map<Id, int> copies;

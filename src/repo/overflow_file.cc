@@ -18,15 +18,16 @@
 namespace holdfast::repo {
 namespace {
 
-// A file that is gone with its last descriptor and mapping. One that lies in memory would be no
-// help: its pages cannot be written anywhere but to the swap space, as any others.
+// A file that is gone with its last descriptor and mapping. Only these file systems keep what was
+// reserved for every write to the same place; others may need new room each time, or lie in memory,
+// where pages cannot be written anywhere but to the swap space.
 Fd nameless_file(const std::filesystem::path& directory) {
   make_private_directories(directory);
   Fd file = open_file(directory, O_TMPFILE | O_RDWR);
   struct statfs system {};
   if (::fstatfs(file.get(), &system) != 0) throw system_error(errno, "looking at the file system");
-  if (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC) {
-    throw Error(Errc::unsupported, "the directory lies in memory");
+  if (system.f_type != EXT4_SUPER_MAGIC && system.f_type != XFS_SUPER_MAGIC) {
+    throw Error(Errc::unsupported, "the file system is neither ext4 nor XFS");
   }
   return file;
 }

@@ -28,10 +28,11 @@ class OverflowFile {
 
   // So many bytes of zeros at the beginning of a page, which last as long as this object. The disk
   // has room for them already, so that writing them never fails. Null if the directory can neither
-  // be used nor made, lies in memory itself, or has no room; a line in the log says which, and
+  // be used nor made, is not on ext4 or XFS, or has no room; a line in the log says which, and
   // later calls do not try again.
   [[nodiscard]] std::byte* extend(std::size_t size_bytes) noexcept;
   [[nodiscard]] std::uint64_t size_bytes() const noexcept { return size_bytes_; }
+  [[nodiscard]] const Fd& file() const noexcept { return file_; }  // none before the first call
 
  private:
   [[nodiscard]] std::byte* map_more(std::size_t size_bytes);
