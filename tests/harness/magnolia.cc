@@ -261,22 +261,29 @@ model::Endpoint MagnoliaLab::sqlserver() const {
 }
 
 void MagnoliaLab::configure() const {
+  if (!uses_sqlserver(variant_)) return configure("", "", "");
+  const model::Endpoint server = sqlserver();
+  configure(sqlserver_jdbc(), server.user,
+            server.password ? std::string(server.password->reveal()) : "");
+}
+
+void MagnoliaLab::configure(const std::string& sqlserver_jdbc, const std::string& sqlserver_user,
+                            const std::string& sqlserver_password) const {
   fs::create_directories(directory_);
   Command command;
   command.argv = {"/bin/bash", HOLDFAST_MAGNOLIA_FIXTURE "/mkconf.sh",
                   std::string(variant_name(variant_)), directory_.string(), instance_};
   const std::string user(magnolia_user);
   const std::string password(magnolia_password);
-  command.environment = {{"PG_URL", postgres_jdbc()}, {"PG_USER", user}, {"PG_PASSWORD", password},
-                         {"MY_URL", mariadb_jdbc()},  {"MY_USER", user}, {"MY_PASSWORD", password}};
-  if (uses_sqlserver(variant_)) {
-    const model::Endpoint server = sqlserver();
-    command.environment.insert(
-        command.environment.end(),
-        {{"MS_URL", sqlserver_jdbc()},
-         {"MS_USER", server.user},
-         {"MS_PASSWORD", server.password ? std::string(server.password->reveal()) : ""}});
-  }
+  command.environment = {{"PG_URL", postgres_jdbc()},
+                         {"PG_USER", user},
+                         {"PG_PASSWORD", password},
+                         {"MY_URL", mariadb_jdbc()},
+                         {"MY_USER", user},
+                         {"MY_PASSWORD", password},
+                         {"MS_URL", sqlserver_jdbc},
+                         {"MS_USER", sqlserver_user},
+                         {"MS_PASSWORD", sqlserver_password}};
   command.timeout = patience;
   run_to_success(command);
 }

@@ -119,6 +119,9 @@ class MagnoliaLab {
   void make_databases() const;
   // The files of configuration alone, which name these databases.
   void configure() const;
+  // The same, with a SQL Server that is not that of sqlserver_named.h.
+  void configure(const std::string& sqlserver_jdbc, const std::string& sqlserver_user,
+                 const std::string& sqlserver_password) const;
   // The one on the server of sqlserver_named.h, which does not end with us.
   void drop_sqlserver_database() const;
   // All of it: databases, configuration and content.

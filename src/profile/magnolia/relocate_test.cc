@@ -98,6 +98,14 @@ class AdaptTest : public testing::Test {
   model::NameMappings names_;
 };
 
+TEST_F(AdaptTest, KnowsAServerWhoseUsualPortIsLeftOut) {
+  databases_[0].old_uri = "postgresql://me@OLD/mag";
+  add_file("/srv/old/conf.xml", "<p name=\"url\" value=\"jdbc:postgresql://old:5432/mag\"/>");
+  const model::Adaptation made = adapt();
+  ASSERT_EQ(made.changes.size(), 1U);
+  EXPECT_EQ(made.changes[0].content, "<p name=\"url\" value=\"jdbc:postgresql://new:5433/copy\"/>");
+}
+
 TEST_F(AdaptTest, RewritesEveryConnectionAndPath) {
   add_file("/srv/old/conf.xml", "<p name=\"url\" value=\"jdbc:postgresql://old/mag?a&amp;b\"/>");
   add_file("/srv/old/magnolia.properties", "home=/srv/old/repositories\nother=/srv/older\n");
