@@ -254,6 +254,8 @@ struct DefinedTables {
   std::vector<model::TableDefinition> tables;
   // What else it has, by kind: "foreign keys (3)". Lines for people.
   std::vector<std::string> left;
+  // Tables that are the engine's or an extension's own, and are copied with rows: they stay too.
+  std::vector<model::TableName> own = {};
   // Adds to `left`, unless there is none.
   void leave(std::string_view kind, std::uint64_t count);
   // Keys on columns that have no values in rows, as computed ones, are left, and only counted.

@@ -417,6 +417,14 @@ class ConversionRun {
       throw Error(Errc::not_consistent, fmt::format("{}: the {} rows of table {} were not read",
                                                     table.component, rows, table.name.display()));
     }
+    for (const auto& [table, rows] : there) {
+      if (conversion_.left(table.component, table.name) != model::Conversion::Left::too_new)
+        continue;
+      throw Error(Errc::not_consistent,
+                  fmt::format("{}: table {} was made after the tables had been looked at",
+                              table.component, table.name.display()))
+          .set_hint("Migrate again.");
+    }
   }
 
   [[nodiscard]] bool goes_somewhere(const OldTable& table) const {
@@ -500,7 +508,9 @@ class ConversionRun {
     for (const model::DatabaseFacts& facts : read) {
       for (const model::TableFacts& table : facts.tables) {
         const OldTable old{facts.name, {table.schema, table.table}};
-        if (table.rows == 0 || tally_.taken().contains(old)) continue;
+        if (table.rows == 0 || tally_.taken().contains(old) ||
+            conversion_.left(old.component, old.name) != model::Conversion::Left::unknown)
+          continue;
         observer_.warning(
             fmt::format("{}: {} of table {} were left where they are: the "
                         "application does not know that table, or builds it anew",

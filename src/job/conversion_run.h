@@ -20,8 +20,8 @@ namespace holdfast::job {
 // tables; then proves that all was read and that all is there. `load`: scratch_directory and
 // parallel. Rows go straight on, on the thread that reads them, into sinks that queue little
 // (docs/concurrency.md). The source is not released. Adds to report.databases; rows of tables that
-// the application does not know are told as a warning. Errc::differs, not_consistent; what engines
-// throw.
+// the application does not know are told as a warning; a table that was not there when tables were
+// looked at is Errc::not_consistent. Errc::differs, not_consistent; what engines throw.
 void convert_rows(const RestorePlan& plan, const InstanceSource& source,
                   const engine::LoadOptions& load, Changes& changes, Clock& clock,
                   model::Observer& observer, const std::stop_token& stop,

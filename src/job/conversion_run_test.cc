@@ -212,6 +212,7 @@ class PretendedConversion final : public model::Conversion {
   }
 
   bool knows_log = true, refuses_a_row = false;
+  Left log_is = Left::unknown;  // unless it is known
   std::vector<model::Finding> found;
 
   [[nodiscard]] const std::vector<model::Finding>& findings() const override { return found; }
@@ -271,6 +272,10 @@ class PretendedConversion final : public model::Conversion {
     return std::make_unique<Lines>(fs::path(place_of(files_.string())) / "log.txt");
   }
   [[nodiscard]] Json converted_facts(const Json& facts) const override { return facts; }
+  [[nodiscard]] Left left(std::string_view /*component*/,
+                          const model::TableName& table) const override {
+    return table.table == "log" ? log_is : Left::unknown;
+  }
   [[nodiscard]] model::Adaptation adapt(const model::RestoredInstance& restored) const override {
     EXPECT_EQ(restored.databases.size(), 1U);
     const std::string path = (files_ / "sub/b.txt").string();
@@ -370,6 +375,19 @@ TEST_F(ConversionRunTest, TellsOfRowsThatGoNowhere) {
   ASSERT_EQ(observer_.warnings.size(), 1U);
   EXPECT_TRUE(observer_.warnings[0].starts_with("orders: 3 rows of table log were left"))
       << observer_.warnings[0];
+}
+
+TEST_F(ConversionRunTest, SaysNothingOfWhatIsLeftOnPurpose) {
+  conversion_->knows_log = false;
+  conversion_->log_is = model::Conversion::Left::on_purpose;
+  static_cast<void>(convert());
+  EXPECT_TRUE(observer_.warnings.empty());
+}
+
+TEST_F(ConversionRunTest, LeavesNoTableBehindThatIsTooNew) {
+  conversion_->knows_log = false;
+  conversion_->log_is = model::Conversion::Left::too_new;
+  expect_failure(Errc::not_consistent, "orders: table log was made after");
 }
 
 TEST_F(ConversionRunTest, LeavesNothingOfWhatFails) {

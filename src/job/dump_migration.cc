@@ -159,29 +159,18 @@ class DumpMigration {
 
   void define_tables() {
     dump_.tables = dump_.reader->define_tables(dump_.file, dump_.files, stop_);
-    if (!options_.tables.empty()) keep_chosen();
+    std::set<std::string> missing(options_.tables.begin(), options_.tables.end());
+    keep_tables(options_.tables, dump_.tables, missing);
+    if (!missing.empty())
+      throw Error(Errc::not_found,
+                  fmt::format("{} has no table \"{}\"", dump_.file.string(), *missing.begin()))
+          .set_hint("`holdfast inspect` lists what it has.");
     if (dump_.tables.empty()) throw Error(Errc::not_found, dump_.file.string() + " holds no table");
     std::erase_if(dump_.counted, [&](const model::TableFacts& facts) {
       return std::none_of(dump_.tables.begin(), dump_.tables.end(), [&](const auto& table) {
         return table.name == model::TableName{facts.schema, facts.table};
       });
     });
-  }
-
-  void keep_chosen() {
-    model::DatabaseFacts facts;
-    for (const model::TableDefinition& table : dump_.tables)
-      facts.tables.push_back({table.name.schema, table.name.table, 0, ""});
-    std::set<model::TableName> chosen;
-    for (const std::string& wanted : options_.tables) {
-      const std::vector<model::TableName> found = select_tables(facts, wanted);
-      if (found.empty())
-        throw Error(Errc::not_found,
-                    fmt::format("{} has no table \"{}\"", dump_.file.string(), wanted))
-            .set_hint("`holdfast inspect` lists what it has.");
-      chosen.insert(found.begin(), found.end());
-    }
-    std::erase_if(dump_.tables, [&](const auto& table) { return !chosen.contains(table.name); });
   }
 
   // What is made, and whether it can be made where it is to be. Nothing is touched.

@@ -45,21 +45,6 @@ const model::DatabaseSettings& target_of(const ProbedDatabase& database,
   return *into;
 }
 
-void keep_chosen(const std::string& component, const std::vector<std::string>& wanted,
-                 std::vector<model::TableDefinition>& tables) {
-  model::DatabaseFacts facts;
-  for (const model::TableDefinition& table : tables)
-    facts.tables.push_back({table.name.schema, table.name.table, 0, ""});
-  std::set<model::TableName> chosen;
-  for (const std::string& one : wanted) {
-    const std::vector<model::TableName> found = select_tables(facts, one);
-    if (found.empty())
-      throw Error(Errc::not_found, fmt::format("database {} has no table \"{}\"", component, one));
-    chosen.insert(found.begin(), found.end());
-  }
-  std::erase_if(tables, [&](const auto& table) { return !chosen.contains(table.name); });
-}
-
 }  // namespace
 
 bool changes_kinds(const model::Instance& source, const model::Instance& target,
@@ -71,12 +56,12 @@ bool changes_kinds(const model::Instance& source, const model::Instance& target,
   });
 }
 
-std::shared_ptr<const model::Conversion> convert_live(const Survey& survey,
-                                                      const model::Instance& target,
+std::shared_ptr<const model::Conversion> convert_live(Survey& survey, const model::Instance& target,
                                                       const InstanceRestoreOptions& options,
                                                       const std::stop_token& stop) {
   std::vector<ConvertedTables> databases;
   std::vector<model::Finding> findings;
+  std::set<std::string> missing(options.tables.begin(), options.tables.end());
   for (const ProbedDatabase& database : survey.databases) {
     ConvertedTables one;
     one.component = database.settings.name;
@@ -84,7 +69,10 @@ std::shared_ptr<const model::Conversion> convert_live(const Survey& survey,
     engine::DefinedTables defined =
         in_context("looking at the tables of " + database.settings.uri,
                    [&] { return database.engine->define_database(database.endpoint, stop); });
-    if (!options.tables.empty()) keep_chosen(one.component, options.tables, defined.tables);
+    keep_tables(options.tables, defined.tables, missing);
+    if (defined.tables.empty() && !options.tables.empty()) continue;
+    one.own.insert(defined.own.begin(), defined.own.end());
+    one.chosen = options.tables;
     if (defined.tables.empty())
       throw Error(Errc::not_found, fmt::format("database {} has no table", one.component));
     one.from = std::move(defined.tables);
@@ -107,6 +95,12 @@ std::shared_ptr<const model::Conversion> convert_live(const Survey& survey,
     }
     databases.push_back(std::move(one));
   }
+  if (!missing.empty())
+    throw Error(Errc::not_found, fmt::format("the source has no table \"{}\"", *missing.begin()));
+  std::erase_if(survey.databases, [&](const ProbedDatabase& database) {
+    return std::ranges::find(databases, database.settings.name, &ConvertedTables::component) ==
+           databases.end();
+  });
   return convert_tables(std::move(databases), std::move(findings));
 }
 

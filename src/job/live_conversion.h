@@ -18,12 +18,12 @@ namespace holdfast::job {
                                  const InstanceRestoreOptions& options);
 
 // All databases of the survey, each into that of the same name in the target; of their tables all,
-// or those of options.tables. Asks both sides, changes nothing. What is left behind is the finding
-// `migrate-tables-alone`. Errc::usage for a database that is of the same kind on both sides, or not
-// named in the target; Errc::unsupported naming all that has no exact counterpart; Errc::not_found
-// for a table that is not there.
+// or those of options.tables: a database that has none of these leaves the survey. Asks both sides,
+// changes nothing. What is left behind is the finding `migrate-tables-alone`. Errc::usage for a
+// database that is of the same kind on both sides, or not named in the target; Errc::unsupported
+// naming all that has no exact counterpart; Errc::not_found for a table that no database has.
 [[nodiscard]] std::shared_ptr<const model::Conversion> convert_live(
-    const Survey& survey, const model::Instance& target, const InstanceRestoreOptions& options,
+    Survey& survey, const model::Instance& target, const InstanceRestoreOptions& options,
     const std::stop_token& stop);
 
 }  // namespace holdfast::job

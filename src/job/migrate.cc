@@ -80,10 +80,11 @@ class JournaledScratch {
   Journal& journal_;
 };
 
-// Null: the target's databases are of the source's kinds. `survey`: of what is chosen.
+// Null: the target's databases are of the source's kinds. `survey`: of what is chosen; what has
+// none of the chosen tables leaves it.
 std::shared_ptr<const model::Conversion> conversion_of(const model::Instance& source,
                                                        const model::Instance& target,
-                                                       const Survey& survey,
+                                                       Survey& survey,
                                                        const InstanceRestoreOptions& options,
                                                        const std::stop_token& stop) {
   if (changes_kinds(source, target, options)) return convert_live(survey, target, options, stop);

@@ -51,17 +51,35 @@ bool is_wanted(const InstanceRestoreOptions& options, std::string_view component
              options.components.end();
 }
 
+bool means_table(const std::string& wanted, const model::TableName& name) {
+  const std::string schema =
+      wanted.ends_with(".*") ? wanted.substr(0, wanted.size() - 2) : std::string();
+  const bool whole_schema = !schema.empty() && name.schema == schema;
+  return whole_schema || name.display() == wanted || name.table == wanted;
+}
+
 std::vector<model::TableName> select_tables(const model::DatabaseFacts& facts,
                                             const std::string& wanted) {
   std::vector<model::TableName> tables;
-  const std::string schema =
-      wanted.ends_with(".*") ? wanted.substr(0, wanted.size() - 2) : std::string();
   for (const model::TableFacts& table : facts.tables) {
     const model::TableName name{table.schema, table.table};
-    const bool whole_schema = !schema.empty() && table.schema == schema;
-    if (whole_schema || name.display() == wanted || table.table == wanted) tables.push_back(name);
+    if (means_table(wanted, name)) tables.push_back(name);
   }
   return tables;
+}
+
+void keep_tables(const std::vector<std::string>& wanted,
+                 std::vector<model::TableDefinition>& tables, std::set<std::string>& missing) {
+  if (wanted.empty()) return;
+  std::erase_if(tables, [&](const model::TableDefinition& table) {
+    bool is_kept = false;
+    for (const std::string& one : wanted) {
+      if (!means_table(one, table.name)) continue;
+      is_kept = true;
+      missing.erase(one);
+    }
+    return !is_kept;
+  });
 }
 
 void check_names(const model::Manifest& manifest, const InstanceRestoreOptions& options) {

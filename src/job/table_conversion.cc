@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "job/restore_choice.h"
 #include "job/target_place.h"
 
 namespace holdfast::job {
@@ -151,6 +152,17 @@ class TableConversion final : public model::Conversion {
     const model::NewTablePlace at = route(component, table).value();
     return std::make_unique<HeldRows>(from_[at.database].from[at.table],
                                       databases_[at.database].tables[at.table], into);
+  }
+  [[nodiscard]] Left left(std::string_view component,
+                          const model::TableName& table) const override {
+    const bool is_left = std::ranges::any_of(from_, [&](const ConvertedTables& one) {
+      return one.component == component &&
+             (one.own.contains(table) ||
+              (!one.chosen.empty() && std::ranges::none_of(one.chosen, [&](const auto& wanted) {
+                return means_table(wanted, table);
+              })));
+    });
+    return is_left || route(component, table) ? Left::on_purpose : Left::too_new;
   }
   // Files stay files, and the application is told by whoever runs it.
   [[nodiscard]] std::vector<FilesToRows> files_to_rows() const override { return {}; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,9 @@ struct ConvertedTables {
   std::string component;  // of the source; empty: of whichever there is
   std::vector<model::TableDefinition> from;
   model::DatabaseSettings into;
-  std::vector<model::NewTable> tables;  // in the order of `from`
+  std::vector<model::NewTable> tables;   // in the order of `from`
+  std::set<model::TableName> own = {};   // of the source's engine, which stay
+  std::vector<std::string> chosen = {};  // of its tables, as --table names them; empty: all
 };
 
 // A value of another kind than its column's, or one that the column does not take, is

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -75,6 +76,15 @@ class Conversion {
   // In place of Profile::adapt(): the files of the application, in their places, for the new
   // databases.
   [[nodiscard]] virtual Adaptation adapt(const RestoredInstance& restored) const = 0;
+
+  // A table whose rows go nowhere: one that the application does not know, of which people are
+  // told; one that was left out on purpose; one that is to be moved and was not there when tables
+  // were looked at.
+  enum class Left : std::uint8_t { unknown, on_purpose, too_new };
+  [[nodiscard]] virtual Left left(std::string_view /*component*/,
+                                  const TableName& /*table*/) const {
+    return Left::unknown;
+  }
 
  protected:
   Conversion() = default;

@@ -56,6 +56,8 @@ using ColumnKey = std::pair<std::string, std::string>;  // table, column
 struct Shown {
   DeclaredColumn declared;
   bool is_nullable = true;
+  bool has_default = false;
+  bool folds_case = false;  // its text is compared without regard to case
 };
 
 std::map<ColumnKey, Shown> columns_of(Connection& connection) {
@@ -63,10 +65,13 @@ std::map<ColumnKey, Shown> columns_of(Connection& connection) {
   for (const auto& row : connection.query(
            "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_MAXIMUM_LENGTH,"
            " CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION,"
-           " IS_NULLABLE = 'YES' FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"))
+           " IS_NULLABLE = 'YES', COLUMN_DEFAULT <> 'NULL', RIGHT(COLLATION_NAME, 3) = '_ci'"
+           " FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"))
     columns[{row[0].value_or(""), row[1].value_or("")}] = {
         {row[2].value_or(""), row[3].value_or(""), row[4], row[5], row[6], row[7], row[8]},
-        row[9] == "1"};
+        row[9] == "1",
+        row[10] == "1",
+        row[11] == "1"};
   return columns;
 }
 
@@ -89,19 +94,18 @@ std::map<std::string, std::vector<std::vector<std::string>>> keys_of(Connection&
 }
 
 void tell_rest(Connection& connection, const SchemaDef& schema, DefinedTables& defined) {
-  const auto count = [&](std::string_view kind, std::string_view of) {
-    defined.leave(kind,
-                  connection.number(fmt::format("SELECT COUNT(*) FROM information_schema.{}", of)));
+  const auto count = [&](std::string_view kind, std::string_view of, std::string_view what = "*") {
+    defined.leave(kind, connection.number(
+                            fmt::format("SELECT COUNT({}) FROM information_schema.{}", what, of)));
   };
   count("foreign keys", "REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()");
   count("checks",
         "TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() AND CONSTRAINT_TYPE = 'CHECK'");
-  count("indexes that are no keys, or of parts of values",
-        "STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND SEQ_IN_INDEX = 1"
-        " AND (NON_UNIQUE = 1 OR SUB_PART IS NOT NULL)");
-  count("defaults",
-        "COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COLUMN_DEFAULT IS NOT NULL"
-        " AND COLUMN_DEFAULT <> 'NULL'");
+  // Names of tables may differ in the case of letters alone.
+  count("indexes that are no keys, or of parts of values, or on expressions",
+        "STATISTICS WHERE TABLE_SCHEMA = DATABASE()"
+        " AND (NON_UNIQUE = 1 OR SUB_PART IS NOT NULL OR COLUMN_NAME IS NULL)",
+        "DISTINCT CAST(TABLE_NAME AS BINARY), INDEX_NAME");
   std::uint64_t generated = 0, counted = 0;
   for (const TableDef& table : schema.tables) {
     for (const ColumnDef& column : table.columns) generated += column.generated ? 1 : 0;
@@ -114,9 +118,18 @@ void tell_rest(Connection& connection, const SchemaDef& schema, DefinedTables& d
   for (const CodeDef& one : schema.code) ++code[one.kind];
   for (const auto& [kind, number] : code)
     defined.leave(fmt::format("{}s", code_kind_name(kind)), number);
-  if (schema.collation.ends_with("_ci"))
-    defined.left.push_back(
-        fmt::format("that text is compared without regard to case ({})", schema.collation));
+}
+
+// One that has no rows of its own.
+model::TableDefinition rowless_table(const TableDef& table) {
+  model::TableDefinition definition;
+  definition.name = {"", table.name};
+  model::ColumnDefinition column;
+  column.name = "*";
+  column.type = table.engine;
+  column.obstacle = "its rows are in other tables or servers, or nowhere";
+  definition.columns.push_back(std::move(column));
+  return definition;
 }
 
 }  // namespace
@@ -178,11 +191,12 @@ DefinedTables define_live_tables(Connection& connection, const std::string& name
   const auto shown = columns_of(connection);
   auto keys = keys_of(connection);
   DefinedTables defined;
+  std::uint64_t defaults = 0, folding = 0;
   for (const TableDef& table : schema.tables) {
-    if (table.rows_elsewhere)
-      throw Error(
-          Errc::unsupported,
-          fmt::format("table {}: its rows are in other tables or servers, or nowhere", table.name));
+    if (table.rows_elsewhere) {
+      defined.tables.push_back(rowless_table(table));
+      continue;
+    }
     model::TableDefinition definition;
     definition.name = {"", table.name};
     for (const ColumnDef* const column : table.stored()) {
@@ -194,6 +208,8 @@ DefinedTables define_live_tables(Connection& connection, const std::string& name
         throw Error(Errc::not_consistent,
                     fmt::format("table {} was changed while it was looked at", table.name));
       made.is_nullable = found->second.is_nullable;
+      defaults += found->second.has_default ? 1 : 0;
+      folding += found->second.folds_case ? 1 : 0;
       define_type(found->second.declared, column->kind, made);
       definition.columns.push_back(std::move(made));
     }
@@ -203,6 +219,8 @@ DefinedTables define_live_tables(Connection& connection, const std::string& name
   }
   defined.keep_keys_of_rows();
   tell_rest(connection, schema, defined);
+  defined.leave("defaults", defaults);
+  defined.leave("columns whose text is compared without regard to case", folding);
   return defined;
 }
 

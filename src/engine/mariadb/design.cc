@@ -60,7 +60,7 @@ class Designer {
         return design;
       }
       case ValueKind::other:
-        return {"longtext" + collated(), held_as_text(column)};
+        return {text_type(column, is_key), held_as_text(column)};
       case ValueKind::null:
         break;
     }
@@ -155,7 +155,7 @@ class Designer {
         const bool is_text = column.kind == ValueKind::text || column.kind == ValueKind::other;
         if (!is_text && column.kind != ValueKind::bytes) continue;
         const std::uint64_t length = column.length.value_or(0);
-        if (length == 0 || length > key_bytes_max || column.kind == ValueKind::other) return false;
+        if (length == 0 || length > key_bytes_max) return false;
         bytes += length * (is_text ? character_bytes : 1);
       }
     }

@@ -110,6 +110,16 @@ TEST(MariadbDesign, KeepsOutOfTheRowWhatWouldNotFitThere) {
   EXPECT_NE(made.find("`c25` longtext"), std::string::npos) << made;
 }
 
+TEST(MariadbDesign, MakesAKeyOfValuesAsTextOfWhichItKnowsTheLength) {
+  TableDefinition one =
+      table({column("id", ValueKind::other, 36), column("any", ValueKind::other)});
+  one.primary_key = {"id"};
+  EXPECT_NE(statement(one).find("`id` varchar(36)"), std::string::npos) << statement(one);
+  EXPECT_NE(statement(one).find("`any` longtext"), std::string::npos) << statement(one);
+  one.primary_key = {"any"};
+  EXPECT_NE(refusal(one), "");
+}
+
 TEST(MariadbDesign, RefusesKeysThatNoIndexHolds) {
   TableDefinition one = table({column("c", ValueKind::text, 768), column("d", ValueKind::text)});
   one.primary_key = {"c"};

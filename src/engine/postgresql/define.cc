@@ -58,15 +58,17 @@ struct Attribute {
 
 std::map<std::pair<std::string, std::string>, Attribute> attributes(Connection& connection) {
   const Rows rows = connection.query(
-      "WITH RECURSIVE bases(oid, base, typmod) AS ("
-      "  SELECT t.oid, t.typbasetype, t.typtypmod FROM pg_type t WHERE t.typtype = 'd'"
+      "WITH RECURSIVE bases(oid, base, typmod, required) AS ("
+      "  SELECT t.oid, t.typbasetype, t.typtypmod, t.typnotnull FROM pg_type t"
+      "  WHERE t.typtype = 'd'"
       "  UNION ALL"
-      "  SELECT b.oid, t.typbasetype, t.typtypmod FROM bases b JOIN pg_type t ON t.oid = b.base"
-      "  WHERE t.typtype = 'd')"
-      " SELECT a.attrelid, a.attname, NOT a.attnotnull,"
+      "  SELECT b.oid, t.typbasetype, t.typtypmod, b.required OR t.typnotnull FROM bases b"
+      "  JOIN pg_type t ON t.oid = b.base WHERE t.typtype = 'd')"
+      " SELECT a.attrelid, a.attname, NOT (a.attnotnull OR coalesce(d.required, false)),"
       "  pg_catalog.format_type(coalesce(d.base, a.atttypid), coalesce(d.typmod, a.atttypmod))"
       " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'"
-      " LEFT JOIN (SELECT b.oid, b.base, b.typmod FROM bases b JOIN pg_type t ON t.oid = b.base"
+      " LEFT JOIN (SELECT b.oid, b.base, b.typmod, b.required FROM bases b JOIN pg_type t ON t.oid "
+      "= b.base"
       "  WHERE t.typtype <> 'd') d ON d.oid = a.atttypid"
       " WHERE a.attnum > 0 AND NOT a.attisdropped");
   std::map<std::pair<std::string, std::string>, Attribute> found;
@@ -103,40 +105,54 @@ std::map<std::string, std::vector<Key>> keys(Connection& connection) {
   return found;
 }
 
+// Not what belongs to an extension.
 void tell_rest(Connection& connection, DefinedTables& defined) {
-  const auto count = [&](std::string_view kind, std::string_view of, std::string_view what) {
-    const std::string number = connection.value(
-        fmt::format("SELECT pg_catalog.count(*) FROM {} JOIN pg_namespace n ON {} AND {}", of, what,
-                    user_schemas));
+  // Rows of `from`, of an object in the catalog `of` whose number is `object`.
+  const auto count = [&](std::string_view kind, std::string_view from, std::string_view what,
+                         std::string_view of, std::string_view object) {
+    const std::string number = connection.value(fmt::format(
+        "SELECT pg_catalog.count(*) FROM {} JOIN pg_namespace n ON {} AND {} AND NOT EXISTS"
+        " (SELECT FROM pg_depend e WHERE e.classid = 'pg_catalog.{}'::pg_catalog.regclass"
+        "  AND e.objid = {} AND e.deptype = 'e')",
+        from, what, user_schemas, of, object));
     std::uint64_t value = 0;
     std::from_chars(number.data(), number.data() + number.size(), value);
     defined.leave(kind, value);
   };
   const auto constraints = [&](std::string_view kind, char type) {
-    count(kind, "pg_constraint x",
-          fmt::format("n.oid = x.connamespace AND x.contype = '{}'", type));
+    count(kind, "pg_constraint x", fmt::format("n.oid = x.connamespace AND x.contype = '{}'", type),
+          "pg_class", "x.conrelid");
   };
   const auto relations = [&](std::string_view kind, std::string_view types) {
-    count(kind, "pg_class c", fmt::format("n.oid = c.relnamespace AND c.relkind IN ({})", types));
+    count(kind, "pg_class c", fmt::format("n.oid = c.relnamespace AND c.relkind IN ({})", types),
+          "pg_class", "c.oid");
   };
   constraints("foreign keys", 'f');
   constraints("checks", 'c');
   constraints("exclusions", 'x');
-  count("indexes that are no keys, partial, or on expressions",
-        "pg_index i JOIN pg_class c ON c.oid = i.indexrelid",
-        "n.oid = c.relnamespace AND"
-        " NOT (i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL)");
-  count("defaults, with generated columns", "pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid",
-        "n.oid = c.relnamespace");
+  // What `from` has of relations.
+  const auto parts = [&](std::string_view kind, std::string_view from, std::string_view relation,
+                         std::string_view what) {
+    count(kind, fmt::format("{} JOIN pg_class c ON c.oid = {}", from, relation),
+          fmt::format("n.oid = c.relnamespace AND {}", what), "pg_class", relation);
+  };
+  parts("indexes that are no keys, invalid, partial, or on expressions", "pg_index i", "i.indrelid",
+        "NOT (i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL)");
+  constexpr int major_of_equal_nulls = 15;
+  if (connection.server_major() >= major_of_equal_nulls)
+    parts("unique keys to which nulls are equal", "pg_index i", "i.indrelid",
+          "i.indnullsnotdistinct");
+  parts("defaults, with generated columns", "pg_attrdef d", "d.adrelid", "true");
   relations("sequences", "'S'");
   relations("views", "'v', 'm'");
   relations("foreign tables", "'f'");
   relations("partitioned tables, each of whose partitions becomes a table", "'p'");
-  count("functions and procedures", "pg_proc p", "n.oid = p.pronamespace");
-  count("triggers", "pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid",
-        "n.oid = c.relnamespace AND NOT t.tgisinternal");
+  count("functions and procedures", "pg_proc p", "n.oid = p.pronamespace", "pg_proc", "p.oid");
+  parts("triggers", "pg_trigger t", "t.tgrelid", "NOT t.tgisinternal");
+  parts("rules", "pg_rewrite r", "r.ev_class", "r.rulename <> '_RETURN'");
+  parts("policies", "pg_policy o", "o.polrelid", "true");
   count("enumerations and domains", "pg_type t",
-        "n.oid = t.typnamespace AND t.typtype IN ('e', 'd')");
+        "n.oid = t.typnamespace AND t.typtype IN ('e', 'd')", "pg_type", "t.oid");
   defined.leave("large objects", count_large_objects(connection).count);
 }
 
@@ -191,7 +207,10 @@ DefinedTables define_live_tables(const Location& location, const std::stop_token
   auto keys_of = keys(connection);
   DefinedTables defined;
   for (const Table& table : list_tables(connection, false)) {
-    if (table.of_extension) continue;
+    if (table.of_extension) {
+      defined.own.push_back(table.name);
+      continue;
+    }
     const std::string oid = std::to_string(table.oid);
     model::TableDefinition definition;
     definition.name = table.name;

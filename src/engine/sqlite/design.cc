@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <chrono>
 #include <limits>
 #include <optional>
 #include <set>
@@ -24,6 +25,9 @@ namespace {
 using model::Value;
 using model::ValueKind;
 
+// How long writers of a living database are kept waiting for a copy of it, as
+// limits.writer_stall_ms is unless it is set.
+constexpr std::chrono::milliseconds stall_max{1000};
 constexpr unsigned integer_digits = 18, integer_digits_max = 19;
 
 // Source: https://sqlite.org/datatype3.html, 3.1 "Determination Of Column Affinity".
@@ -251,46 +255,84 @@ void write(const model::TableDefinition& table, const std::vector<std::string>& 
   into.make = {fmt::format("CREATE TABLE {} ({})", quote_name(table.name.table), inside)};
 }
 
+struct Found {
+  std::vector<model::TableDefinition> tables;
+  std::vector<model::TableName> own;  // of SQLite, and of modules
+};
+
+Found look_at_tables(Connection& connection) {
+  std::set<std::string> shadows;  // of virtual tables
+  Statement list = connection.prepare(
+      "SELECT name FROM pragma_table_list WHERE type = 'shadow' AND schema = 'main'");
+  while (list.step()) shadows.insert(list.text(0));
+  Found found;
+  for (const SchemaEntry& entry : schema_of(connection)) {
+    const bool is_own = entry.name.starts_with("sqlite_") || shadows.contains(entry.name);
+    if (is_own && entry.type == "table") found.own.push_back({"", printable(entry.name)});
+    if (is_own) continue;
+    if (entry.type == "virtual table") found.tables.push_back(virtual_table(entry.name));
+    if (entry.type == "table") found.tables.push_back(TableReader(connection, entry.name).read());
+  }
+  return found;
+}
+
+void check_left_alone(const Reader& reader, const std::filesystem::path& file) {
+  if (was_left_alone(reader)) return;
+  throw Error(Errc::unavailable, fmt::format("{} was written to while it was read", file.native()))
+      .set_hint("Try again when its application is idle.");
+}
+
 }  // namespace
 
 std::vector<model::TableDefinition> define_tables(const std::filesystem::path& file,
                                                   const std::stop_token& stop) {
   Reader reader = open_untouched(file, true, stop);
-  Connection& connection = reader.connection;
-  std::set<std::string> own;  // of virtual tables
-  Statement list = connection.prepare(
-      "SELECT name FROM pragma_table_list WHERE type = 'shadow' AND schema = 'main'");
-  while (list.step()) own.insert(list.text(0));
-  std::vector<model::TableDefinition> tables;
-  for (const SchemaEntry& entry : schema_of(connection)) {
-    if (entry.name.starts_with("sqlite_") || own.contains(entry.name)) continue;
-    if (entry.type == "virtual table") tables.push_back(virtual_table(entry.name));
-    if (entry.type == "table") tables.push_back(TableReader(connection, entry.name).read());
-  }
-  if (!was_left_alone(reader)) {
-    throw Error(Errc::unavailable,
-                fmt::format("{} was written to while it was read", file.native()))
-        .set_hint("Try again when its application is idle.");
-  }
-  return tables;
+  Found found = look_at_tables(reader.connection);
+  check_left_alone(reader, file);
+  return std::move(found.tables);
 }
 
 DefinedTables define_live_tables(const std::filesystem::path& file, const std::stop_token& stop) {
-  DefinedTables defined;
-  defined.tables = define_tables(file, stop);
+  Reader reader = open_untouched(file, true, stop, stall_max);
+  Found found = look_at_tables(reader.connection);
+  DefinedTables defined{.tables = std::move(found.tables), .left = {}, .own = std::move(found.own)};
   defined.keep_keys_of_rows();
-  Reader reader = open_untouched(file, true, stop);
   const auto count = [&](std::string_view kind, const std::string& of) {
     Statement number = reader.connection.prepare("SELECT count(*) FROM " + of);
     if (number.step()) defined.leave(kind, static_cast<std::uint64_t>(number.integer(0)));
   };
   count("foreign keys",
         "sqlite_schema s, pragma_foreign_key_list(s.name) k WHERE s.type = 'table' AND k.seq = 0");
-  count("indexes that are no keys, or partial",
-        "sqlite_schema s, pragma_index_list(s.name) i WHERE s.type = 'table'"
-        " AND i.origin = 'c' AND (i.\"unique\" = 0 OR i.partial = 1)");
+  const std::string indexes =
+      "pragma_table_list t, pragma_index_list(t.name) i WHERE t.schema = 'main'"
+      " AND t.type = 'table'";
+  const auto any_part = [](std::string_view condition) {
+    return fmt::format("EXISTS (SELECT 1 FROM pragma_index_xinfo(i.name) x WHERE x.key AND {})",
+                       condition);
+  };
+  count("indexes that are no keys, partial, or on expressions",
+        indexes + " AND (NOT i.\"unique\" OR i.partial OR " + any_part("x.cid < 0") + ")");
+  count("keys that do not compare byte by byte",
+        indexes + " AND i.\"unique\" AND NOT i.partial AND " + any_part("x.coll <> 'BINARY'") +
+            " AND NOT " + any_part("x.cid < 0"));
+  const auto columns = [&](std::string_view kind, std::string_view condition) {
+    count(kind, fmt::format("pragma_table_list t, pragma_table_xinfo(t.name) c WHERE"
+                            " t.schema = 'main' AND t.type = 'table' AND {}",
+                            condition));
+  };
+  columns("defaults", "c.dflt_value IS NOT NULL");
+  columns("generated columns", "c.hidden IN (2, 3)");
+  const auto tables_with = [&](std::string_view word) {
+    count(fmt::format("tables with {}", word),
+          fmt::format("sqlite_schema WHERE type = 'table'"
+                      " AND upper(sql) GLOB '*[^A-Z0-9_]{}[^A-Z0-9_]*'",
+                      word));
+  };
+  tables_with("CHECK");
+  tables_with("AUTOINCREMENT");
   count("views", "sqlite_schema WHERE type = 'view'");
   count("triggers", "sqlite_schema WHERE type = 'trigger'");
+  check_left_alone(reader, file);
   return defined;
 }
 

@@ -109,6 +109,55 @@ TEST_F(SqliteDesign, LeavesItsOwnTablesOut) {
   EXPECT_EQ(tables[0].name.table, "t");
 }
 
+TEST_F(SqliteDesign, TellsAllThatTablesDoNotTakeAlong) {
+  make("source.db",
+       "CREATE TABLE p (id INTEGER PRIMARY KEY AUTOINCREMENT, checked INT DEFAULT 1, t TEXT UNIQUE,"
+       " u TEXT COLLATE NOCASE UNIQUE, g INT AS (id * 2) STORED, n INT,"
+       " CHECK (n > 0));"
+       "CREATE TABLE c (name TEXT COLLATE NOCASE PRIMARY KEY, p INT REFERENCES p (id)) WITHOUT "
+       "ROWID;"
+       "CREATE INDEX i ON p (n); CREATE UNIQUE INDEX k ON p (n, t);"
+       "CREATE UNIQUE INDEX partial ON p (n) WHERE n > 3; CREATE UNIQUE INDEX e ON p (lower(t));"
+       "CREATE UNIQUE INDEX r ON p (t COLLATE RTRIM);"
+       "CREATE VIRTUAL TABLE f USING fts5(a);"
+       "CREATE VIEW v AS SELECT 1; CREATE TRIGGER g AFTER INSERT ON c BEGIN SELECT 1; END");
+  EXPECT_EQ(
+      define_live_tables(path("source.db"), {}).left,
+      (std::vector<std::string>{
+          "foreign keys (1)", "indexes that are no keys, partial, or on expressions (3)",
+          "keys that do not compare byte by byte (3)", "defaults (1)", "generated columns (1)",
+          "tables with CHECK (1)", "tables with AUTOINCREMENT (1)", "views (1)", "triggers (1)"}));
+  make("plain.db", "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT UNIQUE, checked INT)");
+  EXPECT_EQ(define_live_tables(path("plain.db"), {}).left, std::vector<std::string>{});
+}
+
+TEST_F(SqliteDesign, LetsWritersWorkWhileItReadsALivingDatabase) {
+  using Clock = std::chrono::steady_clock;
+  make("source.db",
+       "CREATE TABLE t (a INT, b TEXT); CREATE TABLE log (a INT);"
+       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
+       "INSERT INTO t SELECT i, 'row ' || i FROM n");
+  Clock::time_point last_write;
+  std::jthread writer([&](const std::stop_token& stop) {
+    Connection connection(path("source.db"), Access::read_write);
+    connection.run("PRAGMA synchronous=OFF");
+    while (!stop.stop_requested()) {
+      try {
+        connection.run("INSERT INTO log VALUES (1)");
+        if (!stop.stop_requested()) last_write = Clock::now();
+      } catch (const Error&) {
+        std::this_thread::sleep_for(std::chrono::microseconds(100));  // it is locked
+      }
+    }
+  });
+  const auto begun = Clock::now();
+  EXPECT_EQ(define_live_tables(path("source.db"), {}).tables.size(), 2U);
+  const auto ended = Clock::now();
+  writer.request_stop();
+  writer.join();
+  EXPECT_GT(last_write, begun + (ended - begun) / 2);
+}
+
 TEST(SqliteDesignOf, HoldsExactNumbersAndMomentsAsText) {
   TableDefinition table;
   table.name.table = "a \"b\"";

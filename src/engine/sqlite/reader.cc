@@ -55,6 +55,26 @@ Reader as_it_lies(Fd file, const std::filesystem::path& path, bool wal,
   return {std::nullopt, std::move(file), std::move(connection), std::move(traces), path};
 }
 
+// Given SHARED, where nothing lies beside the database that belongs to it: nothing if the copy
+// takes longer, or finds no room.
+std::optional<Reader> copied_soon(int database_fd, const std::filesystem::path& path,
+                                  std::chrono::milliseconds duration, const std::stop_token& stop) {
+  const SteadyTime deadline = std::chrono::steady_clock::now() + duration;
+  TemporaryDirectory home("holdfast-inspect");
+  const std::filesystem::path copy = home.path() / "copy.db";
+  try {
+    Fd target = open_file(copy, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    if (!clone_file(database_fd, target.get()) &&
+        !copy_bytes(database_fd, target.get(), path.native(), deadline, stop))
+      return std::nullopt;
+    target.close(copy.native());
+  } catch (const Error& error) {
+    if (error.code() != Errc::no_space) throw;
+    return std::nullopt;
+  }
+  return from_copy(std::move(home), copy, stop);
+}
+
 [[noreturn]] void refuse_locked(const std::filesystem::path& path) {
   throw Error(Errc::unavailable, fmt::format("{} stayed locked by another program for {} s",
                                              path.native(), untouched_wait.count()))
@@ -137,7 +157,7 @@ std::optional<Shortfall> find_shortfall(Connection& look, const std::filesystem:
 }
 
 Reader open_untouched(const std::filesystem::path& path, bool with_leftovers,
-                      const std::stop_token& stop) {
+                      const std::stop_token& stop, std::chrono::milliseconds copied_within) {
   Fd file = open_file(path, O_RDONLY | O_NONBLOCK);
   for (int attempt = 0; attempt < untouched_tries; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(untouched_pause);
@@ -153,7 +173,12 @@ Reader open_untouched(const std::filesystem::path& path, bool with_leftovers,
     if (others && siblings.shm && file_facts(wal_of(path)))
       return read_beside_others(std::move(file), path, stop);
     const bool leftovers = wal ? siblings.wal_bytes > 0 : hot;
-    if (!leftovers || !with_leftovers) return as_it_lies(std::move(file), path, wal, stop);
+    if (!leftovers || !with_leftovers) {
+      auto copied = wal || copied_within == 0ms
+                        ? std::nullopt
+                        : copied_soon(file.get(), path, copied_within, stop);
+      return copied ? std::move(*copied) : as_it_lies(std::move(file), path, wal, stop);
+    }
     TemporaryDirectory home("holdfast-inspect");
     const std::filesystem::path copy = home.path() / "copy.db";
     if (wal) {

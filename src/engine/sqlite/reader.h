@@ -2,6 +2,7 @@
 // Reading a database for a look: without changing it, and leaving beside it what was there.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -33,9 +34,13 @@ struct Reader {
 // written to it or made beside it, not even what every reader makes in WAL mode: if somebody has it
 // open it is read together with him, in a transaction; else as it lies there, under a lock; in WAL
 // mode was_left_alone() says afterwards whether what was read counts. `with_leftovers`: what a dead
-// process left beside it is taken in, in a private copy. Errc::unavailable if it stays locked.
+// process left beside it is taken in, in a private copy. `copied_within`: for a look that takes
+// long at a database in rollback-journal mode, whose writers wait for our lock: a private copy is
+// read if it can be made in that time, and they wait no longer. Errc::unavailable if it stays
+// locked.
 [[nodiscard]] Reader open_untouched(const std::filesystem::path& path, bool with_leftovers,
-                                    const std::stop_token& stop = {});
+                                    const std::stop_token& stop = {},
+                                    std::chrono::milliseconds copied_within = {});
 [[nodiscard]] bool was_left_alone(const Reader& reader);
 
 // How much of a file its own header misses. Looked at several times, without a lock: a writer may

@@ -25,6 +25,25 @@ TEST_F(ReaderTest, LeavesTheLogOfALivingApplicationAlone) {
   EXPECT_EQ(std::filesystem::file_size(path("a.db-wal")), log_bytes);
 }
 
+TEST_F(ReaderTest, LetsWritersWorkWhereItReadsACopy) {
+  make("a.db", shop_sql);
+  Reader reader = open_untouched(path("a.db"), true, {}, std::chrono::minutes(1));
+  make("a.db", "DELETE FROM items");
+  EXPECT_EQ(reader.connection.integer("SELECT count(*) FROM items"), 3);
+  EXPECT_TRUE(was_left_alone(reader));
+  EXPECT_EQ(names(), std::vector<std::string>{"a.db"});
+}
+
+TEST_F(ReaderTest, KeepsWritersWaitingWhereACopyTakesTooLong) {
+  make("a.db", shop_sql);
+  std::filesystem::resize_file(path("a.db"), 64U << 20U);  // what is behind its pages is no matter
+  const Reader reader = open_untouched(path("a.db"), true, {}, std::chrono::milliseconds(1));
+  EXPECT_TRUE(reader.file || reader.home) << "a clone takes no time";
+  Connection writer(path("a.db"), Access::read_write);
+  EXPECT_EQ(code_of([&] { writer.run("DELETE FROM items"); }) == Errc::unavailable,
+            !reader.home.has_value());
+}
+
 TEST_F(ReaderTest, CannotWrite) {
   make("a.db", std::string("PRAGMA journal_mode=WAL;") + shop_sql);
   make("b.db", shop_sql);

@@ -200,7 +200,7 @@ void add_connection(const MagnoliaFacts& facts, const Connection& connection, st
     if (is_sqlserver) {
       const auto changed = redirected_sqlserver(one.value, "sqlserver://new-host:1433/new-name");
       others += fmt::format("Line {} of {}: {}\n", one.line, shown(one.file),
-                            shown(redacted_uri(changed.value_or(""))));
+                            shown(redacted_sqlserver(changed.value_or(""))));
       continue;
     }
     // What the driver is told besides stands behind a question mark, and stays.

@@ -77,6 +77,16 @@ TEST_F(ByHandTest, WritesOutWhatAConnectionToSqlServerBecomes) {
   EXPECT_TRUE(has(text, "SELECT name FROM sys.tables WHERE name LIKE")) << text;
 }
 
+TEST_F(ByHandTest, PrintsNoPartOfAPasswordOfSqlServer) {
+  const std::string text = text_of(
+      "<p value='jdbc:sqlserver://h;databaseName=mag;password=Secr3t&amp;Tail#1'/>\n"
+      "<p value='jdbc:sqlserver://h;databaseName=mag;password={a}}b;c};encrypt=true'/>\n",
+      "sqlserver://h:1433/mag");
+  EXPECT_TRUE(has(text, "databaseName=new-name;password=***'\n")) << text;
+  EXPECT_TRUE(has(text, "databaseName=new-name;password=***;encrypt=true'\n")) << text;
+  EXPECT_FALSE(has(text, "Tail") || has(text, "b;c")) << text;
+}
+
 TEST_F(ByHandTest, PrintsNoCommandThatWouldFindNothing) {
   const std::string uri = "postgresql://h:5432/mag";
   const std::string escaped = text_of("# c\nurl=jdbc\\:postgresql\\://h/mag\n", uri);

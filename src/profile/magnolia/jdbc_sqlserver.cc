@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ascii.h"
+#include "base/uri.h"
 #include "profile/magnolia/jdbc_parts.h"
 
 namespace holdfast::profile::magnolia {
@@ -316,6 +317,24 @@ void read_sqlserver(std::string_view text, JdbcUrl& url) {
   read_tls(*parts, *place, url);
   read_login(*parts, url);
   read_ways(*parts, url);
+}
+
+std::string redacted_sqlserver(std::string_view text) {
+  const auto parts = parts_of(text);
+  const std::string_view front = text.substr(0, text.find(';'));
+  if (!parts) {
+    const std::string driver = ascii_lower(front);
+    if (!driver.starts_with("jdbc:sqlserver:") && !driver.starts_with("jdbc:jtds:"))
+      return redacted_uri(text);
+    return redacted_uri(front) + (front.size() < text.size() ? ";***" : "");  // not understood
+  }
+  std::string shown = redacted_uri(front);
+  for (const Property& one : parts->properties) {
+    const bool is_secret = !one.value.empty() && holds_password(one.name + "=x");
+    const std::size_t size = is_secret ? one.written.find('=') + 1 : one.written.size();
+    shown += ";" + std::string(one.written.substr(0, size)) + (is_secret ? "***" : "");
+  }
+  return shown;
 }
 
 std::optional<std::string> redirected_sqlserver(std::string_view text, std::string_view uri) {

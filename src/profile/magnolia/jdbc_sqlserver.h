@@ -19,6 +19,11 @@ namespace holdfast::profile::magnolia {
 // send in the clear is encrypted, by whatever certificate.
 void read_sqlserver(std::string_view text, JdbcUrl& url);
 
+// The URL with "***" in place of every password, for whatever people or logs see. Values end where
+// the drivers end them, behind braces or at a semicolon alone; of a form that is not understood no
+// property is left. Other texts as redacted_uri() does it.
+[[nodiscard]] std::string redacted_sqlserver(std::string_view text);
+
 // The same URL with the place of one of our URIs. What belonged to the old place goes: a mirroring
 // partner, and with another host the name in its certificate and its service's. Nothing if `uri` is
 // none of SQL Server's.

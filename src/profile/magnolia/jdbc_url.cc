@@ -235,7 +235,7 @@ JdbcUrl parse_jdbc_url(std::string_view text) {
   if (url.kind == JdbcKind::unknown) {
     // Oracle's account stands in front of the `@` in a form of its own.
     const std::size_t at = protocol == "oracle" ? whole.rfind('@') : std::string_view::npos;
-    url.uri = at == std::string_view::npos ? redacted_uri(whole)
+    url.uri = at == std::string_view::npos ? redacted_sqlserver(text).substr(5)
                                            : "oracle:" + redacted_uri(whole.substr(at));
   }
   return url;

@@ -73,6 +73,19 @@ TEST(JdbcUrl, TakesAccountsOutOfTheUri) {
   }
 }
 
+// What is not understood is shown as it is but for passwords, which end at a semicolon alone.
+TEST(JdbcUrl, ShowsNoPartOfAPasswordOfSqlServer) {
+  const auto shown = [](const std::string& url) { return parse_jdbc_url("jdbc:" + url).uri; };
+  EXPECT_EQ(shown("sqlserver://h;user=me;password=Secr3t&Tail#1;encrypt=true"),
+            "sqlserver://h;user=me;password=***;encrypt=true");
+  EXPECT_EQ(shown("sqlserver://h; Password = {a}}b;c} ;trustStorePassword={x y};user=me"),
+            "sqlserver://h; Password =***;trustStorePassword=***;user=me");
+  EXPECT_EQ(shown("sqlserver://h;password={a}}b;c"), "sqlserver://h;password=***");
+  EXPECT_EQ(shown("jtds:sqlserver://h/;password=Secr3t &Tail;user=me"),
+            "jtds:sqlserver://h/;password=***;user=me");
+  EXPECT_EQ(shown("sqlserver:h;user=me;password=Secr3t&Tail#1"), "sqlserver:h;***");
+}
+
 std::string tls_of(const std::string& properties, bool is_jtds = false) {
   const JdbcUrl url = parse_jdbc_url(is_jtds ? "jdbc:jtds:sqlserver://h/m;" + properties
                                              : "jdbc:sqlserver://h;databaseName=m;" + properties);

@@ -275,7 +275,8 @@ class Relocation {
     const bool is_embedded = old.engine == "derby" || old.engine == "h2";
     if (restored_.is_clone && !is_embedded && value.find("${") != std::string::npos) {
       if (!is_in_force) return std::nullopt;
-      untold_.push_back("a connection holds variables and was not changed: " + redacted_uri(value));
+      untold_.push_back("a connection holds variables and was not changed: " +
+                        redacted_sqlserver(value));
       return std::nullopt;
     }
     const auto* const found = moved_database(value);
@@ -284,7 +285,7 @@ class Relocation {
     auto url = redirected_url(value, database.uri);
     if (!url) {
       untold_.push_back(fmt::format("{}: {} could not be changed to {}", database.component,
-                                    redacted_uri(value), redacted_uri(database.uri)));
+                                    redacted_sqlserver(value), redacted_uri(database.uri)));
       return std::nullopt;
     }
     if (is_in_force) done_.insert(database.component);

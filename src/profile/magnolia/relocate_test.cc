@@ -148,6 +148,15 @@ TEST_F(AdaptTest, SaysWhichConnectionItCouldNotFind) {
   EXPECT_EQ(made.left_databases, std::set<std::string>{"db-mag"});
 }
 
+TEST_F(AdaptTest, ShowsNoPartOfAPasswordOfSqlServer) {
+  add_file("/srv/old/conf.xml",
+           "<p value='jdbc:sqlserver://${host};password={a}}b;c&amp;Tail};databaseName=mag'/>");
+  const model::Adaptation made = adapt();
+  ASSERT_EQ(made.by_hand.size(), 2U);
+  EXPECT_NE(made.by_hand[0].find("//${host};password=***;databaseName=mag"), std::string::npos)
+      << made.by_hand[0];
+}
+
 TEST_F(AdaptTest, SaysThatACloneStillLeadsToWhatWasNotRestored) {
   databases_[0].uri.clear();
   add_file("/srv/old/conf.xml", "<p value=\"jdbc:postgresql://old/mag\"/>");
