@@ -106,8 +106,9 @@ class Hold {
 
   // Stops writers of all its databases, waiting for their locks until `deadline` at most, less the
   // share of the time that capturing needs. False, with nothing held, if a lock was not had in
-  // time. Errc::unsupported without Abilities::fence. An Error too leaves nothing held.
-  [[nodiscard]] virtual bool fence(std::chrono::steady_clock::time_point deadline) = 0;
+  // time. Errc::unsupported without Abilities::fence, as the default says. An Error too leaves
+  // nothing held.
+  [[nodiscard]] virtual bool fence(std::chrono::steady_clock::time_point deadline);
   // Fixes the moment. Quick where fenced: locks are waited for until fence()'s deadline at most,
   // and no bytes are copied before unfence(). Otherwise it may take the time its engine needs. What
   // keeps writers waiting goes on in the background until HoldOptions::writer_stall_max at most.
@@ -115,7 +116,7 @@ class Hold {
   // stayed locked.
   virtual void capture() = 0;
   // Lets writers go on. No error if not fenced. Quick.
-  virtual void unfence() = 0;
+  virtual void unfence() {}
 
   // Whether writers work undisturbed from here on while parts are copied; valid after unfence().
   // Decides how early a stopped application may be started again.

@@ -127,6 +127,10 @@ std::optional<std::uint64_t> Engine::execute(const model::Endpoint& endpoint,
                                              endpoint.component, name()));
 }
 
+bool Hold::fence(std::chrono::steady_clock::time_point /*deadline*/) {
+  throw Error(Errc::unsupported, "this engine fences nobody: ability `fence`");
+}
+
 DefinedTables Engine::define_database(const model::Endpoint& endpoint,
                                       std::stop_token /*stop*/) const {
   throw Error(Errc::unsupported,

@@ -102,11 +102,7 @@ class SchemaHold final : public Hold {
     }
   }
 
-  [[nodiscard]] bool fence(std::chrono::steady_clock::time_point /*deadline*/) override {
-    throw Error(Errc::unsupported, "the oracle engine fences nobody: ability `fence`");
-  }
   void capture() override;
-  void unfence() override {}
   [[nodiscard]] model::Moment moment(std::size_t /*database*/) const override { return moment_; }
   [[nodiscard]] std::vector<model::Part> parts(std::size_t database) override;
   void copy(std::size_t database, const model::Part& part, model::PartSink& into,

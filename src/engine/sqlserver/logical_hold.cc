@@ -130,11 +130,7 @@ class LogicalHold final : public Hold {
     }
   }
 
-  [[nodiscard]] bool fence(std::chrono::steady_clock::time_point /*deadline*/) override {
-    throw Error(Errc::unsupported, "the sqlserver engine fences nobody: ability `fence`");
-  }
   void capture() override;
-  void unfence() override {}
   [[nodiscard]] model::Moment moment(std::size_t database) const override {
     return databases_.at(database)->moment;
   }

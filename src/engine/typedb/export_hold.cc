@@ -24,9 +24,6 @@ class ExportHold final : public Hold {
       databases_.push_back(std::make_unique<Held>(std::move(name), options.stop));
   }
 
-  bool fence(std::chrono::steady_clock::time_point /*deadline*/) override {
-    throw Error(Errc::unsupported, "an export of TypeDB needs no fence, and has none");
-  }
   void capture() override {
     check_rule(stage_ == Stage::held, "a hold is captured once");
     moment_.earliest = system_clock().now();
@@ -40,7 +37,6 @@ class ExportHold final : public Hold {
     moment_.latest = system_clock().now();
     stage_ = Stage::captured;
   }
-  void unfence() override {}
 
   [[nodiscard]] model::Moment moment(std::size_t /*database*/) const override { return moment_; }
   [[nodiscard]] std::vector<model::Part> parts(std::size_t database) override {

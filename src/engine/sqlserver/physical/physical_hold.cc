@@ -102,11 +102,7 @@ class PhysicalHold final : public Hold {
     drop_credentials();
   }
 
-  [[nodiscard]] bool fence(std::chrono::steady_clock::time_point /*deadline*/) override {
-    throw Error(Errc::unsupported, "backups of SQL Server fence nobody: ability `fence`");
-  }
   void capture() override;
-  void unfence() override {}
   [[nodiscard]] model::Moment moment(std::size_t database) const override {
     const Held& held = *databases_.at(database);
     if (held.run) return held.run->moment();
