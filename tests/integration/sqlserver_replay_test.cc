@@ -74,6 +74,19 @@ TEST_F(SqlServerDatabase, IsBackedUpRestoredAndReplaced) {
   EXPECT_TRUE(full.is_set("is 7 Shop"));
 }
 
+// A backup is of the moment of its end.
+TEST_F(SqlServerDatabase, IsBackedUpBeforeAStoppedApplicationIsStartedAgain) {
+  const ScriptedServer server("plain");
+  const std::string file = instance(server);
+  const fs::path asked = server.home() / "asked_until_the_start.log";
+  write_text(file, read_text_file(file) +
+                       fmt::format("[quiesce]\nstop = [\"/bin/true\"]\nstart = [\"/bin/cp\", "
+                                   "\"{}\", \"{}\"]\n",
+                                   (server.home() / "statements.log").native(), asked.native()));
+  run({"backup", "-I", file}, 0);
+  EXPECT_NE(read_text_file(asked).find("RESTORE VERIFYONLY"), std::string::npos);
+}
+
 TEST_F(SqlServerDatabase, IsNoSnapshotUnlessItIsWhole) {
   for (const char* scenario : {"cut_file", "damaged_page", "linked_stripe", "verify_fails"}) {
     const ScriptedServer server(scenario);
@@ -97,7 +110,8 @@ TEST_F(SqlServerDatabase, LeavesNoFileOnTheServerThoughItIsKilled) {
 TEST_F(SqlServerDatabase, IsPutBackThoughARestoreIsKilled) {
   const ScriptedServer server("plain");
   run({"backup", "-I", instance(server)}, 0);
-  for (const char* scenario : {"killed_in_restore", "killed_in_check", "killed_in_switch"}) {
+  for (const char* scenario :
+       {"killed_in_restore", "killed_in_check", "killed_in_switch", "killed_in_rename"}) {
     const ScriptedServer target(scenario);
     EXPECT_EQ(place_.holdfast({"restore", "latest", "--replace", "-I", instance(target)}).exit_code,
               128 + SIGKILL)
@@ -105,6 +119,7 @@ TEST_F(SqlServerDatabase, IsPutBackThoughARestoreIsKilled) {
     EXPECT_TRUE(eventually([&] { return place_.holdfast({"resume"}).exit_code == 0; })) << scenario;
     EXPECT_TRUE(target.is_set("is 5 Shop")) << scenario;
     EXPECT_FALSE(target.is_set("is 7 Shop")) << scenario;
+    EXPECT_FALSE(target.is_set("single Shop")) << scenario;
     EXPECT_EQ(target.files_left(), 0U) << scenario;
   }
 }

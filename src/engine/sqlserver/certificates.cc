@@ -60,19 +60,26 @@ std::vector<Certificate> certificates_of(Session& session) {
   std::vector<Certificate> found;
   const auto rows = session.try_query(
       "SELECT CONVERT(nvarchar(100), k.encryptor_thumbprint, 2), c.name, "
-      "CONVERT(nvarchar(30), c.expiry_date, 126) FROM sys.dm_database_encryption_keys k "
-      "LEFT JOIN master.sys.certificates c ON c.thumbprint = k.encryptor_thumbprint "
+      "CONVERT(nvarchar(30), c.expiry_date, 126), c.is_outside FROM "
+      "sys.dm_database_encryption_keys k LEFT JOIN (SELECT thumbprint, name, expiry_date, 0 AS "
+      "is_outside FROM master.sys.certificates UNION ALL SELECT thumbprint, name, NULL, 1 FROM "
+      "master.sys.asymmetric_keys) c ON c.thumbprint = k.encryptor_thumbprint "
       "WHERE k.database_id = DB_ID() AND k.encryption_state NOT IN (0, 1)");
   if (!rows) return found;
   for (const auto& row : *rows)
-    if (row.at(0)) found.push_back({*row[0], row.at(1).value_or(""), row.at(2).value_or(""), {}});
+    if (row.at(0))
+      found.push_back({*row[0],
+                       row.at(1).value_or(""),
+                       row.at(2).value_or(""),
+                       row.at(3).value_or("") == "1",
+                       {}});
   return found;
 }
 
 std::vector<Certificate> fetch_certificates(Session& session) {
   std::vector<Certificate> found = certificates_of(session);
   for (Certificate& one : found)
-    if (!one.name.empty()) one.parts = parts_of(session, one);
+    if (!one.name.empty() && !one.is_outside) one.parts = parts_of(session, one);
   return found;
 }
 
@@ -82,6 +89,7 @@ Json to_json(const std::vector<Certificate>& certificates) {
     Json json = Json::object();
     json.set("thumbprint", one.thumbprint).set("name", one.name).set("expires", one.expires);
     json.set("kept", one.is_kept());
+    if (one.is_outside) json.set("outside", true);
     list.push(std::move(json));
   }
   return list;
@@ -89,6 +97,13 @@ Json to_json(const std::vector<Certificate>& certificates) {
 
 std::string how_to_make(const Json& certificate) {
   const std::string& thumbprint = certificate.at("thumbprint").as_string();
+  if (certificate.bool_or("outside", false))
+    return fmt::format(
+        "The asymmetric key with the thumbprint {} lies with a provider outside the server (EKM): "
+        "make it known to that server, too, in database master:\n"
+        "CREATE ASYMMETRIC KEY {} FROM PROVIDER … WITH PROVIDER_KEY_NAME = '…', "
+        "CREATION_DISPOSITION = OPEN_EXISTING;",
+        thumbprint, identifier(certificate.string_or("name", "")));
   if (!certificate.bool_or("kept", false))
     return fmt::format(
         "The certificate with the thumbprint {} is not part of this copy: whoever backed it up "
@@ -109,7 +124,9 @@ std::string how_to_make(const Json& certificate) {
 bool has_certificate(Session& session, const std::string& thumbprint) {
   const auto rows =
       session.try_query(fmt::format("SELECT 1 FROM master.sys.certificates WHERE thumbprint = "
-                                    "CONVERT(varbinary(64), {}, 2)",
+                                    "CONVERT(varbinary(64), {0}, 2) UNION ALL SELECT 1 FROM "
+                                    "master.sys.asymmetric_keys WHERE thumbprint = "
+                                    "CONVERT(varbinary(64), {0}, 2)",
                                     literal(thumbprint)));
   // Who may not look has to try.
   return !rows || !rows->empty();

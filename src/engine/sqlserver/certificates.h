@@ -17,10 +17,12 @@
 
 namespace holdfast::engine::sqlserver {
 
+// Or an asymmetric key of a provider outside the server (EKM), which nobody copies.
 struct Certificate {
   std::string thumbprint;  // hex, in capitals
   std::string name;        // in master; empty: it is not there, or hidden from us
   std::string expires;
+  bool is_outside = false;  // such a key
   // Paths of parts and their content; without private key and password where the account may not
   // see the key.
   std::map<std::string, Bytes> parts;
@@ -35,7 +37,7 @@ struct Certificate {
 [[nodiscard]] Json to_json(const std::vector<Certificate>& certificates);
 // Statements that make one out of its parts on another server, as lines.
 [[nodiscard]] std::string how_to_make(const Json& certificate);
-// Whether the server has it.
+// Whether the server has it, or an asymmetric key of that thumbprint.
 [[nodiscard]] bool has_certificate(Session& session, const std::string& thumbprint);
 
 }  // namespace holdfast::engine::sqlserver

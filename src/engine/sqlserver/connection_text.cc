@@ -11,9 +11,9 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <vector>
 
 #include "base/ascii.h"
@@ -146,7 +146,8 @@ bool is_known_host(const std::string& host) {
 namespace {
 
 bool holds_certificate(const std::string& path) {
-  std::ifstream file(path);
+  constexpr std::size_t size_bytes_max = 16U << 20U;
+  std::istringstream file(read_text_file(path, size_bytes_max));
   for (std::string line; std::getline(file, line);)
     if (line.starts_with("-----BEGIN ") && line.find("CERTIFICATE-----") != std::string::npos)
       return true;

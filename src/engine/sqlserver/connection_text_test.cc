@@ -61,6 +61,15 @@ TEST(SqlServerConnectionText, NeverLetsFreeTdsTrustAnybody) {
       connection_text(location, {"/x/libtdsodbc.so", DriverKind::freetds}, true);
   EXPECT_NE(text.find(";Servername=holdfast_"), std::string::npos);
   EXPECT_EQ(text.find(";Server="), std::string::npos);
+  // What cannot be read is said as that.
+  location.tls_ca = place.path().native();
+  try {
+    static_cast<void>(freetds_section(location));
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::io) << error.message();
+    EXPECT_NE(error.message().find(location.tls_ca), std::string::npos) << error.message();
+  }
   // FreeTDS would say no more than that it could not connect.
   for (const char* const wrong : {"/nowhere/ca.pem", "/etc/hosts"}) {
     location.tls_ca = wrong;

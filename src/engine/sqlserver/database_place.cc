@@ -11,12 +11,16 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/log.h"
+#include "engine/sqlserver/server_errors.h"
 
 namespace holdfast::engine::sqlserver {
 namespace {
 
 constexpr std::chrono::seconds patience{120};
+constexpr std::chrono::seconds patience_to_let_in{30};
 constexpr std::chrono::milliseconds between_tries{500};
+constexpr std::string_view single_user = "SINGLE_USER", multi_user = "MULTI_USER";
 
 // A name with a suffix, cut at a character so that both fit.
 std::string with_suffix(std::string_view name, std::string_view suffix) {
@@ -46,10 +50,25 @@ void end_sessions(Session& session, const std::string& name) {
       fmt::format("ALTER DATABASE {} SET SINGLE_USER WITH ROLLBACK IMMEDIATE", identifier(name))));
 }
 
-void let_in_again(Session& session, const std::string& name) {
-  static_cast<void>(
-      session.try_run(fmt::format("ALTER DATABASE {} SET MULTI_USER", identifier(name))));
-}
+// In a database while it lives, and then in master. One that is not online nobody gets into.
+class Inside {
+ public:
+  Inside(Session& session, const std::string& name) : session_(session) {
+    static_cast<void>(session_.try_run("USE " + identifier(name)));
+  }
+  ~Inside() {
+    try {
+      static_cast<void>(session_.try_run("USE [master]"));
+    } catch (const std::exception& error) {  // the next statement says so, too
+      log(LogLevel::debug, "a session stays in a database", {{"why", error.what()}});
+    }
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  Session& session_;
+};
 
 }  // namespace
 
@@ -87,20 +106,60 @@ void remove_database(Session& session, const std::string& name) {
   }
 }
 
-void move_database(Session& session, const std::string& from, const std::string& to) {
+std::string access_of(Session& session, const std::string& name) {
+  const std::string access = session.value(
+      fmt::format("SELECT user_access_desc FROM sys.databases WHERE name = {}", literal(name)));
+  return access.empty() ? std::string(multi_user) : access;
+}
+
+void let_in(Session& session, const std::string& name, const std::string& access) {
+  const auto deadline = std::chrono::steady_clock::now() + patience_to_let_in;
+  const std::string sql =
+      fmt::format("ALTER DATABASE {} SET {} WITH ROLLBACK IMMEDIATE", identifier(name), access);
+  while (access != single_user && access_of(session, name) == single_user) {
+    const std::vector<Message> errors = session.try_run(sql);
+    if (errors.empty()) return;
+    if (!is_busy(errors) || std::chrono::steady_clock::now() > deadline)
+      throw Error(errc_of(errors, Errc::unavailable),
+                  fmt::format("database {} lets in one session alone (SINGLE_USER) since it was to "
+                              "be renamed: {}",
+                              name, words_of(errors)))
+          .set_hint("Run: " + sql);
+    std::this_thread::sleep_for(between_tries);
+  }
+}
+
+Renamed rename_alone(Session& session, const std::string& from, const std::string& to,
+                     const std::string& access, Others others) {
+  const Inside inside(session, from);
+  Renamed made;
+  made.errors =
+      session.try_run(fmt::format("ALTER DATABASE {} SET SINGLE_USER WITH {}", identifier(from),
+                                  others == Others::ended ? "ROLLBACK IMMEDIATE" : "NO_WAIT"));
+  made.was_ours = made.errors.empty();
+  if (!made.was_ours && others == Others::left) return made;
+  made.errors = session.try_run(
+      fmt::format("ALTER DATABASE {} MODIFY NAME = {}", identifier(from), identifier(to)));
+  made.is_done = made.errors.empty() || (!database_id(session, from) && database_id(session, to));
+  if (made.is_done) {
+    let_in(session, to, access);
+  } else {
+    in_context(fmt::format("renaming it to {} failed ({})", to, words_of(made.errors)),
+               [&] { let_in(session, from, access); });
+  }
+  return made;
+}
+
+void move_database(Session& session, const std::string& from, const std::string& to,
+                   const std::string& access) {
   session.use("master");
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
-    end_sessions(session, from);
-    const std::vector<Message> errors = session.try_run(
-        fmt::format("ALTER DATABASE {} MODIFY NAME = {}", identifier(from), identifier(to)));
-    const bool is_done =
-        errors.empty() || (!database_id(session, from) && database_id(session, to));
-    let_in_again(session, is_done ? to : from);
-    if (is_done) return;
-    if (!is_busy(errors) || std::chrono::steady_clock::now() > deadline)
-      session.raise(errors, fmt::format("renaming database {} to {}", from, to), Errc::unavailable);
-    // Whoever was faster to be the single user will be ended, too.
+    const Renamed made = rename_alone(session, from, to, access, Others::ended);
+    if (made.is_done) return;
+    if (!is_busy(made.errors) || std::chrono::steady_clock::now() > deadline)
+      session.raise(made.errors, fmt::format("renaming database {} to {}", from, to),
+                    Errc::unavailable);
     std::this_thread::sleep_for(between_tries);
   }
 }
@@ -113,6 +172,7 @@ DatabaseSwitch plan_switch(Session& session, const std::string& place, const std
   const auto fresh = database_id(session, beside);
   check_rule(fresh.has_value(), "the database that was made is there");
   change.beside_id = *fresh;
+  change.access = access_of(session, beside);
   constexpr std::string_view before = "_before_";
   const std::string_view time =
       kept_suffix.starts_with(before) ? kept_suffix.substr(before.size()) : kept_suffix;
@@ -120,6 +180,7 @@ DatabaseSwitch plan_switch(Session& session, const std::string& place, const std
   if (const auto there = database_id(session, place)) {
     change.kept_id = *there;
     change.kept = free_database_name(session, place, kept_suffix);
+    change.kept_access = access_of(session, place);
   }
   return change;
 }
@@ -128,6 +189,7 @@ Json to_json(const DatabaseSwitch& change) {
   Json json = Json::object();
   json.set("place", change.place).set("beside", change.beside).set("beside_id", change.beside_id);
   json.set("kept", change.kept).set("kept_id", change.kept_id).set("undone", change.undone);
+  json.set("access", change.access).set("kept_access", change.kept_access);
   return json;
 }
 
@@ -137,12 +199,14 @@ DatabaseSwitch parse_switch(const Json& json) {
           static_cast<int>(json.at("beside_id").as_int()),
           json.at("kept").as_string(),
           static_cast<int>(json.at("kept_id").as_int()),
-          json.at("undone").as_string()};
+          json.at("undone").as_string(),
+          json.string_or("access", multi_user),
+          json.string_or("kept_access", multi_user)};
 }
 
 void make_switch(Session& session, const DatabaseSwitch& change) {
-  if (!change.kept.empty()) move_database(session, change.place, change.kept);
-  move_database(session, change.beside, change.place);
+  if (!change.kept.empty()) move_database(session, change.place, change.kept, change.kept_access);
+  move_database(session, change.beside, change.place, change.access);
 }
 
 bool switch_stands(Session& session, const DatabaseSwitch& change) {
@@ -165,14 +229,18 @@ std::string undo_switch(Session& session, const DatabaseSwitch& change) {
   check_switch_undo(session, change);
   std::string told;
   if (switch_stands(session, change)) {
-    move_database(session, change.place, change.undone);
+    move_database(session, change.place, change.undone, change.access);
     told = fmt::format(
         "what had been database {} stays as {}, as it may have been written to; drop it with: DROP "
         "DATABASE {};",
         change.place, change.undone, identifier(change.undone));
   }
-  if (!change.kept.empty() && database_id(session, change.kept) == change.kept_id)
-    move_database(session, change.kept, change.place);
+  if (change.kept.empty()) return told;
+  if (database_id(session, change.kept) == change.kept_id) {
+    move_database(session, change.kept, change.place, change.kept_access);
+  } else if (database_id(session, change.place) == change.kept_id) {
+    let_in(session, change.place, change.kept_access);
+  }
   return told;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "engine/sqlserver/bcp/bcp_values.h"
 #include "engine/sqlserver/catalog.h"
@@ -36,6 +37,10 @@ void tell_columns(const Catalog& catalog, DefinedTables& defined) {
   defined.leave("defaults", count_if(catalog, [](const CatalogColumn& one) {
                   return !one.default_definition.empty() && one.column.type != SqlType::rowversion;
                 }));
+  defined.leave("columns whose text is compared without regard to case",
+                count_if(catalog, [](const CatalogColumn& one) {
+                  return ascii_lower(one.collation).find("_ci_") != std::string::npos;
+                }));
   defined.leave("identities",
                 count_if(catalog, [](const CatalogColumn& one) { return one.column.is_identity; }));
 }
@@ -60,11 +65,6 @@ void tell_rest(const Catalog& catalog, DefinedTables& defined) {
   defined.leave("types", catalog.types.size() + catalog.table_types.size());
   defined.leave("permissions", catalog.permissions.size());
   defined.leave("extended properties", catalog.properties.size());
-  const bool folds = catalog.collation.find("_CI") != std::string::npos ||
-                     catalog.collation.find("_ci") != std::string::npos;
-  if (folds)
-    defined.left.push_back(
-        fmt::format("that text is compared without regard to case ({})", catalog.collation));
 }
 
 }  // namespace
@@ -80,13 +80,16 @@ DefinedTables define_live_tables(const model::Endpoint& endpoint, const std::sto
   const Catalog catalog = read_catalog(session);
   DefinedTables defined;
   for (const CatalogTable& table : catalog.tables) {
-    if (!table.left_out.empty())
-      throw Error(Errc::unsupported,
-                  fmt::format("{}: the rows of table {} are not copied: {}", endpoint.component,
-                              table.name.display(), table.left_out));
-    const SqlTable rows = table.rows();
     model::TableDefinition definition;
     definition.name = table.name;
+    if (!table.left_out.empty()) {  // refused by name, unless others are chosen
+      model::ColumnDefinition& all = definition.columns.emplace_back();
+      all.name = "*";
+      all.obstacle = "its rows are not copied: " + table.left_out;
+      defined.tables.push_back(std::move(definition));
+      continue;
+    }
+    const SqlTable rows = table.rows();
     for (const SqlColumn& column : rows.columns)
       definition.columns.push_back(define_column(column));
     definition.primary_key = rows.primary_key;

@@ -58,8 +58,8 @@ std::optional<std::uint64_t> Session::change(std::string_view sql, Errc otherwis
   return changed;
 }
 
-Session::Named Session::query_named(std::string_view sql) {
-  Rows rows = texts(sql, nullptr);
+Session::Named Session::query_named(std::string_view sql, std::vector<Message>* errors) {
+  Rows rows = texts(sql, errors);
   Named named;
   for (unsigned i = 0; i < rows.columns(); ++i) named.names.push_back(rows.name(i));
   while (rows.next()) named.rows.push_back(current_row(rows));

@@ -49,6 +49,7 @@ constexpr std::array meanings{
     NumberMeaning{1205, Errc::unavailable, ""},  // deadlock
     NumberMeaning{1222, Errc::unavailable, ""},  // lock time-out
     NumberMeaning{1801, Errc::exists, "A database of that name is there already."},
+    NumberMeaning{1823, Errc::unavailable, ""},  // no snapshot, which DBCC CHECKDB reads
     NumberMeaning{1844, Errc::unsupported,
                   "This edition does not compress backups: unset `compress`."},
     NumberMeaning{2714, Errc::exists, ""},     // an object
@@ -91,6 +92,7 @@ constexpr std::array meanings{
     NumberMeaning{5133, Errc::not_found, "Look at `data_directory` and `log_directory`."},
     NumberMeaning{5170, Errc::exists, ""},       // a file
     NumberMeaning{6005, Errc::unavailable, ""},  // shutting down
+    NumberMeaning{7983, Errc::denied, ""},       // DBCC CHECKDB
     NumberMeaning{9001, Errc::unavailable, "The log of the database is not to be had."},
     NumberMeaning{9002, Errc::no_space, "The log of the database is full."},
     NumberMeaning{15151, Errc::denied, "Give the login the right that the server names."},

@@ -114,7 +114,8 @@ class Session {
     // Of a row, by name in any case; nothing if there is no such column or it is null.
     [[nodiscard]] Cell at(std::size_t row, std::string_view name) const;
   };
-  [[nodiscard]] Named query_named(std::string_view sql);
+  // `errors`, which may be null, gets what the server says when it throws.
+  [[nodiscard]] Named query_named(std::string_view sql, std::vector<Message>* errors = nullptr);
   // Rows with one entry of `fetch` for each column.
   [[nodiscard]] Rows stream(std::string_view sql, std::span<const Fetch> fetch);
 

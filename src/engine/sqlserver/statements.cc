@@ -85,6 +85,10 @@ std::string obstacle_to_reading(std::string_view sql) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (std::ranges::binary_search(writing_words, words[i]))
       return fmt::format("it has {} in it", words[i]);
+    // A number ends where it must, and a word may begin right there: 1DELETE.
+    if (words[i].front() == '$' || (words[i].front() >= '0' && words[i].front() <= '9'))
+      for (const std::string_view word : writing_words)
+        if (words[i].ends_with(word)) return fmt::format("it has {} in it", words[i]);
     // A sequence goes on, whatever becomes of the number.
     if (words[i] == "NEXT" && i + 2 < words.size() && words[i + 1] == "VALUE" &&
         words[i + 2] == "FOR")

@@ -10,7 +10,10 @@
 #include <thread>
 
 #include "base/error.h"
+#include "engine/sqlserver/database_place.h"
 #include "engine/sqlserver/database_snapshot.h"
+#include "engine/sqlserver/physical/backup_statement.h"
+#include "engine/sqlserver/physical/physical_target.h"
 
 namespace holdfast::engine::sqlserver {
 namespace {
@@ -22,13 +25,7 @@ constexpr std::chrono::seconds switch_patience{10};
 constexpr std::chrono::seconds undo_patience{30};
 constexpr auto between_tries = 500ms;
 constexpr std::size_t places_max = 200;
-
-std::string file_in(const std::string& directory, const std::string& name) {
-  const char separator = directory.find('\\') != std::string::npos ? '\\' : '/';
-  std::string path = directory;
-  if (!path.ends_with(separator)) path += separator;
-  return path + name;
-}
+constexpr const char* our_access = "MULTI_USER";  // of databases that we make
 
 [[noreturn]] void refuse_in_use(Session& session, const std::string& database,
                                 std::span<const Message> errors) {
@@ -91,12 +88,13 @@ void create_database(Session& session, const ServerInfo& server, const std::stri
                      const std::string& collation, std::vector<std::string>& notes) {
   const Location& location = session.location();
   std::string sql = "CREATE DATABASE " + identifier(database);
-  if (!location.data_directory.empty())
-    sql += fmt::format(" ON PRIMARY (NAME = {}, FILENAME = {})", literal(database),
-                       literal(file_in(location.data_directory, database + ".mdf")));
-  if (!location.log_directory.empty() && !location.data_directory.empty())
-    sql += fmt::format(" LOG ON (NAME = {}, FILENAME = {})", literal(database + "_log"),
-                       literal(file_in(location.log_directory, database + "_log.ldf")));
+  if (!location.data_directory.empty() || !location.log_directory.empty()) {
+    const auto [data, log] = directories_of(session, location);
+    const std::string stem = plain_name(database);
+    sql += fmt::format(" ON PRIMARY (NAME = {}, FILENAME = {}) LOG ON (NAME = {}, FILENAME = {})",
+                       literal(database), literal(server_path(data, stem + ".mdf")),
+                       literal(database + "_log"), literal(server_path(log, stem + "_log.ldf")));
+  }
   const std::string plain = sql;
   if (!collation.empty()) sql += " COLLATE " + collation;
   const auto errors = session.try_run(sql);
@@ -116,25 +114,20 @@ void drop_database(Session& session, const std::string& database) {
 }
 
 void rename_database(Session& session, const ServerInfo& server, const std::string& from,
-                     const std::string& to) {
-  const std::string access = session.value(
-      fmt::format("SELECT user_access_desc FROM sys.databases WHERE name = {}", literal(from)));
-  const auto set = [&](const std::string& database, std::string_view what) {
-    return session.try_run(fmt::format("ALTER DATABASE {} SET {}", identifier(database), what));
-  };
+                     const std::string& to, const std::string& access) {
+  std::vector<Message> errors;
   if (server.is_sql_server) {
     // Nobody is thrown out: whoever is there is told of instead.
-    const auto errors = set(from, "SINGLE_USER WITH NO_WAIT");
-    if (!errors.empty()) refuse_in_use(session, from, errors);
+    Renamed made = rename_alone(session, from, to, access, Others::left);
+    if (made.is_done) return;
+    errors = std::move(made.errors);
+    if (!made.was_ours) refuse_in_use(session, from, errors);
   } else {
     take_places_of_ended(session, from);
+    errors = session.try_run(
+        fmt::format("ALTER DATABASE {} MODIFY NAME = {}", identifier(from), identifier(to)));
+    if (errors.empty()) return;
   }
-  const auto errors = session.try_run(
-      fmt::format("ALTER DATABASE {} MODIFY NAME = {}", identifier(from), identifier(to)));
-  if (server.is_sql_server)
-    static_cast<void>(
-        set(errors.empty() ? to : from, access == "RESTRICTED_USER" ? access : "MULTI_USER"));
-  if (errors.empty()) return;
   if (!sessions_in(session, from).empty()) refuse_in_use(session, from, errors);
   // Somebody who is just going, as our own sessions are; told so by servers without that number.
   const bool is_in_use = std::ranges::any_of(errors, [](const Message& message) {
@@ -148,11 +141,12 @@ namespace {
 
 // Waits a while for whoever is still connected.
 void rename_patiently(Session& session, const ServerInfo& server, const std::string& from,
-                      const std::string& to, std::chrono::seconds patience) {
+                      const std::string& to, const std::string& access,
+                      std::chrono::seconds patience) {
   const auto give_up = std::chrono::steady_clock::now() + patience;
   for (;;) {
     try {
-      return rename_database(session, server, from, to);
+      return rename_database(session, server, from, to, access);
     } catch (const Error& error) {
       if (!error.retryable() || std::chrono::steady_clock::now() >= give_up) throw;
     }
@@ -267,6 +261,7 @@ std::vector<std::string> switch_in(Session& session, const ServerInfo& server,
                                    const Arriving& arriving, const Announce& announce,
                                    std::vector<std::string>& left_out) {
   const bool replaces = !arriving.kept.empty();
+  const std::string access = replaces ? access_of(session, arriving.place) : "";
   announce(replaces ? fmt::format("put database {} in its place, the old one is kept as {}",
                                   arriving.place, arriving.kept)
                     : fmt::format("put database {} in its place", arriving.place),
@@ -277,19 +272,21 @@ std::vector<std::string> switch_in(Session& session, const ServerInfo& server,
                .set("beside", arriving.beside)
                .set("kept", arriving.kept)
                .set("made_as", made_as(session, arriving.beside))
-               .set("kept_made_as", replaces ? made_as(session, arriving.place) : ""));
+               .set("kept_made_as", replaces ? made_as(session, arriving.place) : "")
+               .set("kept_access", access));
   std::vector<std::string> lines;
   // Servers that only speak the protocol wait for some seconds themselves at each try.
   const auto patience = server.is_sql_server ? switch_patience : undo_patience;
   if (replaces) {
-    rename_patiently(session, server, arriving.place, arriving.kept, patience);
+    rename_patiently(session, server, arriving.place, arriving.kept, access, patience);
     lines.push_back(fmt::format("database {}; drop it with: DROP DATABASE {}", arriving.kept,
                                 identifier(arriving.kept)));
   }
   try {
-    rename_patiently(session, server, arriving.beside, arriving.place, patience);
+    rename_patiently(session, server, arriving.beside, arriving.place, our_access, patience);
   } catch (const Error&) {
-    if (replaces) rename_patiently(session, server, arriving.kept, arriving.place, patience);
+    if (replaces)
+      rename_patiently(session, server, arriving.kept, arriving.place, access, patience);
     throw;
   }
   if (!server.is_sql_server && arriving.properties > 0)
@@ -315,18 +312,26 @@ std::string undo_switch(Session& session, const Json& undo) {
   const std::string now = made_as(session, place);
   if (!now.empty() && now == undo.at("made_as").as_string()) {
     const std::string undone = random_name(place);
-    rename_patiently(session, server, place, undone, undo_patience);
+    rename_patiently(session, server, place, undone, our_access, undo_patience);
     line = fmt::format(
         "what had been put in place of database {} stays as {}, as it may have been "
         "written to; drop it with: DROP DATABASE {}",
         place, undone, identifier(undone));
   }
-  if (kept.empty() || made_as(session, kept) != undo.at("kept_made_as").as_string()) return line;
+  if (kept.empty()) return line;
+  const std::string& kept_made_as = undo.at("kept_made_as").as_string();
+  const std::string access = undo.string_or("kept_access", our_access);
+  if (made_as(session, kept) != kept_made_as) {
+    // It was not renamed yet, or is back.
+    if (server.is_sql_server && made_as(session, place) == kept_made_as)
+      let_in(session, place, access);
+    return line;
+  }
   if (!made_as(session, place).empty())
     throw Error(Errc::exists,
                 fmt::format("there is a database {} again; the old one stays as {}", place, kept))
         .set_hint("Look at both and rename the right one.");
-  rename_patiently(session, server, kept, place, undo_patience);
+  rename_patiently(session, server, kept, place, access, undo_patience);
   return line;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Databases of a target server as a load makes, renames and drops them; its session is in none of
-// them.
+// them, but in one of a SQL Server while it is renamed.
 //
 // Source: Transact-SQL Reference, CREATE DATABASE, ALTER DATABASE (MODIFY NAME, SET SINGLE_USER
 // WITH NO_WAIT), sys.databases, sys.dm_exec_sessions.
@@ -34,9 +34,10 @@ void create_database(Session& session, const ServerInfo& server, const std::stri
                      const std::string& collation, std::vector<std::string>& notes);
 // Of our own making: whoever is in it is thrown out. No error if it is not there.
 void drop_database(Session& session, const std::string& database);
-// Errc::unavailable, naming who is connected, if it is in use.
+// Errc::unavailable, naming who is connected, if it is in use. `access`: as of let_in(). Leaves the
+// session in the master of a SQL Server.
 void rename_database(Session& session, const ServerInfo& server, const std::string& from,
-                     const std::string& to);
+                     const std::string& to, const std::string& access);
 
 // Drops all that a database holds but the schemas and principals that are named: it was empty but
 // for these. The session is in it.

@@ -65,8 +65,9 @@ class SqlServerReplay : public testing::Test {
     std::vector<std::future<void>> copies;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       if (i > 0 && between) between();
-      copies.push_back(
-          std::async(std::launch::async, [&, i] { held->copy(0, parts[i], sinks[i], stop); }));
+      copies.push_back(std::async(std::launch::async, [&, i] {
+        in_context("copying " + parts[i].path, [&] { held->copy(0, parts[i], sinks[i], stop); });
+      }));
     }
     for (std::future<void>& one : copies) one.get();
     for (std::size_t i = 0; i < parts.size(); ++i)

@@ -7,6 +7,7 @@
 
 #include "contract/engine/sqlserver_fixture.h"
 #include "engine/registry.h"
+#include "engine/sqlserver/target_database.h"
 
 namespace holdfast::test {
 namespace {
@@ -39,7 +40,8 @@ TEST_F(SqlServerRestore, GoesBesideIsProvenAndThenTakesItsPlace) {
   EXPECT_TRUE(has(asked, "MOVE N'Shop' TO N'D:\\Data\\Shop_holdfast_"));
   EXPECT_TRUE(has(asked, "MOVE N'Shop_log' TO N'L:\\Log\\Shop_holdfast_"));
   EXPECT_FALSE(has(asked, "REPLACE"));
-  EXPECT_LT(asked.find("DBCC CHECKDB (N'Shop_holdfast_"), asked.find("MODIFY NAME = [Shop]"));
+  EXPECT_LT(asked.find("DBCC CHECKDB (N'Shop_holdfast_"), asked.find("ALTER AUTHORIZATION"));
+  EXPECT_LT(asked.find("ALTER AUTHORIZATION"), asked.find("MODIFY NAME = [Shop]"));
   EXPECT_TRUE(has(asked, "SET ENABLE_BROKER"));
   EXPECT_TRUE(target.is_set("is 7 Shop"));
   EXPECT_EQ(target.files_left(), 0U);
@@ -159,6 +161,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"denied_target", Errc::denied, "holdfast grants restore"},
                     Refused{"full_target", Errc::no_space, "data_directory"},
                     Refused{"silent_target", Errc::no_space, "3257", false},
+                    Refused{"file_denied", Errc::denied, "3201", false},
+                    Refused{"check_denied", Errc::denied, "7983", false},
+                    Refused{"check_full", Errc::no_space, "1823", false},
                     Refused{"damaged_target", Errc::differs, "8928", false},
                     Refused{"lost_table", Errc::differs, "dbo.Items", false}),
     [](const auto& one) { return std::string(one.param.scenario); });
@@ -212,7 +217,8 @@ TEST_F(SqlServerRestore, OfAForeignFileTakesItsLastFullSet) {
 
 TEST_F(SqlServerRestore, WhereverItIsKilledIsPutBack) {
   const auto made = good();
-  for (const char* scenario : {"killed_in_restore", "killed_in_check", "killed_in_switch"}) {
+  for (const char* scenario :
+       {"killed_in_restore", "killed_in_check", "killed_in_switch", "killed_in_rename"}) {
     const ScriptedServer target(scenario);
     const auto journal = scratch_.path() / (std::string(scenario) + ".journal");
     EXPECT_EQ(signal_of([&] {
@@ -234,9 +240,104 @@ TEST_F(SqlServerRestore, WhereverItIsKilledIsPutBack) {
     for (int repetition = 0; repetition < 2; ++repetition) EXPECT_EQ(undo_all(target), "");
     EXPECT_TRUE(target.is_set("is 5 Shop")) << scenario;
     EXPECT_FALSE(target.is_set("is 7 Shop")) << scenario;
+    EXPECT_FALSE(target.is_set("single Shop")) << scenario;
     EXPECT_EQ(target.files_left(), 0U) << scenario;
     EXPECT_TRUE(target.was_asked("DROP DATABASE [Shop_holdfast_")) << scenario;
   }
+}
+
+TEST_F(SqlServerRestore, SaysBeforeWhoUsesTheDatabaseThatItIsToReplace) {
+  const auto made = good();
+  const ScriptedServer target("target_in_use");
+  const auto findings = [&](const engine::LoadOptions& options) {
+    return engine::sqlserver::check_physical_target(made->facts, target.endpoint(), options, {});
+  };
+  engine::LoadOptions options = load_options();
+  EXPECT_TRUE(findings(options).empty());
+  options.replace = true;
+  ASSERT_EQ(findings(options).size(), 1U);
+  EXPECT_EQ(findings(options)[0].code, "sqlserver-target-in-use");
+  EXPECT_EQ(findings(options)[0].seen, "database Shop is in use by shop (login app, from db2)");
+  EXPECT_TRUE(model::has_blocker(findings(options)));
+  options.is_stopped_first = true;
+  EXPECT_TRUE(findings(options).empty());
+}
+
+TEST_F(SqlServerRestore, TakesThePlaceOfADatabaseWhoseApplicationComesBackAtOnce) {
+  const auto made = good();
+  const ScriptedServer target("eager_application");
+  engine::LoadOptions options = load_options();
+  options.replace = true;
+  static_cast<void>(load(*made, target, options));
+  EXPECT_TRUE(target.is_set("is 7 Shop"));
+  EXPECT_FALSE(target.is_set("single Shop"));
+  EXPECT_FALSE(target.is_set("single Shop_before_20261122T050000Z"));
+  EXPECT_FALSE(target.was_asked("UNANSWERED")) << target.statements();
+}
+
+TEST_F(SqlServerRestore, KeepsWhomTheReplacedDatabaseLetsIn) {
+  const auto made = good();
+  const ScriptedServer target("restricted_access");
+  engine::LoadOptions options = load_options();
+  options.replace = true;
+  static_cast<void>(load(*made, target, options));
+  EXPECT_TRUE(
+      target.was_asked("ALTER DATABASE [Shop_before_20261122T050000Z] SET RESTRICTED_USER"));
+  EXPECT_TRUE(target.was_asked("ALTER DATABASE [Shop] SET MULTI_USER"));
+}
+
+TEST_F(SqlServerRestore, SaysWhichDatabaseItCouldNotLetOthersIntoAgain) {
+  const auto made = good();
+  const ScriptedServer target("access_denied");
+  engine::LoadOptions options = load_options();
+  options.replace = true;
+  const Error refused = refusal_of([&] { static_cast<void>(load(*made, target, options)); });
+  EXPECT_TRUE(has(refused.what(), "database Shop lets in one session alone")) << refused.what();
+  EXPECT_TRUE(has(refused.hint(), "ALTER DATABASE [Shop] SET MULTI_USER")) << refused.hint();
+}
+
+// Of copies by rows: in the directories that are named, whatever the database is called.
+TEST_F(SqlServerRestore, MakesDatabasesInTheDirectoriesThatAreNamed) {
+  using namespace engine::sqlserver;
+  const ScriptedServer target("makes_databases");
+  const model::Endpoint endpoint = target.endpoint({{"log_directory", "E:\\Log"}});
+  Session session(location_of(endpoint), endpoint.password.get(), false);
+  std::vector<std::string> notes;
+  create_database(session, read_server(session), "My/Shop", "", notes);
+  EXPECT_TRUE(
+      target.was_asked("CREATE DATABASE [My/Shop] ON PRIMARY (NAME = N'My/Shop', FILENAME = "
+                       "N'D:\\Data\\MyShop.mdf') "
+                       "LOG ON (NAME = N'My/Shop_log', FILENAME = N'E:\\Log\\MyShop_log.ldf')"))
+      << target.statements();
+}
+
+// Of copies by rows, where nobody is thrown out.
+TEST_F(SqlServerRestore, RenamesFromInsideAndLetsInAgainWhomAKilledRenameKeptOut) {
+  using namespace engine::sqlserver;
+  const ScriptedServer target("eager_application");
+  const model::Endpoint endpoint = target.endpoint();
+  const Location location = location_of(endpoint);
+  Session session(location, endpoint.password.get(), false);
+  const ServerInfo server = read_server(session);
+  rename_database(session, server, "Shop", "Old", "MULTI_USER");
+  EXPECT_TRUE(target.is_set("is 5 Old"));
+  EXPECT_FALSE(target.is_set("single Old"));
+  rename_database(session, server, "Old", "Shop", "MULTI_USER");
+  // As whoever was killed before the rename has left it.
+  session.run("ALTER DATABASE [Shop] SET SINGLE_USER WITH NO_WAIT");
+  ASSERT_TRUE(target.is_set("taken Shop"));
+  const Json undo = Json::object()
+                        .set("sqlserver", "logical")
+                        .set("kind", "switch")
+                        .set("place", "Shop")
+                        .set("beside", "Shop_holdfast_1")
+                        .set("kept", "Old")
+                        .set("made_as", "7 B")
+                        .set("kept_made_as", "5 A")
+                        .set("kept_access", "MULTI_USER");
+  EXPECT_EQ(undo_on_target(undo, location, endpoint.password.get()), "");
+  EXPECT_FALSE(target.is_set("single Shop"));
+  EXPECT_TRUE(target.is_set("is 5 Shop"));
 }
 
 }  // namespace

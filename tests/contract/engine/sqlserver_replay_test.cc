@@ -98,6 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"linked_stripe", Errc::not_consistent, "stripe 1 of 2"},
                     Refused{"other_database", Errc::not_consistent, "database Other"},
                     Refused{"says_otherwise", Errc::not_consistent, "LastLSN is 40000000030000001"},
+                    Refused{"header_denied", Errc::denied, "account that SQL Server runs as"},
                     Refused{"verify_fails", Errc::not_consistent, "3189"},
                     Refused{"broken", Errc::unavailable, ""}),
     [](const auto& one) { return std::string(one.param.scenario); });
@@ -154,6 +155,28 @@ TEST_F(SqlServerBackup, TakesTheCertificateOfAnEncryptedDatabaseAlong) {
       without->facts.engine_facts.at("certificates").as_array().at(0).at("kept").as_bool());
   EXPECT_TRUE(
       has(engine::sqlserver::physical_instructions(without->facts), "not part of this copy"));
+}
+
+TEST_F(SqlServerBackup, TakesNoCertificateForAKeyThatLiesOutsideTheServer) {
+  const ScriptedServer server("encrypted_by_provider"), target("empty_target");
+  const auto made = copy(server.endpoint());
+  EXPECT_EQ(made->parts.list().size(), 1U);
+  EXPECT_FALSE(server.was_asked("CERTENCODED"));
+  const std::string text = engine::sqlserver::physical_instructions(made->facts);
+  EXPECT_TRUE(has(text, "CREATE ASYMMETRIC KEY [ShopKey] FROM PROVIDER")) << text;
+  EXPECT_FALSE(has(text, "BACKUP CERTIFICATE")) << text;
+  EXPECT_TRUE(
+      engine::sqlserver::check_physical_target(made->facts, target.endpoint(), load_options(), {})
+          .empty());
+  EXPECT_TRUE(target.was_asked("FROM master.sys.asymmetric_keys WHERE thumbprint"));
+}
+
+TEST_F(SqlServerBackup, GoesByTheNameThatTheServerGivesTheDatabase) {
+  const ScriptedServer server("other_case");
+  model::Endpoint endpoint = server.endpoint();
+  endpoint.uri.replace(endpoint.uri.rfind('/'), std::string::npos, "/SHOP");
+  const auto made = copy(endpoint);
+  EXPECT_EQ(made->facts.engine_facts.at("database").as_string(), "Shop");
 }
 
 TEST_F(SqlServerBackup, IsOutlinedWithoutBeingMade) {
@@ -266,6 +289,21 @@ TEST_F(SqlServerBackup, KnowsWhoTheApplicationIsInTheDatabase) {
             "the application's user web lacks CREATE TABLE; GRANT CREATE TABLE TO [web_user];");
   EXPECT_TRUE(has(seen("nobody"), "there is no user nobody")) << seen("nobody");
   EXPECT_EQ(seen("holdfast"), "");
+}
+
+TEST_F(SqlServerBackup, LeavesNoFileForTheSakeOfOneThatCannotBeRemoved) {
+  const ScriptedServer server("plain");
+  const std::string stuck = "holdfast_0000000000000001.bak",
+                    other = "holdfast_0000000000000002.bak";
+  std::filesystem::create_directories(server.exchange() / stuck / "full");
+  write_file_durably(server.exchange() / other, as_bytes("x"));
+  announced_ = {Json::object()
+                    .set("sqlserver", "physical")
+                    .set("kind", "files")
+                    .set("files", Json::array().push(stuck).push(other))};
+  const Error refused = refusal_of([&] { static_cast<void>(undo_all(server)); });
+  EXPECT_TRUE(has(refused.what(), stuck)) << refused.what();
+  EXPECT_FALSE(std::filesystem::exists(server.exchange() / other));
 }
 
 TEST_F(SqlServerBackup, OfAKilledCopyIsRemovedByItsUndo) {

@@ -11,6 +11,7 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "engine/sqlserver/bak/bak_findings.h"
+#include "engine/sqlserver/server_errors.h"
 #include "engine/sqlserver/server_messages.h"
 
 namespace holdfast::engine::sqlserver {
@@ -179,14 +180,14 @@ std::vector<std::string> thumbprints_of(const Session::Named& files) {
 
 std::optional<Session::Named> ask_of_backup(Session& session, const std::string& sql,
                                             std::string_view doing, Errc otherwise) {
+  std::vector<Message> errors;
   try {
-    return session.query_named(sql);
-  } catch (Error& error) {
-    if (error.code() == Errc::denied) return std::nullopt;
-    if (error.code() == Errc::cancelled || error.code() == Errc::unavailable) throw;
-    throw Error(error.code() == Errc::io ? otherwise : error.code(),
-                fmt::format("{}: {}", doing, error.message()))
-        .set_hint(error.hint());
+    return session.query_named(sql, &errors);
+  } catch (const Error& error) {
+    if (errors.empty() || error.code() == Errc::cancelled || is_lost(errors)) throw;
+    // Not by what they mean: that the server may not open the file is no answer of this kind.
+    if (is_denial(errors)) return std::nullopt;
+    throw backup_error(errors, doing, otherwise);
   }
 }
 

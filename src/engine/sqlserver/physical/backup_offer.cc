@@ -5,22 +5,16 @@
 
 #include <utility>
 
+#include "base/crew.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/sqlserver/physical/exchange.h"
 
 namespace holdfast::engine::sqlserver {
-namespace {
-
-constexpr unsigned major_with_s3 = 16;  // 2022
-
-}  // namespace
-
 Medium medium_to_restore(const Location& location, const ServerInfo& server) {
   const bool has_directory =
       !location.backup_directory.empty() && !location.exchange_directory.empty();
-  if (!has_directory && !location.receiver.empty() && server.major >= major_with_s3)
-    return Medium::s3;
+  if (!has_directory && !location.receiver.empty() && has_objects(server)) return Medium::s3;
   need_exchange(location, "a restore by the server");
   return Medium::disk;
 }
@@ -64,11 +58,18 @@ void BackupOffer::put(const std::stop_token& stop) {
   announce(
       fmt::format("put {} into {}", fmt::join(names_, ", "), location.exchange_directory.native()),
       Json::object().set("kind", "files").set("files", std::move(list)));
+  for (const std::string& name : names_)
+    devices_.push_back(server_path(location.backup_directory, name));
+  // All at once: a server that is just writing them to a receiver waits for none of them.
+  Crew crew;
+  const std::stop_callback forward(stop, [&] { crew.request_stop(); });
   for (std::size_t i = 0; i < files_.size(); ++i) {
-    const auto content = files_[i].stream();
-    put_exchange_file(location, names_[i], *content, stop);
-    devices_.push_back(server_path(location.backup_directory, names_[i]));
+    crew.start([&, i](const std::stop_token& of_all) {
+      const auto content = files_[i].stream();
+      put_exchange_file(location, names_[i], *content, of_all);
+    });
   }
+  crew.join();
 }
 
 void BackupOffer::offer(const std::stop_token& stop) {
@@ -103,19 +104,23 @@ void BackupOffer::raise_failure() const {
 }
 
 void BackupOffer::take_away() noexcept {
-  try {
-    if (receiver_)
-      for (const std::string& name : names_) receiver_->withdraw(name);
-    if (options_.medium == Medium::disk)
-      for (const std::string& name : names_) remove_exchange_file(options_.location, name);
-    if (!credential_.empty()) {
+  const auto attempt = [](const auto& body) {
+    try {
+      body();
+    } catch (const std::exception& error) {
+      log(LogLevel::warn, "what a restore needed on the server was not all taken away",
+          {{"why", error.what()}});
+    }
+  };
+  if (receiver_)
+    for (const std::string& name : names_) receiver_->withdraw(name);
+  if (options_.medium == Medium::disk)
+    attempt([&] { remove_exchange_files(options_.location, names_); });
+  if (!credential_.empty())
+    attempt([&] {
       session_.stop_with({});
       session_.run("DROP CREDENTIAL " + identifier(std::exchange(credential_, {})));
-    }
-  } catch (const std::exception& error) {
-    log(LogLevel::warn, "what a restore needed on the server was not all taken away",
-        {{"why", error.what()}});
-  }
+    });
 }
 
 }  // namespace holdfast::engine::sqlserver

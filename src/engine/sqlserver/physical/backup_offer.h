@@ -22,7 +22,7 @@
 
 namespace holdfast::engine::sqlserver {
 
-// One file of a backup.
+// One file of a backup. Of several each `stream` is read in a thread of its own.
 struct BackupContent {
   std::uint64_t size_bytes = 0;
   std::function<std::unique_ptr<ByteSource>()> stream;

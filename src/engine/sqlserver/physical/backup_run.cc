@@ -67,9 +67,9 @@ void BackupRun::remove_files() noexcept {
   }
 }
 
-void BackupRun::fail(std::exception_ptr failure) {
+void BackupRun::fail(Errc code, const std::string& message, const std::string& hint) {
   const std::lock_guard lock(mutex_);
-  if (!failure_) failure_ = std::move(failure);
+  if (!failure_) failure_ = Failure{code, message, hint};
   changed_.notify_all();
 }
 
@@ -83,7 +83,11 @@ bool BackupRun::is_mine_to_write(unsigned stripe, const std::stop_token& stop) {
     return !is_begun_ && (!needs_all || ready_.size() == options_.plan.stripes);
   };
   changed_.wait(lock, stop, [&] { return failure_ || is_written_ || may_begin(); });
-  if (failure_) std::rethrow_exception(failure_);
+  if (failure_) {
+    Error error(failure_->code, failure_->message);
+    if (!failure_->hint.empty()) error.set_hint(failure_->hint);
+    throw Error(error);
+  }
   if (is_written_) return false;
   if (!may_begin())
     throw Error(Errc::cancelled, "interrupted while waiting for the server's backup");
@@ -135,8 +139,11 @@ void BackupRun::copy(unsigned stripe, ByteSink& into, const std::stop_token& sto
     } else {
       take_object(stripe, into, stop);
     }
-  } catch (...) {
-    fail(std::current_exception());
+  } catch (const Error& error) {
+    fail(error.code(), error.message(), error.hint());
+    throw;
+  } catch (const std::exception& error) {  // a bug, or no memory: others need not wait for it
+    fail(Errc::bug, error.what(), {});
     throw;
   }
 }

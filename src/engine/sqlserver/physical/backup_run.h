@@ -4,7 +4,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/timestamp.h"
@@ -66,7 +66,7 @@ class BackupRun {
   void take_report(unsigned stripe, std::optional<BakReport> report, const std::stop_token& stop);
   void compare(const std::stop_token& stop);
   void verify(Session& session);
-  void fail(std::exception_ptr failure);
+  void fail(Errc code, const std::string& message, const std::string& hint);
   void remove_files() noexcept;
 
   const Options options_;
@@ -75,7 +75,12 @@ class BackupRun {
   std::condition_variable_any changed_;
   std::set<unsigned> asked_, ready_, taken_;
   bool is_begun_ = false, is_written_ = false, is_whole_ = false;
-  std::exception_ptr failure_;
+  // The first, in words: each thread throws an Error of its own, as whoever unwinds adds to it.
+  struct Failure {
+    Errc code;
+    std::string message, hint;
+  };
+  std::optional<Failure> failure_;
   Timestamp began_, ended_;
   std::vector<Stripe> stripes_;
   std::string verified_;

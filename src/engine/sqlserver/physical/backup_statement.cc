@@ -17,21 +17,10 @@ constexpr std::uint64_t s3_stripe_bytes = 80 * gib, s3_packed_stripe_bytes = 160
 constexpr std::uint64_t s3_transfer_bytes_max = 20 * mib;
 constexpr unsigned stripes_max = 64;
 constexpr unsigned edition_express = 4;
+constexpr unsigned major_with_s3 = 16;  // 2022
 
 std::string_view device_word(Medium medium) noexcept {
   return medium == Medium::disk ? "DISK" : "URL";
-}
-
-// Only letters, digits and what is harmless in a file's name on any system; the rest falls out.
-std::string plain_name(std::string_view name) {
-  constexpr std::size_t bytes_max = 60;
-  std::string plain;
-  for (const char c : name) {
-    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                          (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-    if (is_plain && plain.size() < bytes_max) plain += c;
-  }
-  return plain.empty() ? "database" : plain;
 }
 
 // ".mdf" of "D:\\Data\\Shop.mdf"; nothing of what has none, or a strange one.
@@ -48,8 +37,23 @@ std::string ending_of(const RestoredFile& file) {
 
 }  // namespace
 
+std::string plain_name(std::string_view name) {
+  constexpr std::size_t bytes_max = 60;
+  std::string plain;
+  for (const char c : name) {
+    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                          (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+    if (is_plain && plain.size() < bytes_max) plain += c;
+  }
+  return plain.empty() ? "database" : plain;
+}
+
 bool may_compress(const ServerInfo& server) noexcept {
   return server.edition != edition_express && server.edition_name.find("Web") == std::string::npos;
+}
+
+bool has_objects(const ServerInfo& server) noexcept {
+  return server.major >= major_with_s3 && server.edition != edition_express;
 }
 
 BackupPlan plan_backup(Medium medium, std::uint64_t size_bytes, bool compress,

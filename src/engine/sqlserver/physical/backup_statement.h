@@ -33,6 +33,8 @@ struct BackupPlan {
                                      const ServerInfo& server);
 // Whether that edition compresses backups: not Express, nor Web.
 [[nodiscard]] bool may_compress(const ServerInfo& server) noexcept;
+// Whether it writes backups to objects, and reads them there: 2022 and later, not Express.
+[[nodiscard]] bool has_objects(const ServerInfo& server) noexcept;
 
 // "backup.bak", or "backup_1.bak" … of several.
 [[nodiscard]] std::string backup_part(unsigned stripe, unsigned stripes);
@@ -72,6 +74,8 @@ struct RestoreStatement {
 
 // `file` in a directory of the server's, by its kind of path: "E:\\Data" or "/var/opt".
 [[nodiscard]] std::string server_path(std::string_view directory, std::string_view file);
+// Only letters, digits and what is harmless in a file's name on any system; the rest falls out.
+[[nodiscard]] std::string plain_name(std::string_view name);
 // Where its files go below the two directories, under names that no other database has: those of
 // `database`, a number, and the ending that they had.
 void place_files(std::span<RestoredFile> files, std::string_view database,

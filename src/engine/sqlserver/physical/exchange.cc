@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -106,6 +107,18 @@ void remove_exchange_file(const Location& location, const std::string& name) {
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
   throw system_error(errno, "removing " + path.native())
       .set_hint("Give this user the right to write in that directory, and remove the file.");
+}
+
+void remove_exchange_files(const Location& location, std::span<const std::string> names) {
+  std::optional<Error> failure;
+  for (const std::string& name : names) {
+    try {
+      remove_exchange_file(location, name);
+    } catch (const Error& error) {
+      if (!failure) failure = error;
+    }
+  }
+  if (failure) throw Error(*failure);
 }
 
 std::uint64_t exchange_free_bytes(const Location& location) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ void put_exchange_file(const Location& location, const std::string& name, ByteSo
                        const std::stop_token& stop);
 // No error if it is gone.
 void remove_exchange_file(const Location& location, const std::string& name);
+// All that can be; then throws the first failure.
+void remove_exchange_files(const Location& location, std::span<const std::string> names);
 // Free there, for us. Errc::not_found, denied.
 [[nodiscard]] std::uint64_t exchange_free_bytes(const Location& location);
 

@@ -25,13 +25,11 @@
 namespace holdfast::engine::sqlserver {
 namespace {
 
-constexpr unsigned major_with_s3 = 16;  // 2022
-constexpr unsigned edition_express = 4, edition_azure = 5;
+constexpr unsigned edition_azure = 5;
 
 // The directory comes first, as there the server can be asked about its backup.
 bool writes_to_objects(const Location& location, const ServerInfo& server) {
-  return location.exchange_directory.empty() && !location.receiver.empty() &&
-         server.major >= major_with_s3 && server.edition != edition_express;
+  return location.exchange_directory.empty() && !location.receiver.empty() && has_objects(server);
 }
 
 // Of pages that are in use, by which the size of a backup is told.
@@ -103,6 +101,8 @@ class PhysicalHold final : public Hold {
   }
 
   void capture() override;
+  // The moment is that of the backup's end: what was stopped for it stays so until it is made.
+  [[nodiscard]] bool lets_writers_work() const override { return !options_.stopped; }
   [[nodiscard]] model::Moment moment(std::size_t database) const override {
     const Held& held = *databases_.at(database);
     if (held.run) return held.run->moment();
@@ -157,6 +157,8 @@ void PhysicalHold::look_at(Held& held) {
     throw Error(Errc::unsupported, fmt::format("{} makes no backups of its own: it is {}",
                                                held.location.server(), held.server.product))
         .set_hint("Set `method = \"logical\"`.");
+  // As the server writes it, which takes names in other letters for the same.
+  held.location.database = session.value("SELECT DB_NAME()");
   held.size_bytes = used_bytes(session);
   held.remembered = remember_database(session);
   const bool is_s3 = writes_to_objects(held.location, held.server);
@@ -183,7 +185,7 @@ void PhysicalHold::prepare(Held& held, Session& session) {
   held.certificates = fetch_certificates(session);
   for (const Certificate& one : held.certificates)
     if (!one.is_kept())
-      log(LogLevel::warn, "a certificate that the copy needs is not in it",
+      log(LogLevel::warn, "a certificate or key that the copy needs is not in it",
           {{"database", held.location.database}, {"thumbprint", one.thumbprint}});
   BackupRun::Options run;
   run.location = held.location;
@@ -207,7 +209,14 @@ S3Receiver* PhysicalHold::receiver_for(Held& held, Session& session) {
   options.certificate = location.receiver_certificate;
   options.key = location.receiver_key;
   options.scratch_directory = options_.scratch_directory;
-  receiving.receiver = std::make_unique<S3Receiver>(options, options_.stop);
+  try {
+    receiving.receiver = std::make_unique<S3Receiver>(options, options_.stop);
+  } catch (Error& error) {
+    if (error.code() == Errc::unavailable)
+      error.set_hint(
+          "Name a free port by `receiver`. Databases of several servers need a port each.");
+    throw;
+  }
   const std::string name = receiving.receiver->credential_name();
   announce(held, fmt::format("made credential {} on {}", name, location.server()),
            Json::object().set("sqlserver", "physical").set("kind", "credential").set("name", name));

@@ -139,6 +139,7 @@ class Loader {
       prove(session, backup);
       report_.proof_time = std::chrono::steady_clock::now() - began;
       run_statements(session);
+      if (remembered != nullptr) mend_owner(session, *remembered, report_);
     }
     if (stop_.stop_requested())
       throw Error(Errc::cancelled, fmt::format("{}: stopped", location_.display()));
@@ -324,15 +325,20 @@ std::vector<model::Finding> check_physical_target(const model::DatabaseFacts& fa
                                                   const std::stop_token& stop) {
   const Location location = location_of(into);
   Session admin(location, into.password.get(), false, stop);
-  return target_problems(admin, location, needs_of(facts.engine_facts), options);
+  std::vector<model::Finding> findings =
+      target_problems(admin, location, needs_of(facts.engine_facts), options);
+  for (model::Finding& one : sessions_in_place(admin, location.database, options))
+    findings.push_back(std::move(one));
+  return findings;
 }
 
 std::string undo_physical(const Json& undo, const model::Endpoint& into) {
   const std::string kind = what_of(undo);
   if (kind == "files") {
     const Location location = location_of(into);
-    for (const Json& file : undo.at("files").as_array())
-      remove_exchange_file(location, file.as_string());
+    std::vector<std::string> files;
+    for (const Json& file : undo.at("files").as_array()) files.push_back(file.as_string());
+    remove_exchange_files(location, files);
     return {};
   }
   Session admin = admin_of(into);

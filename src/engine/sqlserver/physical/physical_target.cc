@@ -15,6 +15,7 @@
 #include "engine/sqlserver/physical/backup_offer.h"
 #include "engine/sqlserver/physical/physical_findings.h"
 #include "engine/sqlserver/physical/physical_load.h"
+#include "engine/sqlserver/target_database.h"
 
 namespace holdfast::engine::sqlserver {
 namespace {
@@ -65,11 +66,11 @@ void check_certificates(Session& admin, const TargetNeeds& needs,
   for (const Json& one : needs.certificates.as_array()) {
     const std::string& thumbprint = one.at("thumbprint").as_string();
     if (has_certificate(admin, thumbprint)) continue;
-    findings.push_back(
-        finding("sqlserver-certificate-missing", Severity::blocker,
-                fmt::format("the server has no certificate with the thumbprint {}", thumbprint),
-                "the database is encrypted with it (TDE): without it nothing can be restored",
-                how_to_make(one)));
+    findings.push_back(finding(
+        "sqlserver-certificate-missing", Severity::blocker,
+        fmt::format("the server has no certificate or key with the thumbprint {}", thumbprint),
+        "the database is encrypted with it (TDE): without it nothing can be restored",
+        how_to_make(one)));
   }
 }
 
@@ -167,6 +168,15 @@ std::vector<model::Finding> target_problems(Session& admin, const Location& loca
   check_release(admin, needs, findings);
   check_certificates(admin, needs, findings);
   check_rights(admin, findings);
+  if (location.exchange_directory.empty() && !location.receiver.empty() && !has_objects(server)) {
+    findings.push_back(
+        finding("sqlserver-no-s3", Severity::blocker,
+                fmt::format("the server is {} {}", server.version, server.edition_name),
+                "only 2022 and later, and no Express edition, read backups of a "
+                "`receiver`",
+                "name `backup_directory` and `exchange_directory`"));
+    return findings;
+  }
   if (!options.on_scratch && medium_to_restore(location, server) == Medium::disk)
     for (model::Finding& one : directory_findings(admin, location))
       findings.push_back(std::move(one));
@@ -176,6 +186,22 @@ std::vector<model::Finding> target_problems(Session& admin, const Location& loca
   place_files(files, location.database, data, log);
   for (model::Finding& one : space_problems(admin, files)) findings.push_back(std::move(one));
   return findings;
+}
+
+std::vector<model::Finding> sessions_in_place(Session& admin, const std::string& database,
+                                              const LoadOptions& options) {
+  if (!options.replace || options.only_beside || options.on_scratch || options.is_stopped_first)
+    return {};
+  constexpr std::size_t told_max = 10;
+  std::vector<std::string> who = sessions_in(admin, database);
+  if (who.empty()) return {};
+  const std::size_t more = who.size() - std::min(who.size(), told_max);
+  who.resize(who.size() - more);
+  if (more > 0) who.push_back(fmt::format("{} more", more));
+  return {finding("sqlserver-target-in-use", Severity::blocker,
+                  fmt::format("database {} is in use by {}", database, fmt::join(who, "; ")),
+                  "it is renamed, which would end their sessions and roll back what they do",
+                  "stop the application; [quiesce] does so by itself")};
 }
 
 void refuse_problems(const std::vector<model::Finding>& findings) {

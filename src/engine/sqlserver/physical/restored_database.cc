@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "engine/sqlserver/server_errors.h"
 
 namespace holdfast::engine::sqlserver {
 namespace {
@@ -22,26 +23,6 @@ constexpr std::string_view users_of_logins =
 
 bool has_login(Session& session, const std::string& name) {
   return !session.value(fmt::format("SELECT SUSER_ID({})", literal(name))).empty();
-}
-
-// An owner who is gone would keep the database from being altered by its own code.
-void mend_owner(Session& session, const Json& remembered, LoadReport& report) {
-  const std::string owner = remembered.string_or("owner", "");
-  if (owner.empty()) return;
-  if (!has_login(session, owner)) {
-    report.left_out.push_back(fmt::format(
-        "its owner was {}, of whom this server has no login: it belongs to the account that "
-        "restored it",
-        owner));
-    return;
-  }
-  const auto errors = session.try_run(
-      fmt::format("DECLARE @s nvarchar(400) = N'ALTER AUTHORIZATION ON DATABASE::' + "
-                  "QUOTENAME(DB_NAME()) + N' TO ' + QUOTENAME({}); EXEC (@s)",
-                  literal(owner)));
-  if (!errors.empty())
-    report.left_out.push_back(
-        fmt::format("it cannot be given to its owner {}: {}", owner, errors.front().display()));
 }
 
 // A user is known to its login by a number, which is another one on another server.
@@ -118,9 +99,27 @@ Json remember_database(Session& session) {
 }
 
 void mend_database(Session& session, const Json& remembered, LoadReport& report) {
-  mend_owner(session, remembered, report);
   mend_users(session, report);
   compare_options(session, remembered, report);
+}
+
+void mend_owner(Session& session, const Json& remembered, LoadReport& report) {
+  const std::string owner = remembered.string_or("owner", "");
+  if (owner.empty()) return;
+  if (!has_login(session, owner)) {
+    report.left_out.push_back(fmt::format(
+        "its owner was {}, of whom this server has no login: it belongs to the account that "
+        "restored it",
+        owner));
+    return;
+  }
+  const auto errors = session.try_run(
+      fmt::format("DECLARE @s nvarchar(400) = N'ALTER AUTHORIZATION ON DATABASE::' + "
+                  "QUOTENAME(DB_NAME()) + N' TO ' + QUOTENAME({}); EXEC (@s)",
+                  literal(owner)));
+  if (!errors.empty())
+    report.left_out.push_back(
+        fmt::format("it cannot be given to its owner {}: {}", owner, errors.front().display()));
 }
 
 void wake_database(Session& session, const std::string& database, const Json& remembered,
@@ -147,6 +146,9 @@ void prove_database(Session& session, const std::string& database) {
   const auto errors = session.try_run(
       fmt::format("DBCC CHECKDB ({}) WITH NO_INFOMSGS, ALL_ERRORMSGS", literal(database)));
   if (errors.empty()) return;
+  const Errc meaning = errc_of(errors, Errc::differs);
+  if (meaning == Errc::denied || meaning == Errc::no_space || meaning == Errc::unavailable)
+    session.raise(errors, "DBCC CHECKDB");
   std::string text;
   for (std::size_t i = 0; i < std::min(errors.size(), told_max); ++i)
     text += (i == 0 ? "" : "; ") + errors[i].display();
