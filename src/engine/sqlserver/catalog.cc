@@ -393,15 +393,19 @@ void forget_invented_names(Catalog& catalog) {
         column.default_name.clear();
     }
     for (CatalogIndex& index : table.indexes) {
-      constexpr std::size_t digits = 32;
-      const std::size_t behind = digits + table.name.table.size();
-      if (index.name.size() <= behind) continue;
-      const std::size_t size = index.name.size() - behind;
-      if (equal_but_for_case(std::string_view(index.name).substr(size, table.name.table.size()),
-                             table.name.table) &&
-          is_made_of(std::string_view(index.name).substr(index.name.size() - digits),
-                     "0123456789abcdef"))
-        index.name.resize(size);
+      constexpr std::size_t digits = 32, whole_max = 63;
+      const std::string_view name = index.name;
+      if (name.size() <= digits) continue;
+      const std::string_view front = name.substr(0, name.size() - digits);
+      if (!is_made_of(name.substr(front.size()), "0123456789abcdef")) continue;
+      // Where all of it would be too long the table's name is cut.
+      const std::string& whole = table.name.table;
+      const std::size_t least = name.size() == whole_max ? 1 : whole.size();
+      std::size_t size = std::min(whole.size(), front.size() - 1);
+      while (size >= least && !equal_but_for_case(front.substr(front.size() - size),
+                                                  std::string_view(whole).substr(0, size)))
+        --size;
+      if (size >= least) index.name.resize(front.size() - size);
     }
   }
 }
