@@ -242,7 +242,9 @@ JdbcUrl parse_jdbc_url(std::string_view text) {
 }
 
 std::string plain_place(std::string uri) {
-  const std::size_t host = uri.find("://") + 3;
+  const std::size_t scheme = uri.find("://");
+  if (scheme == std::string::npos) return uri;  // of a file
+  const std::size_t host = scheme + 3;
   const std::size_t query = std::min(uri.find('?'), uri.size());
   // What belongs to the place: sockets, and instances of SQL Server.
   const bool is_socket = uri.find("host=", query) != std::string::npos ||

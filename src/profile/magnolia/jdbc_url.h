@@ -54,7 +54,7 @@ struct JdbcUrl {
 [[nodiscard]] JdbcUrl parse_jdbc_url(std::string_view url);
 
 // One of our URIs as parse_jdbc_url() writes it: without user, and without what is said of the way
-// there, so that equal places are equal texts. Those of sockets as they are.
+// there, so that equal places are equal texts. Those of sockets and of files as they are.
 [[nodiscard]] std::string plain_place(std::string uri);
 
 }  // namespace holdfast::profile::magnolia

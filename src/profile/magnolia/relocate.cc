@@ -198,7 +198,8 @@ std::string map_property(std::string_view whole, const MapValue& map) {
 class Relocation {
  public:
   explicit Relocation(const model::RestoredInstance& restored) : restored_(restored) {
-    for (const auto& database : restored.databases) moved_[place_of(database.old_uri)] = &database;
+    for (const auto& database : restored.databases)
+      moved_[plain_place(database.old_uri)] = &database;
   }
 
   // Of files that are not in force nothing is missed.
@@ -239,10 +240,6 @@ class Relocation {
   }
 
  private:
-  // However a server's place is written: instance files may leave the usual port out.
-  [[nodiscard]] static std::string place_of(const std::string& uri) {
-    return uri.find("://") == std::string::npos ? uri : plain_place(uri);
-  }
   // Its place did not change, or what leads to it from its own directory does so still.
   [[nodiscard]] bool is_where_it_moved(const model::RestoredInstance::Database& database) const {
     if (database.uri == database.old_uri) return true;
@@ -255,7 +252,7 @@ class Relocation {
   [[nodiscard]] const model::RestoredInstance::Database* moved_database(
       const std::string& value) const {
     try {
-      const auto found = moved_.find(place_of(parse_jdbc_url(value).uri));
+      const auto found = moved_.find(plain_place(parse_jdbc_url(value).uri));
       if (found == moved_.end()) return nullptr;
       const auto* database = found->second;
       return database->uri == database->old_uri || database->uri.empty() ? nullptr : database;
