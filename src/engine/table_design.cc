@@ -108,6 +108,17 @@ std::vector<model::NewTable> design_tables(std::span<const model::TableDefinitio
   return Design(rules).make(tables);
 }
 
+model::TableDefinition table_without_rows(model::TableName name, std::string kind,
+                                          std::string why) {
+  model::TableDefinition table;
+  table.name = std::move(name);
+  model::ColumnDefinition& all = table.columns.emplace_back();
+  all.name = "*";
+  all.type = std::move(kind);
+  all.obstacle = std::move(why);
+  return table;
+}
+
 std::optional<Digits> digits_of(const model::ColumnDefinition& column) {
   if (!column.precision || !column.scale) return std::nullopt;
   const int scale = *column.scale;

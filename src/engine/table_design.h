@@ -49,6 +49,11 @@ struct DesignRules {
 [[nodiscard]] std::vector<model::NewTable> design_tables(
     std::span<const model::TableDefinition> tables, const DesignRules& rules);
 
+// A table whose rows cannot be given to another database, and why: refused by name unless others
+// are chosen. `kind` is for people: "MERGE", "virtual table".
+[[nodiscard]] model::TableDefinition table_without_rows(model::TableName name, std::string kind,
+                                                        std::string why);
+
 // How many digits the exact numbers of a column have, and how many of them behind the point; a
 // negative scale is none, and a scale beyond the digits counts the zeros before them too. Nothing:
 // any number.

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "engine/mariadb/catalog.h"
 #include "engine/mariadb/sql_text.h"
+#include "engine/table_design.h"
 
 namespace holdfast::engine::mariadb {
 namespace {
@@ -120,18 +121,6 @@ void tell_rest(Connection& connection, const SchemaDef& schema, DefinedTables& d
     defined.leave(fmt::format("{}s", code_kind_name(kind)), number);
 }
 
-// One that has no rows of its own.
-model::TableDefinition rowless_table(const TableDef& table) {
-  model::TableDefinition definition;
-  definition.name = {"", table.name};
-  model::ColumnDefinition column;
-  column.name = "*";
-  column.type = table.engine;
-  column.obstacle = "its rows are in other tables or servers, or nowhere";
-  definition.columns.push_back(std::move(column));
-  return definition;
-}
-
 }  // namespace
 
 void define_type(const DeclaredColumn& declared, ColumnKind kind, model::ColumnDefinition& column) {
@@ -194,7 +183,8 @@ DefinedTables define_live_tables(Connection& connection, const std::string& name
   std::uint64_t defaults = 0, folding = 0;
   for (const TableDef& table : schema.tables) {
     if (table.rows_elsewhere) {
-      defined.tables.push_back(rowless_table(table));
+      defined.tables.push_back(table_without_rows(
+          {"", table.name}, table.engine, "its rows are in other tables or servers, or nowhere"));
       continue;
     }
     model::TableDefinition definition;

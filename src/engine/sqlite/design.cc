@@ -200,17 +200,6 @@ class TableReader {
   std::vector<Seen> seen_;  // of its columns
 };
 
-model::TableDefinition virtual_table(const std::string& name) {
-  model::TableDefinition table;
-  table.name.table = printable(name);
-  model::ColumnDefinition column;
-  column.name = "*";
-  column.type = "virtual table";
-  column.obstacle = "its rows are a module's";
-  table.columns.push_back(std::move(column));
-  return table;
-}
-
 ColumnDesign design_column(const model::ColumnDefinition& column, bool /*is_key*/) {
   ColumnDesign design;
   switch (column.kind) {
@@ -270,7 +259,9 @@ Found look_at_tables(Connection& connection) {
     const bool is_own = entry.name.starts_with("sqlite_") || shadows.contains(entry.name);
     if (is_own && entry.type == "table") found.own.push_back({"", printable(entry.name)});
     if (is_own) continue;
-    if (entry.type == "virtual table") found.tables.push_back(virtual_table(entry.name));
+    if (entry.type == "virtual table")
+      found.tables.push_back(
+          table_without_rows({"", printable(entry.name)}, entry.type, "its rows are a module's"));
     if (entry.type == "table") found.tables.push_back(TableReader(connection, entry.name).read());
   }
   return found;

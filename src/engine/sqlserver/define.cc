@@ -12,6 +12,7 @@
 #include "engine/sqlserver/catalog.h"
 #include "engine/sqlserver/location.h"
 #include "engine/sqlserver/probe.h"
+#include "engine/table_design.h"
 
 namespace holdfast::engine::sqlserver {
 namespace {
@@ -80,16 +81,14 @@ DefinedTables define_live_tables(const model::Endpoint& endpoint, const std::sto
   const Catalog catalog = read_catalog(session);
   DefinedTables defined;
   for (const CatalogTable& table : catalog.tables) {
-    model::TableDefinition definition;
-    definition.name = table.name;
-    if (!table.left_out.empty()) {  // refused by name, unless others are chosen
-      model::ColumnDefinition& all = definition.columns.emplace_back();
-      all.name = "*";
-      all.obstacle = "its rows are not copied: " + table.left_out;
-      defined.tables.push_back(std::move(definition));
+    if (!table.left_out.empty()) {
+      defined.tables.push_back(
+          table_without_rows(table.name, "table", "its rows are not copied: " + table.left_out));
       continue;
     }
     const SqlTable rows = table.rows();
+    model::TableDefinition definition;
+    definition.name = table.name;
     for (const SqlColumn& column : rows.columns)
       definition.columns.push_back(define_column(column));
     definition.primary_key = rows.primary_key;
