@@ -6,6 +6,11 @@ import dataclasses
 from measure import QUIET_SHARE, Side
 
 
+def memory_limit_beside(peer):
+    """MiB that a command on files may take beside what a peer takes for the same."""
+    return max(128.0, peer.peak_mib())
+
+
 @dataclasses.dataclass
 class Cell:
     """Ours beside a peer's. `target`: the greatest ratio of wall times that is wanted, if one is."""
@@ -21,7 +26,7 @@ class Cell:
         return self.ours.median() / self.peer.median()
 
     def memory_limit_mib(self):
-        return self.memory_max_mib or max(128.0, self.peer.peak_mib())
+        return self.memory_max_mib or memory_limit_beside(self.peer)
 
 
 @dataclasses.dataclass
