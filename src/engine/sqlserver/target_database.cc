@@ -24,7 +24,6 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds switch_patience{10};
 constexpr std::chrono::seconds undo_patience{30};
 constexpr auto between_tries = 500ms;
-constexpr std::size_t places_max = 200;
 constexpr const char* our_access = "MULTI_USER";  // of databases that we make
 
 [[noreturn]] void refuse_in_use(Session& session, const std::string& database,
@@ -38,20 +37,33 @@ constexpr const char* our_access = "MULTI_USER";  // of databases that we make
       .set_hint("Stop the application, or end these sessions, and try again.");
 }
 
-// Servers that only speak the protocol may count sessions that have ended for ones that use a
-// database, until another takes their place in the list; there they have no number. Takes such
-// places, the lowest free one each time, by sessions in no database that is renamed.
-void take_places_of_ended(Session& session, const std::string& database) {
-  const std::string ended = fmt::format(
-      "SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE session_id IS NULL AND database_id ="
-      " DB_ID({})",
-      literal(database));
-  std::vector<std::unique_ptr<Session>> taken;
-  while (taken.size() < places_max) {
-    const auto rows = session.try_query(ended);
-    if (!rows || rows->empty() || rows->front()[0].value_or("0") == "0") return;
-    taken.push_back(session.again());
+// Whether a database could not be had alone; servers that only speak the protocol have other
+// numbers for it.
+bool is_in_use(std::span<const Message> errors) {
+  return std::ranges::any_of(errors, [](const Message& message) {
+    return message.number == 5030 || message.text.find("exclusively") != std::string::npos;
+  });
+}
+
+// For servers that only speak the protocol. Some count sessions that have ended for ones that use
+// a database until others take their places, of which a new one takes the lowest, and tell only
+// of as many places as there are sessions. So some are held meanwhile, in no database of ours.
+std::vector<Message> rename_by_places(Session& session, const std::string& from,
+                                      const std::string& to) {
+  const std::string rename =
+      fmt::format("ALTER DATABASE {} MODIFY NAME = {}", identifier(from), identifier(to));
+  std::vector<std::unique_ptr<Session>> held;
+  std::vector<Message> errors;
+  for (const std::size_t places : {8U, 32U, 128U}) {
+    try {
+      while (held.size() < places) held.push_back(session.again());
+    } catch (const Error&) {
+      // It takes no more of them: so many may do.
+    }
+    errors = session.try_run(rename);
+    if (errors.empty() || !is_in_use(errors) || !sessions_in(session, from).empty()) break;
   }
+  return errors;
 }
 
 }  // namespace
@@ -123,18 +135,13 @@ void rename_database(Session& session, const ServerInfo& server, const std::stri
     errors = std::move(made.errors);
     if (!made.was_ours) refuse_in_use(session, from, errors);
   } else {
-    take_places_of_ended(session, from);
-    errors = session.try_run(
-        fmt::format("ALTER DATABASE {} MODIFY NAME = {}", identifier(from), identifier(to)));
+    errors = rename_by_places(session, from, to);
     if (errors.empty()) return;
   }
   if (!sessions_in(session, from).empty()) refuse_in_use(session, from, errors);
   // Somebody who is just going, as our own sessions are; told so by servers without that number.
-  const bool is_in_use = std::ranges::any_of(errors, [](const Message& message) {
-    return message.number == 5030 || message.text.find("exclusively") != std::string::npos;
-  });
   session.raise(errors, fmt::format("renaming database {} to {}", from, to),
-                is_in_use ? Errc::unavailable : Errc::unsupported);
+                is_in_use(errors) ? Errc::unavailable : Errc::unsupported);
 }
 
 namespace {
