@@ -121,6 +121,9 @@ class Hold {
   // Whether writers work undisturbed from here on while parts are copied; valid after unfence().
   // Decides how early a stopped application may be started again.
   [[nodiscard]] virtual bool lets_writers_work() const { return true; }
+  // Whether nobody can write from capture() on for as long as it lives, so that its moment is that
+  // of whatever is fenced meanwhile. Not so where only a stopped application stays stopped for it.
+  [[nodiscard]] virtual bool keeps_writers_out() const { return !lets_writers_work(); }
 
   // One per endpoint, in their order. Valid from capture() (at_capture) or release() (at_release)
   // on.

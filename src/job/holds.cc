@@ -60,7 +60,7 @@ Holds::Holds(const Survey& survey, const engine::HoldOptions& options) {
       member.can_fence = member.can_fence && survey.databases[i].probe.abilities.fence;
     }
     member.hold = survey.databases[databases[0]].engine->hold(endpoints, hold_options);
-    member.is_shut = !member.can_fence && !member.hold->lets_writers_work();
+    member.is_shut = !member.can_fence && member.hold->keeps_writers_out();
     members_.push_back(std::move(member));
   }
 }

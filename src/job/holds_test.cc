@@ -24,6 +24,7 @@ struct Script {
   std::vector<Milliseconds> times;                      // allowed to each fence that was asked for
   std::map<std::string, std::function<bool()>> fences;  // by server; else it is had at once
   std::string shut;                                     // the server that keeps writers out
+  std::string waiting;  // the server for which alone the application stays stopped
   SteadyTime now{};
 
   [[nodiscard]] std::vector<std::string> take() { return std::exchange(calls, {}); }
@@ -42,7 +43,10 @@ class ScriptedHold final : public engine::Hold {
   }
   void capture() override { note("capture"); }
   void unfence() override { note("unfence"); }
-  [[nodiscard]] bool lets_writers_work() const override { return script_.shut != server_; }
+  [[nodiscard]] bool lets_writers_work() const override {
+    return script_.shut != server_ && script_.waiting != server_;
+  }
+  [[nodiscard]] bool keeps_writers_out() const override { return script_.shut == server_; }
   [[nodiscard]] model::Moment moment(std::size_t /*database*/) const override { return {}; }
   [[nodiscard]] std::vector<model::Part> parts(std::size_t /*database*/) override { return {}; }
   void copy(std::size_t /*database*/, const model::Part& /*part*/, model::PartSink& /*into*/,
@@ -260,6 +264,19 @@ TEST_F(HoldsTest, OfWhatKeepsWritersOutNeedNoFence) {
   EXPECT_EQ(script_.take(), (Calls{"capture a", "fence b", "capture b", "unfence b"}));
   EXPECT_TRUE(manifest_.fenced);
   EXPECT_TRUE(observer_.warnings.empty());
+}
+
+// As of a backup that the server makes while the application is stopped: its moment is its end.
+TEST_F(HoldsTest, AreNotFencedWhereOnlyTheApplicationIsStopped) {
+  Survey survey = survey_of({"a", "b"});
+  survey.databases[0].probe.abilities.fence = false;
+  script_.waiting = "a";
+  Holds holds(survey, {});
+  capture(holds);
+  EXPECT_EQ(script_.take(), (Calls{"capture a", "capture b"}));
+  EXPECT_FALSE(manifest_.fenced);
+  EXPECT_EQ(observer_.warnings.size(), 1U);
+  EXPECT_FALSE(holds.let_writers_work());
 }
 
 TEST_F(HoldsTest, AreAllGoneAfterAnErrorOfOne) {

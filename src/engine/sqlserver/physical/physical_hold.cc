@@ -103,6 +103,7 @@ class PhysicalHold final : public Hold {
   void capture() override;
   // The moment is that of the backup's end: what was stopped for it stays so until it is made.
   [[nodiscard]] bool lets_writers_work() const override { return !options_.stopped; }
+  [[nodiscard]] bool keeps_writers_out() const override { return false; }
   [[nodiscard]] model::Moment moment(std::size_t database) const override {
     const Held& held = *databases_.at(database);
     if (held.run) return held.run->moment();
