@@ -379,12 +379,13 @@ void read_sizes(CatalogReader& reader) {
       });
 }
 
+bool is_made_of(std::string_view text, std::string_view letters) noexcept {
+  return !text.empty() && text.find_first_not_of(letters) == std::string_view::npos;
+}
+
 // Names that a server has made up, as of Babelfish, and makes up anew: those of defaults have the
-// number of an object, those of indexes the table's name and 32 hexadecimal digits behind them.
+// number of an object.
 void forget_invented_names(Catalog& catalog) {
-  const auto is_made_of = [](std::string_view text, std::string_view letters) {
-    return !text.empty() && text.find_first_not_of(letters) == std::string_view::npos;
-  };
   for (CatalogTable& table : catalog.tables) {
     const std::string lead = "DF_" + table.name.table + "_";
     for (CatalogColumn& column : table.columns) {
@@ -392,25 +393,26 @@ void forget_invented_names(Catalog& catalog) {
       if (name.starts_with(lead) && is_made_of(name.substr(lead.size()), "0123456789"))
         column.default_name.clear();
     }
-    for (CatalogIndex& index : table.indexes) {
-      constexpr std::size_t digits = 32, whole_max = 63;
-      const std::string_view name = index.name;
-      if (name.size() <= digits) continue;
-      const std::string_view front = name.substr(0, name.size() - digits);
-      if (!is_made_of(name.substr(front.size()), "0123456789abcdef")) continue;
-      // Where all of it would be too long the table's name is cut.
-      const std::string& whole = table.name.table;
-      const std::size_t least = name.size() == whole_max ? 1 : whole.size();
-      std::size_t size = std::min(whole.size(), front.size() - 1);
-      while (size >= least && !equal_but_for_case(front.substr(front.size() - size),
-                                                  std::string_view(whole).substr(0, size)))
-        --size;
-      if (size >= least) index.name.resize(front.size() - size);
-    }
+    for (CatalogIndex& index : table.indexes)
+      index.name.resize(given_index_size(index.name, table.name.table));
   }
 }
 
 }  // namespace
+
+std::size_t given_index_size(std::string_view name, std::string_view table) noexcept {
+  constexpr std::size_t digits = 32, whole_max = 63;
+  if (name.size() <= digits) return name.size();
+  const std::string_view front = name.substr(0, name.size() - digits);
+  if (!is_made_of(name.substr(front.size()), "0123456789abcdef")) return name.size();
+  // Where all of it would be too long the table's name is cut, and then the index's.
+  const std::size_t least = name.size() == whole_max ? 0 : table.size();
+  for (std::size_t size = std::min(table.size(), front.size() - 1);; --size) {
+    if (size < least) return name.size();
+    if (equal_but_for_case(front.substr(front.size() - size), table.substr(0, size)))
+      return front.size() - size;
+  }
+}
 
 bool Fields::flag() {
   const std::string value = text();

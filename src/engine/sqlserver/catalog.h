@@ -235,6 +235,9 @@ struct Catalog {
 // All of the database that the session is in. Errc::denied where the server hides definitions from
 // us, naming the right.
 [[nodiscard]] Catalog read_catalog(Session& session);
+// How much of an index's name it was given, where a server that is none of SQL Server's has put the
+// table's name and 32 hexadecimal digits behind it, as Babelfish does, which cuts that to 63 bytes.
+[[nodiscard]] std::size_t given_index_size(std::string_view name, std::string_view table) noexcept;
 // Whether the database that the session is in holds anything of a user's.
 [[nodiscard]] bool holds_anything(Session& session);
 
