@@ -38,13 +38,15 @@ std::string ending_of(const RestoredFile& file) {
 }  // namespace
 
 std::string plain_name(std::string_view name) {
-  constexpr std::size_t bytes_max = 60;
+  // Of a long name its beginning, and its end, by which ours differ.
+  constexpr std::size_t bytes_max = 60, end_max = 40;
   std::string plain;
   for (const char c : name) {
     const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
                           (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-    if (is_plain && plain.size() < bytes_max) plain += c;
+    if (is_plain) plain += c;
   }
+  if (plain.size() > bytes_max) plain.erase(bytes_max - end_max, plain.size() - bytes_max);
   return plain.empty() ? "database" : plain;
 }
 

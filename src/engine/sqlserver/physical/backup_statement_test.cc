@@ -65,6 +65,11 @@ TEST(SqlServerBackupStatement, MovesEveryFileOnceAndNeverReplaces) {
   EXPECT_EQ(files[0].to, "E:\\Data\\shopnd_1_1.mdf");
   EXPECT_EQ(files[1].to, "E:\\Data\\shopnd_1_2");
   EXPECT_EQ(files[2].to, "F:\\shopnd_1_3.ldf");
+  // Names that are long differ at their ends.
+  const std::string long_name(70, 'n');
+  place_files(std::span(files).first(1), long_name + "_holdfast_0123abcd", "/d", "/d");
+  EXPECT_EQ(files[0].to, "/d/" + std::string(42, 'n') + "_holdfast_0123abcd_1.mdf");
+  place_files(files, "shop ünd_1", "E:\\Data\\", "F:");
   const std::string text =
       restore_text({"shop_b", Medium::disk, {"/b/1.bak", "/b/2.bak"}, 3, files, true});
   EXPECT_EQ(text,
