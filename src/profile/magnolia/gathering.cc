@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/uri.h"
+#include "profile/magnolia/jdbc_sqlserver.h"
 #include "profile/magnolia/jdbc_url.h"
 
 namespace holdfast::profile::magnolia {
@@ -320,7 +321,7 @@ std::string Gathering::place_of(const std::string& url, Connection connection,
   const std::string seen = connection.where + ": the database of " + use.what + " is ";
   if (!url.starts_with("jdbc:")) {
     add("magnolia-database-unknown", Severity::blocker,
-        seen + (url.empty() ? "not named" : "\"" + redacted_uri(url) + "\", no JDBC URL"),
+        seen + (url.empty() ? "not named" : "\"" + redacted_sqlserver(url) + "\", no JDBC URL"),
         "it would be left out of the copy", "Correct `url`.");
     return {};
   }

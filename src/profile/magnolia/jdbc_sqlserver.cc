@@ -324,7 +324,7 @@ std::string redacted_sqlserver(std::string_view text) {
   const std::string_view front = text.substr(0, text.find(';'));
   if (!parts) {
     const std::string driver = ascii_lower(front);
-    if (!driver.starts_with("jdbc:sqlserver:") && !driver.starts_with("jdbc:jtds:"))
+    if (driver.find("sqlserver:") == std::string::npos && driver.find("jtds:") == std::string::npos)
       return redacted_uri(text);
     return redacted_uri(front) + (front.size() < text.size() ? ";***" : "");  // not understood
   }

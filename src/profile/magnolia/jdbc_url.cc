@@ -206,7 +206,7 @@ void read_oracle(std::string_view rest, JdbcUrl& url) {
 
 JdbcUrl parse_jdbc_url(std::string_view text) {
   if (!ascii_lower(text.substr(0, 5)).starts_with("jdbc:"))
-    throw Error(Errc::corrupt, "no JDBC URL: " + redacted_uri(text.substr(0, 200)));
+    throw Error(Errc::corrupt, "no JDBC URL: " + redacted_sqlserver(text).substr(0, 200));
   if (std::any_of(text.begin(), text.end(),
                   [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
     throw Error(Errc::corrupt, "a JDBC URL with control characters");

@@ -84,6 +84,15 @@ TEST(JdbcUrl, ShowsNoPartOfAPasswordOfSqlServer) {
   EXPECT_EQ(shown("jtds:sqlserver://h/;password=Secr3t &Tail;user=me"),
             "jtds:sqlserver://h/;password=***;user=me");
   EXPECT_EQ(shown("sqlserver:h;user=me;password=Secr3t&Tail#1"), "sqlserver:h;***");
+  for (const char* url :
+       {" jdbc:sqlserver://h;password=Secr3t&Tail", "sqlserver://h;password={a}}b;Tail}"}) {
+    try {
+      static_cast<void>(parse_jdbc_url(url));
+      ADD_FAILURE() << url;
+    } catch (const Error& error) {
+      EXPECT_TRUE(std::string(error.what()).ends_with("//h;***")) << error.what();
+    }
+  }
 }
 
 std::string tls_of(const std::string& properties, bool is_jtds = false) {
