@@ -29,6 +29,15 @@ bool is_word_character(char c) noexcept {
          c == '@' || c == '#' || c == '$' || (static_cast<unsigned char>(c) & 0x80U) != 0;
 }
 
+// Of a number or an amount of money. Source: Transact-SQL Reference, money and smallmoney.
+bool begins_number(std::string_view word) noexcept {
+  const char32_t first = decode_utf8(word).rune;
+  constexpr std::array<char32_t, 12> money{'$',    0x9F2,  0x9F3,  0xE3F,  0x17DB, 0xFDFC,
+                                           0xFE69, 0xFF04, 0xFFE0, 0xFFE1, 0xFFE5, 0xFFE6};
+  return (first >= '0' && first <= '9') || (first >= 0xA2 && first <= 0xA5) ||
+         (first >= 0x20A0 && first <= 0x20CF) || std::ranges::find(money, first) != money.end();
+}
+
 // Behind the quoted text, name or comment that begins at `at`; `at` itself if none does.
 std::size_t behind_quotes(std::string_view sql, std::size_t at) {
   const char first = sql[at];
@@ -86,7 +95,7 @@ std::string obstacle_to_reading(std::string_view sql) {
     if (std::ranges::binary_search(writing_words, words[i]))
       return fmt::format("it has {} in it", words[i]);
     // A number ends where it must, and a word may begin right there: 1DELETE.
-    if (words[i].front() == '$' || (words[i].front() >= '0' && words[i].front() <= '9'))
+    if (begins_number(words[i]))
       for (const std::string_view word : writing_words)
         if (words[i].ends_with(word)) return fmt::format("it has {} in it", words[i]);
     // A sequence goes on, whatever becomes of the number.

@@ -37,6 +37,7 @@ TEST(SqlServerStatements, RefuseWhatWouldWrite) {
                           "SELECT 1DELETE FROM t",
                           "SELECT 1.5E3Update t SET x = 1",
                           "SELECT $1EXEC sp_who",
+                          "SELECT £1EXEC sp_who",
                           "SELECT 0x1FDROP TABLE t",
                           "SELECT 1INTO u FROM t"})
     EXPECT_NE(obstacle_to_reading(sql), "") << sql;
