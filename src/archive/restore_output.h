@@ -17,8 +17,9 @@ namespace holdfast::archive {
 // Writes all but the pages that are zero, which a new file of full length has already.
 void write_sparse(int fd, ByteView bytes, std::uint64_t offset_bytes, std::string_view path);
 // Asks for the room at once, so that files do not interleave and a full disk shows early:
-// Errc::no_space. A file system that cannot do so is no failure. Of one in memory the free
-// room is looked at instead: there every page would be made twice, by one thread.
+// Errc::no_space, before anything is taken where the file system says how much is free. One that
+// cannot do so is no failure. Of one in memory the free room is only looked at: there every page
+// would be made twice, by one thread.
 void reserve_room(int fd, std::uint64_t size_bytes, std::string_view path);
 void set_file_size(int fd, std::uint64_t size_bytes, std::string_view path);
 

@@ -57,7 +57,9 @@ std::string for_restores(const Location& location, const std::string& login) {
       "{1}, "
       "'dbcreator'):\nALTER SERVER ROLE [dbcreator] ADD MEMBER {0};\n"
       "-- definitions of logins, to tell which are missing:\nGRANT VIEW ANY DEFINITION TO {0};\n"
-      "GRANT VIEW SERVER STATE TO {0};\n",
+      "-- who uses a database that is to be replaced:\nGRANT VIEW SERVER STATE TO {0};\n"
+      "-- and its renaming from inside (until 2012: a user in it):\n"
+      "GRANT CONNECT ANY DATABASE TO {0};\n",
       user, literal(login));
   if (location.method != Method::logical && !location.receiver.empty())
     text += fmt::format(

@@ -80,11 +80,21 @@ std::string owner_of(Session& session, const std::string& database) {
       "SELECT SUSER_SNAME(owner_sid) FROM sys.databases WHERE name = {}", literal(database)));
 }
 
+bool sees_sessions(Session& session) {
+  const auto rights = session.try_query(
+      "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE'),"
+      " HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER PERFORMANCE STATE')");
+  if (!rights || rights->empty()) return false;
+  const std::vector<Cell>& row = rights->front();
+  if (row[0].value_or("") != "1" && row[1].value_or("") != "1") return false;
+  return session.try_query("SELECT TOP (1) database_id FROM sys.dm_exec_sessions").has_value();
+}
+
 std::vector<std::string> sessions_in(Session& session, const std::string& database) {
   std::vector<std::string> who;
   const auto rows = session.try_query(
       fmt::format("SELECT program_name, login_name, host_name FROM sys.dm_exec_sessions"
-                  " WHERE database_id = DB_ID({}) AND session_id <> @@SPID",
+                  " WHERE database_id = DB_ID({}) AND session_id <> @@SPID AND is_user_process = 1",
                   literal(database)));
   if (!rows) return who;
   for (const std::vector<Cell>& row : *rows)
@@ -155,7 +165,10 @@ void rename_patiently(Session& session, const ServerInfo& server, const std::str
     try {
       return rename_database(session, server, from, to, access);
     } catch (const Error& error) {
-      if (!error.retryable() || std::chrono::steady_clock::now() >= give_up) throw;
+      // It may be done, and only whom it lets in not be mended.
+      if (!error.retryable() || std::chrono::steady_clock::now() >= give_up ||
+          made_as(session, from).empty())
+        throw;
     }
     std::this_thread::sleep_for(between_tries);
   }
@@ -292,7 +305,7 @@ std::vector<std::string> switch_in(Session& session, const ServerInfo& server,
   try {
     rename_patiently(session, server, arriving.beside, arriving.place, our_access, patience);
   } catch (const Error&) {
-    if (replaces)
+    if (replaces && made_as(session, arriving.place).empty())
       rename_patiently(session, server, arriving.kept, arriving.place, access, patience);
     throw;
   }

@@ -25,7 +25,10 @@ using Announce = std::function<void(std::string_view what, const Json& undo)>;
 [[nodiscard]] std::string made_as(Session& session, const std::string& database);
 // The login that owns it; empty if that cannot be told.
 [[nodiscard]] std::string owner_of(Session& session, const std::string& database);
-// Who is connected to it but us: "shop (login app, from db2)".
+// Whether sessions_in() sees those of others: it takes VIEW SERVER STATE, or since 2022 VIEW SERVER
+// PERFORMANCE STATE, and SQL Server 2012 or later.
+[[nodiscard]] bool sees_sessions(Session& session);
+// Who is connected to it but us: "shop (login app, from db2)". Nobody where that is not seen.
 [[nodiscard]] std::vector<std::string> sessions_in(Session& session, const std::string& database);
 
 // With the copy's collation, in the location's directories. What a server that is none of SQL

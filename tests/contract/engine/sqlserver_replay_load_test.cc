@@ -41,7 +41,7 @@ TEST_F(SqlServerRestore, GoesBesideIsProvenAndThenTakesItsPlace) {
   EXPECT_TRUE(has(asked, "MOVE N'Shop_log' TO N'L:\\Log\\Shop_holdfast_"));
   EXPECT_FALSE(has(asked, "REPLACE"));
   EXPECT_LT(asked.find("DBCC CHECKDB (N'Shop_holdfast_"), asked.find("ALTER AUTHORIZATION"));
-  EXPECT_LT(asked.find("ALTER AUTHORIZATION"), asked.find("MODIFY NAME = [Shop]"));
+  EXPECT_LT(asked.find("MODIFY NAME = [Shop]"), asked.find("ALTER AUTHORIZATION"));
   EXPECT_TRUE(has(asked, "SET ENABLE_BROKER"));
   EXPECT_TRUE(target.is_set("is 7 Shop"));
   EXPECT_EQ(target.files_left(), 0U);
@@ -263,6 +263,24 @@ TEST_F(SqlServerRestore, SaysBeforeWhoUsesTheDatabaseThatItIsToReplace) {
   EXPECT_TRUE(findings(options).empty());
 }
 
+TEST_F(SqlServerRestore, SaysBeforeWhatItLacksToReplaceADatabase) {
+  const auto made = good();
+  const ScriptedServer target("target_without_rights");
+  engine::LoadOptions options = load_options();
+  options.replace = true;
+  const auto codes = [&] {
+    std::vector<std::string> all;
+    for (const model::Finding& one :
+         engine::sqlserver::check_physical_target(made->facts, target.endpoint(), options, {}))
+      all.push_back(one.code);
+    return all;
+  };
+  EXPECT_EQ(codes(), (std::vector<std::string>{"sqlserver-target-not-entered",
+                                               "sqlserver-target-in-use-unobservable"}));
+  options.is_stopped_first = true;
+  EXPECT_TRUE(codes().empty());
+}
+
 TEST_F(SqlServerRestore, TakesThePlaceOfADatabaseWhoseApplicationComesBackAtOnce) {
   const auto made = good();
   const ScriptedServer target("eager_application");
@@ -338,6 +356,27 @@ TEST_F(SqlServerRestore, RenamesFromInsideAndLetsInAgainWhomAKilledRenameKeptOut
   EXPECT_EQ(undo_on_target(undo, location, endpoint.password.get()), "");
   EXPECT_FALSE(target.is_set("single Shop"));
   EXPECT_TRUE(target.is_set("is 5 Shop"));
+}
+
+TEST_F(SqlServerRestore, DoesNotRepeatARenameThatLeftUsersOut) {
+  using namespace engine::sqlserver;
+  const ScriptedServer target("kept_alone");
+  const model::Endpoint endpoint = target.endpoint();
+  Session session(location_of(endpoint), endpoint.password.get(), false);
+  Arriving arriving;
+  arriving.place = "Shop";
+  arriving.beside = "Shop_holdfast_1";
+  arriving.kept = "Old";
+  std::vector<std::string> left_out;
+  const Error refused = refusal_of([&] {
+    static_cast<void>(switch_in(
+        session, read_server(session), arriving, [](std::string_view, const Json&) {}, left_out));
+  });
+  EXPECT_TRUE(has(refused.what(), "database Old lets in one session alone")) << refused.what();
+  EXPECT_TRUE(has(refused.hint(), "ALTER DATABASE [Old] SET MULTI_USER")) << refused.hint();
+  const std::string asked = target.statements();
+  const std::string rename = "ALTER DATABASE [Shop] MODIFY NAME";
+  EXPECT_EQ(asked.find(rename), asked.rfind(rename)) << asked;
 }
 
 }  // namespace

@@ -139,7 +139,6 @@ class Loader {
       prove(session, backup);
       report_.proof_time = std::chrono::steady_clock::now() - began;
       run_statements(session);
-      if (remembered != nullptr) mend_owner(session, *remembered, report_);
     }
     if (stop_.stop_requested())
       throw Error(Errc::cancelled, fmt::format("{}: stopped", location_.display()));
@@ -226,6 +225,7 @@ class Loader {
     make_switch(admin, change);
     if (options.takes_place)
       wake_database(admin, location.database, remembered, !change.kept.empty(), later);
+    mend_owner(admin, location.database, remembered, later);
     if (change.kept.empty()) return {};
     return {fmt::format("database {0}; drop it with: DROP DATABASE {0};", identifier(change.kept))};
   }
@@ -327,7 +327,7 @@ std::vector<model::Finding> check_physical_target(const model::DatabaseFacts& fa
   Session admin(location, into.password.get(), false, stop);
   std::vector<model::Finding> findings =
       target_problems(admin, location, needs_of(facts.engine_facts), options);
-  for (model::Finding& one : sessions_in_place(admin, location.database, options))
+  for (model::Finding& one : place_problems(admin, location.database, options))
     findings.push_back(std::move(one));
   return findings;
 }

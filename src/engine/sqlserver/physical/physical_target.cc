@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "engine/finding.h"
 #include "engine/sqlserver/certificates.h"
+#include "engine/sqlserver/database_place.h"
 #include "engine/sqlserver/physical/backup_offer.h"
 #include "engine/sqlserver/physical/physical_findings.h"
 #include "engine/sqlserver/physical/physical_load.h"
@@ -188,20 +189,43 @@ std::vector<model::Finding> target_problems(Session& admin, const Location& loca
   return findings;
 }
 
-std::vector<model::Finding> sessions_in_place(Session& admin, const std::string& database,
-                                              const LoadOptions& options) {
+std::vector<model::Finding> place_problems(Session& admin, const std::string& database,
+                                           const LoadOptions& options) {
   if (!options.replace || options.only_beside || options.on_scratch || options.is_stopped_first)
     return {};
+  if (!database_id(admin, database)) return {};
+  std::vector<model::Finding> findings;
+  const std::string state = fmt::format(" FROM sys.databases WHERE name = {}", literal(database));
+  if (admin.value("SELECT CASE WHEN state = 0 AND HAS_DBACCESS(name) = 0 THEN 1 ELSE 0 END" +
+                  state) == "1")
+    findings.push_back(
+        finding("sqlserver-target-not-entered", Severity::blocker,
+                fmt::format("the account cannot enter database {}", database),
+                "it is renamed from inside, so that no application takes its only place meanwhile",
+                "give the account CONNECT ANY DATABASE (2014 and later) or a user in it, as "
+                "`holdfast grants restore` says; or stop the application: [quiesce]"));
+  if (!sees_sessions(admin)) {
+    findings.push_back(finding(
+        "sqlserver-target-in-use-unobservable", Severity::blocker,
+        fmt::format("the account does not see who uses database {}", database),
+        "it is renamed, which ends their sessions and rolls back what they do",
+        "give it VIEW SERVER STATE, as `holdfast grants restore` says; or stop the application and "
+        "accept this; [quiesce] stops it by itself"));
+    return findings;
+  }
   constexpr std::size_t told_max = 10;
   std::vector<std::string> who = sessions_in(admin, database);
-  if (who.empty()) return {};
+  if (who.empty()) return findings;
   const std::size_t more = who.size() - std::min(who.size(), told_max);
   who.resize(who.size() - more);
   if (more > 0) who.push_back(fmt::format("{} more", more));
-  return {finding("sqlserver-target-in-use", Severity::blocker,
-                  fmt::format("database {} is in use by {}", database, fmt::join(who, "; ")),
-                  "it is renamed, which would end their sessions and roll back what they do",
-                  "stop the application; [quiesce] does so by itself")};
+  findings.push_back(
+      finding("sqlserver-target-in-use", Severity::blocker,
+              fmt::format("database {} is in use by {}", database, fmt::join(who, "; ")),
+              "it is renamed, which would end their sessions and roll back what they "
+              "do",
+              "stop the application; [quiesce] does so by itself"));
+  return findings;
 }
 
 void refuse_problems(const std::vector<model::Finding>& findings) {

@@ -26,10 +26,11 @@ struct TargetNeeds {
 [[nodiscard]] std::vector<model::Finding> target_problems(Session& admin, const Location& location,
                                                           const TargetNeeds& needs,
                                                           const LoadOptions& options);
-// Those who would be thrown out when `database` is renamed, unless they are stopped before.
-[[nodiscard]] std::vector<model::Finding> sessions_in_place(Session& admin,
-                                                            const std::string& database,
-                                                            const LoadOptions& options);
+// What is in the way of renaming `database`, unless its application is stopped before: those who
+// would be thrown out, and rights that its account lacks.
+[[nodiscard]] std::vector<model::Finding> place_problems(Session& admin,
+                                                         const std::string& database,
+                                                         const LoadOptions& options);
 // Of files that know where they go; nothing where the server does not tell.
 [[nodiscard]] std::vector<model::Finding> space_problems(Session& admin,
                                                          std::span<const RestoredFile> files);

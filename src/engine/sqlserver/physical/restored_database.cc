@@ -103,25 +103,6 @@ void mend_database(Session& session, const Json& remembered, LoadReport& report)
   compare_options(session, remembered, report);
 }
 
-void mend_owner(Session& session, const Json& remembered, LoadReport& report) {
-  const std::string owner = remembered.string_or("owner", "");
-  if (owner.empty()) return;
-  if (!has_login(session, owner)) {
-    report.left_out.push_back(fmt::format(
-        "its owner was {}, of whom this server has no login: it belongs to the account that "
-        "restored it",
-        owner));
-    return;
-  }
-  const auto errors = session.try_run(
-      fmt::format("DECLARE @s nvarchar(400) = N'ALTER AUTHORIZATION ON DATABASE::' + "
-                  "QUOTENAME(DB_NAME()) + N' TO ' + QUOTENAME({}); EXEC (@s)",
-                  literal(owner)));
-  if (!errors.empty())
-    report.left_out.push_back(
-        fmt::format("it cannot be given to its owner {}: {}", owner, errors.front().display()));
-}
-
 void wake_database(Session& session, const std::string& database, const Json& remembered,
                    bool replaced, LoadReport::Later& later) {
   const auto set_on = [&](std::string_view what, std::string_view statement) {
@@ -140,6 +121,24 @@ void wake_database(Session& session, const std::string& database, const Json& re
     return;
   }
   set_on("Service Broker", "ENABLE_BROKER WITH ROLLBACK IMMEDIATE");
+}
+
+void mend_owner(Session& session, const std::string& database, const Json& remembered,
+                LoadReport::Later& later) {
+  const std::string owner = remembered.string_or("owner", "");
+  if (owner.empty()) return;
+  if (!has_login(session, owner)) {
+    later.left_out.push_back(fmt::format(
+        "its owner was {}, of whom this server has no login: it belongs to the account that "
+        "restored it",
+        owner));
+    return;
+  }
+  const auto errors = session.try_run(fmt::format("ALTER AUTHORIZATION ON DATABASE::{} TO {}",
+                                                  identifier(database), identifier(owner)));
+  if (!errors.empty())
+    later.left_out.push_back(
+        fmt::format("it cannot be given to its owner {}: {}", owner, errors.front().display()));
 }
 
 void prove_database(Session& session, const std::string& database) {

@@ -17,12 +17,13 @@ namespace holdfast::engine::sqlserver {
 
 // Before it is proven, of the database that the session is in: its users.
 void mend_database(Session& session, const Json& remembered, LoadReport& report);
-// Last of all, as the account may do less with the database from then on: an owner who is gone
-// would keep it from being altered by its own code.
-void mend_owner(Session& session, const Json& remembered, LoadReport& report);
 // Once it is in its place. `replaced`: another one with its Service Broker identifier is kept.
 void wake_database(Session& session, const std::string& database, const Json& remembered,
                    bool replaced, LoadReport::Later& later);
+// Last of all, as the account may do less with the database from then on, not even enter it. An
+// owner who is gone would keep it from being altered by its own code.
+void mend_owner(Session& session, const std::string& database, const Json& remembered,
+                LoadReport::Later& later);
 
 // DBCC CHECKDB of the database. Errc::differs with what it found; denied, no_space or unavailable
 // if it was not examined.
