@@ -166,7 +166,9 @@ std::vector<model::Finding> judge_moments(const model::LimitSettings& limits, st
       "moments-apart",
       "the databases' moments are up to " + std::to_string(manifest.moments_apart_ms) + " ms apart",
       "what was written to two of them together may be in one copy and not in the other",
-      "Raise limits.fence_ms so that the fence succeeds, or add [quiesce]."));
+      manifest.quiesced
+          ? "Stop too what else writes than the application that [quiesce] stops, and accept this."
+          : "Raise limits.fence_ms so that the fence succeeds, or add [quiesce]."));
   return findings;
 }
 

@@ -57,10 +57,15 @@ std::string for_restores(const Location& location, const std::string& login) {
       "{1}, "
       "'dbcreator'):\nALTER SERVER ROLE [dbcreator] ADD MEMBER {0};\n"
       "-- definitions of logins, to tell which are missing:\nGRANT VIEW ANY DEFINITION TO {0};\n"
-      "-- who uses a database that is to be replaced:\nGRANT VIEW SERVER STATE TO {0};\n"
-      "-- and its renaming from inside (until 2012: a user in it):\n"
-      "GRANT CONNECT ANY DATABASE TO {0};\n",
+      "-- who uses a database that is to be replaced, and free space:\n"
+      "GRANT VIEW SERVER STATE TO {0};\n",
       user, literal(login));
+  if (location.method != Method::logical)
+    text += fmt::format(
+        "-- renaming that one from inside (until 2012: a user in it):\n"
+        "IF CONVERT(int, PARSENAME(CONVERT(varchar(20), SERVERPROPERTY('ProductVersion')), 4)) >= "
+        "12\n  EXEC ({});\n",
+        literal(fmt::format("GRANT CONNECT ANY DATABASE TO {}", user)));
   if (location.method != Method::logical && !location.receiver.empty())
     text += fmt::format(
         "-- the credential by which the server reads from {}:\n"

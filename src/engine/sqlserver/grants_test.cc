@@ -45,6 +45,11 @@ TEST(SqlServerGrants, OfRestoresAndApplicationsAreTheirOwn) {
   const Location location = shop();
   EXPECT_TRUE(has(grants_for("restore", location, {}),
                   "ALTER SERVER ROLE [dbcreator] ADD MEMBER [O'Hara];\n"));
+  Location by_rows = location;
+  by_rows.method = Method::logical;
+  EXPECT_FALSE(has(grants_for("restore", by_rows, {}), "CONNECT ANY DATABASE"));
+  EXPECT_TRUE(has(grants_for("restore", location, {}),
+                  "EXEC (N'GRANT CONNECT ANY DATABASE TO [O''Hara]');\n"));
   const std::string application = grants_for("application", location, "app");
   EXPECT_TRUE(has(application, "CREATE USER [app] FOR LOGIN [app];\n"));
   EXPECT_TRUE(has(application, "GRANT CREATE TABLE TO [app];\n"));

@@ -40,8 +40,10 @@ TEST_F(SqlServerRestore, GoesBesideIsProvenAndThenTakesItsPlace) {
   EXPECT_TRUE(has(asked, "MOVE N'Shop' TO N'D:\\Data\\Shop_holdfast_"));
   EXPECT_TRUE(has(asked, "MOVE N'Shop_log' TO N'L:\\Log\\Shop_holdfast_"));
   EXPECT_FALSE(has(asked, "REPLACE"));
-  EXPECT_LT(asked.find("DBCC CHECKDB (N'Shop_holdfast_"), asked.find("ALTER AUTHORIZATION"));
-  EXPECT_LT(asked.find("MODIFY NAME = [Shop]"), asked.find("ALTER AUTHORIZATION"));
+  const std::size_t given = asked.find("ALTER AUTHORIZATION ON DATABASE::[Shop_holdfast_");
+  ASSERT_NE(given, std::string::npos) << asked;
+  EXPECT_LT(asked.find("DBCC CHECKDB (N'Shop_holdfast_"), given);
+  EXPECT_LT(given, asked.find("MODIFY NAME = [Shop]"));
   EXPECT_TRUE(has(asked, "SET ENABLE_BROKER"));
   EXPECT_TRUE(target.is_set("is 7 Shop"));
   EXPECT_EQ(target.files_left(), 0U);
@@ -261,6 +263,20 @@ TEST_F(SqlServerRestore, SaysBeforeWhoUsesTheDatabaseThatItIsToReplace) {
   EXPECT_TRUE(model::has_blocker(findings(options)));
   options.is_stopped_first = true;
   EXPECT_TRUE(findings(options).empty());
+}
+
+// It could not enter it any more, and would rename it from outside.
+TEST_F(SqlServerRestore, GivesADatabaseAwayLastWhereItsAccountEntersItsOwnAlone) {
+  const auto made = good();
+  const ScriptedServer target("target_without_rights");
+  engine::LoadOptions options = load_options();
+  options.replace = true;
+  static_cast<void>(load(*made, target, options));
+  const std::string asked = target.statements();
+  const std::size_t given = asked.find("ALTER AUTHORIZATION ON DATABASE::[Shop] TO [");
+  ASSERT_NE(given, std::string::npos) << asked;
+  EXPECT_LT(asked.find("MODIFY NAME = [Shop]"), given);
+  EXPECT_EQ(asked.find("ALTER AUTHORIZATION ON DATABASE::[Shop_holdfast_"), std::string::npos);
 }
 
 TEST_F(SqlServerRestore, SaysBeforeWhatItLacksToReplaceADatabase) {

@@ -222,10 +222,14 @@ class Loader {
       options.before_change(
           fmt::format("put the restored database in the place of {}", location.database),
           to_json(change).set("sqlserver", "physical").set("kind", "switched"));
+    // Away while it can still be entered; else last, which a kill in between leaves undone.
+    const bool enters_all =
+        admin.value("SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'CONNECT ANY DATABASE')") == "1";
+    if (enters_all) mend_owner(admin, beside, remembered, later);
     make_switch(admin, change);
+    if (!enters_all) mend_owner(admin, location.database, remembered, later);
     if (options.takes_place)
       wake_database(admin, location.database, remembered, !change.kept.empty(), later);
-    mend_owner(admin, location.database, remembered, later);
     if (change.kept.empty()) return {};
     return {fmt::format("database {0}; drop it with: DROP DATABASE {0};", identifier(change.kept))};
   }

@@ -196,7 +196,9 @@ std::vector<model::Finding> place_problems(Session& admin, const std::string& da
   if (!database_id(admin, database)) return {};
   std::vector<model::Finding> findings;
   const std::string state = fmt::format(" FROM sys.databases WHERE name = {}", literal(database));
-  if (admin.value("SELECT CASE WHEN state = 0 AND HAS_DBACCESS(name) = 0 THEN 1 ELSE 0 END" +
+  // Into one that is for a single session, user_access 1, nobody gets who is not that.
+  if (admin.value("SELECT CASE WHEN state = 0 AND user_access <> 1 AND HAS_DBACCESS(name) = 0"
+                  " THEN 1 ELSE 0 END" +
                   state) == "1")
     findings.push_back(
         finding("sqlserver-target-not-entered", Severity::blocker,
@@ -207,10 +209,10 @@ std::vector<model::Finding> place_problems(Session& admin, const std::string& da
   if (!sees_sessions(admin)) {
     findings.push_back(finding(
         "sqlserver-target-in-use-unobservable", Severity::blocker,
-        fmt::format("the account does not see who uses database {}", database),
+        fmt::format("the server does not tell the account who uses database {}", database),
         "it is renamed, which ends their sessions and rolls back what they do",
-        "give it VIEW SERVER STATE, as `holdfast grants restore` says; or stop the application and "
-        "accept this; [quiesce] stops it by itself"));
+        "give it VIEW SERVER STATE, as `holdfast grants restore` says (releases before 2012 do not "
+        "tell it at all); or stop the application and accept this; [quiesce] stops it by itself"));
     return findings;
   }
   constexpr std::size_t told_max = 10;

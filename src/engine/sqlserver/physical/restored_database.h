@@ -20,8 +20,9 @@ void mend_database(Session& session, const Json& remembered, LoadReport& report)
 // Once it is in its place. `replaced`: another one with its Service Broker identifier is kept.
 void wake_database(Session& session, const std::string& database, const Json& remembered,
                    bool replaced, LoadReport::Later& later);
-// Last of all, as the account may do less with the database from then on, not even enter it. An
-// owner who is gone would keep it from being altered by its own code.
+// Once it is proven. The account may do less with the database from then on: not even enter it
+// without CONNECT ANY DATABASE. An owner who is gone would keep it from being altered by its own
+// code.
 void mend_owner(Session& session, const std::string& database, const Json& remembered,
                 LoadReport::Later& later);
 
