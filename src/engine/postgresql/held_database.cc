@@ -23,6 +23,8 @@ constexpr std::size_t tables_at_once = 500;
 constexpr int snapshot_tries_max = 5;
 // After so long it is said whom we wait for.
 constexpr Milliseconds lock_slice_max{2000};
+// How long a session that may have gone is asked.
+constexpr Milliseconds held_wait{5000};
 // Rows of so much heap and TOAST are copied by themselves. The count of blocks is a power of two of
 // 8 KiB, so that the ranges stay where they are while a table grows.
 constexpr std::uint64_t range_bytes = 128U << 20U;
@@ -310,8 +312,26 @@ std::unique_ptr<Connection> HeldDatabase::take_worker(const std::stop_token& sto
     }
   }
   auto worker = std::make_unique<Connection>(location_, stop);
-  worker->run(fmt::format("{}; SET TRANSACTION SNAPSHOT {}", begin_reading, quote_text(snapshot_)));
+  try {
+    worker->run(
+        fmt::format("{}; SET TRANSACTION SNAPSHOT {}", begin_reading, quote_text(snapshot_)));
+  } catch (const Error&) {
+    check_held();
+    throw;
+  }
   return worker;
+}
+
+void HeldDatabase::check_held() {
+  const std::unique_lock lock(control_mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return;
+  try {
+    control_.time_out_after(held_wait);
+    control_.run("SELECT 1");
+    control_.time_out_after({});
+  } catch (Error& error) {
+    throw error.add_context("holding the moment");
+  }
 }
 
 void HeldDatabase::with_worker(const std::stop_token& stop,

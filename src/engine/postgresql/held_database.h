@@ -80,6 +80,11 @@ class HeldDatabase {
   [[nodiscard]] int server_version() const noexcept { return server_version_; }
   [[nodiscard]] bool standby() const noexcept { return standby_; }
 
+  // Whoever could not read by the snapshot asks here first: Errc::unavailable with the server's
+  // words if the holding session is gone, for its snapshot is unknown from then on. Safe from
+  // several threads; nothing is said while another thread uses that session, and notices itself.
+  void check_held();
+
   // Runs `work` on a session of the snapshot: a worker's, or the holding one. Safe from several
   // threads.
   void with_worker(const std::stop_token& stop, const std::function<void(Connection&)>& work);

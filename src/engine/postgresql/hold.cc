@@ -251,7 +251,12 @@ void PostgresqlHold::copy_definitions(Member& member, std::string_view path, Byt
   const Login login(location);
   PortableScript script(into, member.settings);
   const auto run = [&](const Command& command) {
-    run_into(command, script, stop);
+    try {
+      run_into(command, script, stop);
+    } catch (const Error& error) {
+      if (error.code() == Errc::failed_child) member.database.check_held();
+      throw;
+    }
     script.finish();
   };
   if (path == globals_part) {

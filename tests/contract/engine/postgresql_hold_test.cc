@@ -931,6 +931,37 @@ TEST_F(PostgresqlHold, NoticesThatItsSessionHasBeenEnded) {
   expect_no_sessions();
 }
 
+// And not "invalid snapshot identifier", which is no help, and no damage of the database's.
+TEST_F(PostgresqlHold, WhoeverFindsNoSnapshotSaysThatTheSessionHasBeenEnded) {
+  const model::Endpoint endpoint = server_.make_database("shop", tables_for(server_));
+  auto hold = captured(endpoint);
+  static_cast<void>(hold->parts(0));
+  server_.psql("postgres",
+               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+               " WHERE application_name = 'holdfast'");
+  const auto failure = [&](const std::string& path) {
+    try {
+      static_cast<void>(text_of(*hold, path));
+      ADD_FAILURE() << path << " is of no moment";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Errc::unavailable) << error.what();
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto is_said = [](const std::string& text) {
+    return text.find("(while holding the moment)") != std::string::npos;
+  };
+  for (const char* path : {"schema-pre-data.sql", "schema-post-data.sql"})
+    EXPECT_PRED1(is_said, failure(path)) << path;
+  // Workers that were there have been ended too; the next one asks for the snapshot.
+  std::string text;
+  for (int i = 0; i < 5 && !is_said(text); ++i) text = failure("database.sql");
+  EXPECT_PRED1(is_said, text);
+  hold.reset();
+  expect_no_sessions();
+}
+
 // Between a client and the server, as a pooler is: the key that it hands out is its own.
 class Proxy {
  public:
