@@ -10,6 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <future>
+#include <thread>
 #include <utility>
 
 #include "base/c_handle.h"
@@ -123,18 +125,32 @@ struct Connection::State {
     }
   }
 
-  void cancel() const noexcept {
-    const CHandle<PGcancel, PQfreeCancel> cancel(PQgetCancel(pg()));
-    std::array<char, 256> reason{};
-    if (cancel) static_cast<void>(PQcancel(cancel.get(), reason.data(), reason.size()));
+  // Tells the server to stop. False if it does not take that by `until`; it may do so later, and
+  // what runs then ends. The library waits for the server without end, in a thread that is left to
+  // it.
+  [[nodiscard]] bool cancel(SteadyTime until) const noexcept {
+    try {
+      const std::shared_ptr<PGcancel> request(PQgetCancel(pg()), PQfreeCancel);
+      if (!request) return false;
+      std::promise<void> done;
+      const std::future<void> answered = done.get_future();
+      std::thread([request, done = std::move(done)]() mutable {
+        std::array<char, 256> reason{};
+        static_cast<void>(PQcancel(request.get(), reason.data(), reason.size()));
+        done.set_value();
+      }).detach();
+      return answered.wait_until(until) == std::future_status::ready;
+    } catch (const std::exception&) {
+      return false;
+    }
   }
 
   // Tells the server to stop, and waits until it has; a server that does not answer is left alone.
   void abandon() noexcept {
     if (!connection || PQstatus(pg()) != CONNECTION_OK) return;
     if (PQtransactionStatus(pg()) != PQTRANS_ACTIVE) return;
-    cancel();
     const auto until = std::chrono::steady_clock::now() + cancel_wait;
+    if (!cancel(until)) return connection.reset();
     while (true) {
       const PgResult result = take_result(until, false).first;
       if (!result) break;
@@ -186,6 +202,19 @@ struct Connection::State {
     throw Error(Errc::unavailable,
                 fmt::format("{}: the connection was lost: {}", location.component,
                             message.empty() ? "it has been closed" : message));
+  }
+
+  // The same while rows are sent: what the server said at its end lies behind the COPY, unread.
+  [[noreturn]] void lost_in_copy() {
+    constexpr int results_max = 4;
+    if (connection && PQputCopyEnd(pg(), "the connection was lost") == 1) {
+      for (int i = 0; i < results_max; ++i) {
+        const PgResult result(PQgetResult(pg()));
+        if (!result) break;
+        if (failed(result.get()) && !state_of(result.get()).empty()) throw error_of(result.get());
+      }
+    }
+    lost();
   }
 
   [[nodiscard]] PgResult next_result() {
@@ -552,17 +581,17 @@ void Connection::CopyIn::write(ByteView bytes) {
     const ByteView piece = bytes.first(std::min(bytes.size(), piece_bytes_max));
     const int taken = PQputCopyData(state.pg(), reinterpret_cast<const char*>(piece.data()),
                                     static_cast<int>(piece.size()));
-    if (taken < 0) state.lost();
+    if (taken < 0) state.lost_in_copy();
     if (taken > 0) bytes = bytes.subspan(piece.size());
     // Nothing is let pile up here: the server sets the pace.
     while (const int left = PQflush(state.pg())) {
-      if (left < 0) state.lost();
+      if (left < 0) state.lost_in_copy();
       const Waited waited = state.wait(POLLIN | POLLOUT, state.deadline(), true);
       if (waited != Waited::ready) {
         open_ = false;
         state.refuse_wait(waited);
       }
-      if (PQconsumeInput(state.pg()) == 0) state.lost();
+      if (PQconsumeInput(state.pg()) == 0) state.lost_in_copy();
     }
     if (state.stop.stop_requested())
       throw Error(Errc::cancelled, fmt::format("{}: stopped", state.location.component));
@@ -575,9 +604,9 @@ std::uint64_t Connection::CopyIn::end() {
   while ((sent = PQputCopyEnd(state.pg(), nullptr)) == 0) {
     const Waited waited = state.wait(POLLIN | POLLOUT, state.deadline(), true);
     if (waited != Waited::ready) state.refuse_wait(waited);
-    if (PQconsumeInput(state.pg()) == 0) state.lost();
+    if (PQconsumeInput(state.pg()) == 0) state.lost_in_copy();
   }
-  if (sent < 0) state.lost();
+  if (sent < 0) state.lost_in_copy();
   open_ = false;
   PgResult failure;
   static_cast<void>(state.collect(failure));

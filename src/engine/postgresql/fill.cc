@@ -113,9 +113,14 @@ std::string try_statement(Connection& connection, const SchemaStatement& stateme
 Errc code_of(std::string_view state) {
   if (state == "42501") return Errc::denied;
   if (state == "53100") return Errc::no_space;
-  if (state.starts_with("57") || state.starts_with("08")) return Errc::unavailable;
+  // Connections, memory and locks of the server, others who have won a deadlock or hold a lock, and
+  // its end.
+  for (const char* group : {"08", "53", "40", "57"})
+    if (state.starts_with(group)) return Errc::unavailable;
+  if (state == "55P03" || state == "55006") return Errc::unavailable;
   // What the server lacks: extensions, their files, features.
   if (state.starts_with("0A") || state == "58P01") return Errc::unsupported;
+  if (state.starts_with("58")) return Errc::io;
   return Errc::not_consistent;
 }
 

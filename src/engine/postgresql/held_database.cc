@@ -323,8 +323,8 @@ std::unique_ptr<Connection> HeldDatabase::take_worker(const std::stop_token& sto
 }
 
 void HeldDatabase::check_held() {
-  const std::unique_lock lock(control_mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) return;
+  if (control_copies_ > 0) return;
+  const std::lock_guard guard(control_mutex_);
   try {
     control_.time_out_after(held_wait);
     control_.run("SELECT 1");
@@ -369,6 +369,11 @@ std::uint64_t HeldDatabase::read_range(const TableRange& range,
   const std::string state = worker->attempt(lock_statement({&table.name}, "ACCESS SHARE", false));
   if (state == "55P03") {
     worker.reset();
+    ++control_copies_;
+    const struct Leave {
+      std::atomic<int>& copies;
+      ~Leave() { --copies; }
+    } leave{control_copies_};
     with_control(stop, [&](Connection& control) { rows = control.copy_out(sql, line, turn); });
     return rows;
   }

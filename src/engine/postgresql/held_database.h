@@ -7,6 +7,7 @@
 // taken, and what was not locked then is proven not to have been rewritten since.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -82,7 +83,8 @@ class HeldDatabase {
 
   // Whoever could not read by the snapshot asks here first: Errc::unavailable with the server's
   // words if the holding session is gone, for its snapshot is unknown from then on. Safe from
-  // several threads; nothing is said while another thread uses that session, and notices itself.
+  // several threads; nothing is said while another copies a table by that session, and notices
+  // itself.
   void check_held();
 
   // Runs `work` on a session of the snapshot: a worker's, or the holding one. Safe from several
@@ -116,6 +118,7 @@ class HeldDatabase {
   const std::stop_token stop_;
   std::mutex control_mutex_;  // guards control_ once workers work
   Connection control_;
+  std::atomic<int> control_copies_ = 0;  // who copies a table by control_, or waits to
   std::optional<Connection> fence_;
   bool fenced_ = false;
   bool moment_fenced_ = false;  // the snapshot is of a fenced moment, and cannot be taken again

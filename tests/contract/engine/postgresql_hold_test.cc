@@ -21,11 +21,13 @@
 #include "base/fd.h"
 #include "engine/postgresql/connection.h"
 #include "engine/postgresql/describe.h"
+#include "engine/postgresql/fill.h"
 #include "engine/postgresql/grants.h"
 #include "engine/postgresql/held_database.h"
 #include "engine/postgresql/location.h"
 #include "engine/postgresql/patience.h"
 #include "engine/postgresql/restore_text.h"
+#include "engine/postgresql/script_rewrite.h"
 #include "engine/postgresql/server_checks.h"
 #include "engine/registry.h"
 #include "engine/wide_row.h"
@@ -939,6 +941,7 @@ TEST_F(PostgresqlHold, WhoeverFindsNoSnapshotSaysThatTheSessionHasBeenEnded) {
   server_.psql("postgres",
                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                " WHERE application_name = 'holdfast'");
+  expect_no_sessions();  // ended is not gone yet, and lends its snapshot until then
   const auto failure = [&](const std::string& path) {
     try {
       static_cast<void>(text_of(*hold, path));
@@ -962,11 +965,14 @@ TEST_F(PostgresqlHold, WhoeverFindsNoSnapshotSaysThatTheSessionHasBeenEnded) {
   expect_no_sessions();
 }
 
-// Between a client and the server, as a pooler is: the key that it hands out is its own.
+// Between clients and the server, one after the other. As a pooler's, the key that it hands out is
+// its own.
 class Proxy {
  public:
-  Proxy(const fs::path& directory, const fs::path& server)
-      : listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)), server_(server) {
+  Proxy(const fs::path& directory, const fs::path& server, bool has_key = true)
+      : listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+        server_(server),
+        has_key_(has_key) {
     const struct sockaddr_un address = address_of(directory / ".s.PGSQL.5432");
     EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
               0);
@@ -994,8 +1000,8 @@ class Proxy {
         pass(client, server, stop);
     }
   }
-  static void pass(const Fd& client, const Fd& server, const std::stop_token& stop) {
-    bool changed = false;
+  void pass(const Fd& client, const Fd& server, const std::stop_token& stop) const {
+    bool changed = !has_key_;
     std::string answer;
     std::array<char, 65536> buffer{};
     while (!stop.stop_requested()) {
@@ -1020,6 +1026,7 @@ class Proxy {
 
   Fd listener_;
   fs::path server_;
+  bool has_key_;
   std::jthread thread_;
 };
 
@@ -1037,6 +1044,63 @@ TEST_F(PostgresqlHold, RefusesProxiesThatHandConnectionsOutByTurns) {
   ASSERT_EQ(probe.findings.size(), 1U);
   EXPECT_EQ(probe.findings[0].code, "postgresql-unsupported");
   EXPECT_NE(probe.findings[0].mend.find("name the server itself"), std::string::npos);
+}
+
+// The proxy serves the first session alone: whoever asks it to cancel is never answered.
+TEST_F(PostgresqlHold, WaitsNotForEverForACancellation) {
+  server_.make_database("shop", "CREATE TABLE t (a int)");
+  const TemporaryDirectory directory("hf-proxy", "/tmp");
+  const Proxy proxy(directory.path(), server_.server().socket_directory(), false);
+  model::Endpoint endpoint = server_.endpoint("shop");
+  endpoint.uri = "postgresql:///shop?host=" + directory.path().native() + "&port=5432";
+  std::stop_source stop;
+  Connection connection(location_of(endpoint), stop.get_token());
+  const std::jthread stopper([&] {
+    for (int i = 0; i < 1000 && server_.psql("postgres",
+                                             "SELECT count(*) FROM pg_stat_activity WHERE query ~"
+                                             " '^SELECT pg_catalog.pg_sleep.600'") == "0\n";
+         ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    stop.request_stop();
+  });
+  EXPECT_EQ(code_of([&] { connection.run("SELECT pg_catalog.pg_sleep(600)"); }), Errc::cancelled);
+  EXPECT_FALSE(connection.alive()) << "what is cancelled late would be another statement";
+  server_.psql("postgres",
+               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~"
+               " '^SELECT pg_catalog.pg_sleep.600'");
+}
+
+TEST_F(PostgresqlHold, SaysWhyASessionEndedWhileItTookRows) {
+  const model::Endpoint endpoint = server_.make_database("shop", "CREATE TABLE t (a text)");
+  Connection connection(location_of(endpoint));
+  try {
+    Connection::CopyIn copy(connection, "COPY public.t FROM STDIN");
+    const std::string row = std::string(100000, 'x') + "\n";
+    copy.write(as_bytes(row));
+    server_.psql("postgres",
+                 fmt::format("SELECT pg_terminate_backend({})", connection.backend_pid()));
+    for (int i = 0; i < 10000; ++i) copy.write(as_bytes(row));
+    ADD_FAILURE() << "the session lives";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::unavailable);
+    EXPECT_NE(std::string_view(error.what()).find("57P01"), std::string_view::npos) << error.what();
+  }
+}
+
+// A drill whose server is short of something says nothing of the copy.
+TEST_F(PostgresqlHold, BlamesTheServerForWhatItLacks) {
+  Connection connection(location_of(server_.make_database("shop", "CREATE TABLE t (a int)")));
+  const auto refused = [&](std::string_view state) {
+    engine::postgresql::SchemaStatement statement;
+    statement.text = fmt::format("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}'; END $$", state);
+    return code_of([&] { static_cast<void>(run_statement(connection, statement)); });
+  };
+  for (const char* state : {"53200", "53300", "40001", "55006", "55P03", "57014", "08006"})
+    EXPECT_EQ(refused(state), Errc::unavailable) << state;
+  EXPECT_EQ(refused("53100"), Errc::no_space);
+  EXPECT_EQ(refused("58030"), Errc::io);
+  EXPECT_EQ(refused("58P01"), Errc::unsupported);
+  EXPECT_EQ(refused("42P07"), Errc::not_consistent);
 }
 
 // Tables come and go while locks are taken.
