@@ -10,6 +10,8 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -84,17 +86,17 @@ class BulkRows::Statement {
       const Cancelling cancelling(handle_, stop);
       SQLRETURN code = ::SQLExecute(handle_);
       while (true) {
-        if (code == SQL_ERROR || code == SQL_INVALID_HANDLE || code == SQL_SUCCESS_WITH_INFO)
+        const bool failed = code == SQL_ERROR || code == SQL_INVALID_HANDLE;
+        if (failed || code == SQL_SUCCESS_WITH_INFO)
           std::ranges::move(errors_of(handle_), std::back_inserter(errors));
-        if (code == SQL_ERROR && errors.empty())
-          errors.push_back({0, "HY000", "the driver says that it failed, and not why"});
+        if (failed && errors.empty()) errors.push_back(unexplained());
         if (!SQL_SUCCEEDED(code)) break;
         code = ::SQLMoreResults(handle_);
       }
       ::SQLFreeStmt(handle_, SQL_CLOSE);
     }
     if (stop.stop_requested()) throw Error(Errc::cancelled, "stopped filling tables");
-    if (!errors.empty()) session_.raise(errors, {}, Errc::differs);
+    if (!errors.empty()) fail(errors, {}, Errc::differs);
   }
 
  private:
@@ -123,7 +125,16 @@ class BulkRows::Statement {
                                 SQL_DESC_DATA_PTR, value, SQL_IS_POINTER);
     if (!SQL_SUCCEEDED(code)) fail();
   }
-  [[noreturn]] void fail() { session_.raise(errors_of(handle_), "giving rows", Errc::unsupported); }
+  // Rows are to blame, as `otherwise` says, only where the server says so.
+  [[noreturn]] void fail(std::span<const Message> errors, std::string_view doing, Errc otherwise) {
+    if (is_lost(errors)) session_.raise(errors, "the connection is gone");
+    session_.raise(errors, doing, is_unexplained(errors) ? Errc::io : otherwise);
+  }
+  [[noreturn]] void fail() {
+    std::vector<Message> errors = errors_of(handle_);
+    if (errors.empty()) errors.push_back(unexplained());
+    fail(errors, "giving rows", Errc::unsupported);
+  }
 
   Session& session_;
   const std::size_t rows_;

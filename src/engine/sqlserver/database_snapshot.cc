@@ -99,6 +99,25 @@ DatabaseSnapshot::~DatabaseSnapshot() {
   }
 }
 
+void DatabaseSnapshot::check_there(const Error& failed) const {
+  std::string state;
+  try {
+    Session session(location_, password_.get(), false);
+    state = session.value("SELECT state_desc FROM sys.databases WHERE name = " +
+                          literal(location_.database));
+  } catch (const Error&) {
+    return;  // what failed says enough
+  }
+  if (state == "ONLINE") return;
+  throw Error(
+      Errc::unavailable,
+      fmt::format("the database snapshot {}, which held the moment of {}, is {}: {}",
+                  location_.database, of_, state.empty() ? "gone" : state, failed.message()))
+      .set_hint(
+          "Somebody dropped it, or its sparse files filled the server's disk: make room "
+          "there, or set isolation = \"session\".");
+}
+
 void drop_snapshot(Session& session, const std::string& name, const std::string& of) {
   const std::string found = session.value(
       fmt::format("SELECT COUNT(*) FROM sys.databases d JOIN sys.databases s"

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/secret.h"
 #include "engine/sqlserver/catalog.h"
@@ -30,6 +31,9 @@ class DatabaseSnapshot {
   DatabaseSnapshot(const DatabaseSnapshot&) = delete;
   DatabaseSnapshot& operator=(const DatabaseSnapshot&) = delete;
 
+  // Of what failed while it was read: throws Errc::unavailable with that if it is no longer there,
+  // or cannot be read any more; nothing if it is whole, or the server does not tell.
+  void check_there(const Error& failed) const;
   // Where it is read.
   [[nodiscard]] const Location& location() const noexcept { return location_; }
 

@@ -59,6 +59,18 @@ Described describe_content(Session& session) {
   return content;
 }
 
+// Whatever fails because the database snapshot has gone meanwhile says that.
+template <typename Body>
+auto reading(const Held& held, const Body& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    if (held.snapshot != nullptr && error.code() != Errc::cancelled)
+      held.snapshot->check_there(error);
+    throw;
+  }
+}
+
 Json to_json(const std::vector<std::string>& texts) {
   Json list = Json::array();
   for (const std::string& text : texts) list.push(text);
@@ -277,10 +289,10 @@ std::vector<model::Part> LogicalHold::parts(std::size_t database) {
 model::TableDigest LogicalHold::read(Held& held, const SqlTable& table, ByteSink* into,
                                      const std::stop_token& stop) {
   check_rule(held.sessions.has_value(), "rows are read while they are held");
-  SessionPool::Lease session = held.sessions->take(stop);
+  SessionPool::Lease session = reading(held, [&] { return held.sessions->take(stop); });
   const auto shown_to = tap(held, table);
   try {
-    return copy_rows(*session, table, into, shown_to.get(), stop);
+    return reading(held, [&] { return copy_rows(*session, table, into, shown_to.get(), stop); });
   } catch (Error& error) {
     error.add_context("reading table " + table.name.display());
     if (error.code() != Errc::not_found) throw;
@@ -341,7 +353,8 @@ void LogicalHold::describe(std::size_t database, model::DatabaseFacts& facts,
   if (!tasks.empty()) {
     check_rule(held.sessions.has_value(), "rows are read while they are held");
     const bool is_shared = held.snapshot != nullptr;
-    digest_tables(*held.sessions, tasks, is_shared ? options_.parallel : 1, stop);
+    reading(held,
+            [&] { digest_tables(*held.sessions, tasks, is_shared ? options_.parallel : 1, stop); });
   }
   tell_rows(held.content, digests, facts);
 }

@@ -91,6 +91,15 @@ bool is_lost(std::span<const Message> errors) noexcept {
   });
 }
 
+Message unexplained() {
+  return {0, "HY000", "the driver says that it failed, and not why"};
+}
+
+bool is_unexplained(std::span<const Message> errors) noexcept {
+  return std::ranges::all_of(
+      errors, [](const Message& one) { return one.number == 0 && one.state == "HY000"; });
+}
+
 bool is_unanswered(std::span<const Message> errors) noexcept {
   if (errors.empty() || is_lost(errors)) return false;
   return std::ranges::none_of(errors, [](const Message& one) {
@@ -113,11 +122,12 @@ std::string words_of(std::span<const Message> errors) {
 }
 
 std::string connecting_hint(std::span<const Message> errors, const Location& location) {
+  // Whose database is not there has not logged in either (18456).
+  if (has_number(errors, 4060) || has_number(errors, 911))
+    return "Check the name of the database, and that the login has a user in it.";
   if (has_number(errors, 18456) || has_number(errors, 18452))
     return "Check `user` and the password, and that the server lets logins in by password; its "
            "own log says which of them it is.";
-  if (has_number(errors, 4060) || has_number(errors, 911))
-    return "Check the name of the database, and that the login has a user in it.";
   const Errc code = errc_of(errors, Errc::unavailable);
   if (code == Errc::not_found)
     return "Name the library of an ODBC driver by `driver`; FreeTDS's is in Debian's package "

@@ -20,6 +20,10 @@ namespace holdfast::engine::sqlserver {
 [[nodiscard]] Errc errc_of(std::span<const Message> errors, Errc otherwise) noexcept;
 // Whether one of them has ended the connection, or says that there is none.
 [[nodiscard]] bool is_lost(std::span<const Message> errors) noexcept;
+// What stands for the error of a driver that fails without a word.
+[[nodiscard]] Message unexplained();
+// Whether nobody says why it failed: no number, and no SQLSTATE but the general one.
+[[nodiscard]] bool is_unexplained(std::span<const Message> errors) noexcept;
 // Whether a statement that failed so says nothing but that its server does not know what is asked
 // for, or does not tell us: not that it is overloaded, stopped or gone.
 [[nodiscard]] bool is_unanswered(std::span<const Message> errors) noexcept;

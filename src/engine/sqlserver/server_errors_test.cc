@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/sqlserver/server_numbers.h"
+
 namespace holdfast::engine::sqlserver {
 namespace {
 
@@ -23,6 +25,10 @@ TEST(SqlServerErrors, MeanWhatAReaderHasToDo) {
   EXPECT_EQ(one(1801), Errc::exists);
   EXPECT_EQ(one(1105), Errc::no_space);
   EXPECT_EQ(one(9002), Errc::no_space);
+  EXPECT_EQ(one(5128), Errc::no_space);
+  EXPECT_EQ(one(596), Errc::unavailable);
+  EXPECT_EQ(one(926), Errc::unavailable);
+  EXPECT_EQ(one(2571), Errc::denied);
   EXPECT_EQ(one(1205), Errc::unavailable);
   EXPECT_EQ(one(1222), Errc::unavailable);
   EXPECT_EQ(one(3702), Errc::unavailable);
@@ -53,6 +59,9 @@ TEST(SqlServerErrors, FindTheReasonBesideTheLostConnection) {
   EXPECT_EQ(errc_of(turned, Errc::io), Errc::denied);
   Location location;
   EXPECT_NE(connecting_hint(login, location).find("password"), std::string::npos);
+  const Messages nowhere{{4060, "42000", "Cannot open database \"x\""}, login[0]};
+  EXPECT_EQ(errc_of(nowhere, Errc::io), Errc::not_found);
+  EXPECT_NE(connecting_hint(nowhere, location).find("name of the database"), std::string::npos);
   const Messages mute{login[1]};
   EXPECT_EQ(errc_of(mute, Errc::io), Errc::unavailable);
   EXPECT_NE(connecting_hint(mute, location).find("tls_ca"), std::string::npos);
@@ -72,6 +81,20 @@ TEST(SqlServerErrors, TellAMuteServerFromOneThatHasGone) {
   EXPECT_FALSE(is_unanswered(Messages{}));
   EXPECT_TRUE(is_lost(Messages{{208, "42S02", ""}, {0, "08S01", ""}}));
   EXPECT_FALSE(is_lost(Messages{{911, "08004", "database \"x\" does not exist"}}));
+}
+
+TEST(SqlServerErrors, TellDamageFromAnExaminationThatEnded) {
+  for (const int number : {605, 824, 2533, 5242, 7985, 8928, 8939})
+    EXPECT_TRUE(is_damage(number)) << number;
+  for (const int number : {0, 596, 1105, 1823, 5128, 5245, 5269, 8921})
+    EXPECT_FALSE(is_damage(number)) << number;
+}
+
+TEST(SqlServerErrors, TellWhatNobodyExplains) {
+  EXPECT_TRUE(is_unexplained(Messages{unexplained()}));
+  EXPECT_TRUE(is_unexplained(Messages{}));
+  EXPECT_FALSE(is_unexplained(Messages{unexplained(), {8115, "22003", ""}}));
+  EXPECT_FALSE(is_unexplained(Messages{{0, "22001", "String data, right truncation"}}));
 }
 
 TEST(SqlServerErrors, LoseTheNamesOfDrivers) {

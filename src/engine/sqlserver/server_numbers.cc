@@ -32,12 +32,15 @@ constexpr std::array meanings{
     NumberMeaning{297, Errc::denied, ""},  // to do this
     NumberMeaning{300, Errc::denied, "Give the login the right that the server names."},
     NumberMeaning{371, Errc::denied, ""},
+    NumberMeaning{596, Errc::unavailable,
+                  "Somebody ended the session, or the server did; its log says which."},
     NumberMeaning{701, Errc::unavailable, ""},  // no memory
     NumberMeaning{911, Errc::not_found, "Look at the name of the database."},
     NumberMeaning{916, Errc::denied, right_to_backup},
     NumberMeaning{921, Errc::unavailable, ""},  // not yet recovered
     NumberMeaning{922, Errc::unavailable, ""},  // being recovered
     NumberMeaning{924, Errc::unavailable, "Somebody has the database to himself; try again later."},
+    NumberMeaning{926, Errc::unavailable, "The database is suspect; look at the server's log."},
     NumberMeaning{927, Errc::unavailable, "The database is being restored."},
     NumberMeaning{942, Errc::unavailable, "The database is offline."},
     NumberMeaning{945, Errc::unavailable,
@@ -52,6 +55,7 @@ constexpr std::array meanings{
     NumberMeaning{1823, Errc::unavailable, ""},  // no snapshot, which DBCC CHECKDB reads
     NumberMeaning{1844, Errc::unsupported,
                   "This edition does not compress backups: unset `compress`."},
+    NumberMeaning{2571, Errc::denied, ""},     // a DBCC statement
     NumberMeaning{2714, Errc::exists, ""},     // an object
     NumberMeaning{2812, Errc::not_found, ""},  // a procedure
     NumberMeaning{3023, Errc::unavailable,
@@ -89,6 +93,7 @@ constexpr std::array meanings{
     NumberMeaning{5061, Errc::unavailable, ""},  // in use
     NumberMeaning{5064, Errc::unavailable, ""},
     NumberMeaning{5123, Errc::io, "Look at `data_directory` and `log_directory`."},
+    NumberMeaning{5128, Errc::no_space, "Make room for the sparse files of database snapshots."},
     NumberMeaning{5133, Errc::not_found, "Look at `data_directory` and `log_directory`."},
     NumberMeaning{5170, Errc::exists, ""},       // a file
     NumberMeaning{6005, Errc::unavailable, ""},  // shutting down
@@ -162,6 +167,21 @@ std::optional<SystemMeaning> meaning_of_system(int error) noexcept {
 const NumberMeaning* meaning_of(int number) noexcept {
   const auto* const at = std::ranges::lower_bound(meanings, number, {}, &NumberMeaning::number);
   return at != meanings.end() && at->number == number ? at : nullptr;
+}
+
+bool is_damage(int number) noexcept {
+  switch (number) {
+    case 605:  // a page of another object
+    case 824:  // a page that is not what it says
+      return true;
+    case 5245:  // a lock was not to be had
+    case 5269:  // the snapshot that is read was lost
+    case 8921:  // ended; why was said before
+      return false;
+    default:
+      return (number >= 2500 && number <= 2599) || (number >= 5228 && number <= 5274) ||
+             (number >= 7900 && number <= 7999) || (number >= 8900 && number <= 8999);
+  }
 }
 
 std::optional<int> system_error_of(std::string_view text) noexcept {

@@ -22,6 +22,10 @@ struct NumberMeaning {
 // nullptr: it says nothing to us.
 [[nodiscard]] const NumberMeaning* meaning_of(int number) noexcept;
 
+// Whether an error of DBCC CHECKDB tells of damage, and not that it could not look: numbers of its
+// own, and those of pages that cannot be right.
+[[nodiscard]] bool is_damage(int number) noexcept;
+
 // The error of the operating system that a message tells: "Operating system error 112(…)" is 112;
 // nothing if it tells none. It stands in front of a parenthesis in every language.
 [[nodiscard]] std::optional<int> system_error_of(std::string_view text) noexcept;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "engine/sqlserver/server_errors.h"
+#include "engine/sqlserver/server_numbers.h"
 #include "engine/sqlserver/session_state.h"
 #include "engine/sqlserver/wide_text.h"
 
@@ -144,8 +145,7 @@ void Session::State::listen(SQLRETURN code, std::vector<Message>& errors, const 
       hear(one);
     }
   }
-  if (failed && errors.size() == before)
-    errors.push_back({0, "HY000", "the driver says that it failed, and not why"});
+  if (failed && errors.size() == before) errors.push_back(unexplained());
 }
 
 void Session::State::check(const Session& owner, std::span<const Message> errors) const {
@@ -266,6 +266,11 @@ void Session::raise(std::span<const Message> errors, std::string_view doing, Err
   Error error(errc_of(errors, otherwise),
               fmt::format("{}: {}{}{}", state_->location.display(), doing,
                           doing.empty() ? "" : ": ", words_of(errors)));
+  if (is_lost(errors))
+    for (const Message& one : errors)
+      if (const NumberMeaning* const known = meaning_of(one.number);
+          known != nullptr && known->code == Errc::unavailable && !known->hint.empty())
+        error.set_hint(known->hint);
   throw Error(error);
 }
 

@@ -166,6 +166,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"file_denied", Errc::denied, "3201", false},
                     Refused{"check_denied", Errc::denied, "7983", false},
                     Refused{"check_full", Errc::no_space, "1823", false},
+                    Refused{"check_sparse_full", Errc::no_space, "5128", false},
+                    Refused{"check_ended", Errc::io, "8921", false},
                     Refused{"damaged_target", Errc::differs, "8928", false},
                     Refused{"lost_table", Errc::differs, "dbo.Items", false}),
     [](const auto& one) { return std::string(one.param.scenario); });

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "contract/engine/sqlserver_fixture.h"
+#include "engine/sqlserver/logical_hold.h"
 #include "engine/sqlserver/physical/physical_findings.h"
 #include "engine/sqlserver/probe_rights.h"
 
@@ -304,6 +305,53 @@ TEST_F(SqlServerBackup, LeavesNoFileForTheSakeOfOneThatCannotBeRemoved) {
   const Error refused = refusal_of([&] { static_cast<void>(undo_all(server)); });
   EXPECT_TRUE(has(refused.what(), stuck)) << refused.what();
   EXPECT_FALSE(std::filesystem::exists(server.exchange() / other));
+}
+
+// A clean-up drops what one session reads and the next one is about to.
+TEST_F(SqlServerBackup, ByRowsSaysThatItsDatabaseSnapshotWasDropped) {
+  using namespace engine::sqlserver;
+  const ScriptedServer server("rows_2022");
+  const model::Endpoint endpoint = server.endpoint();
+  Session dba(location_of(endpoint), endpoint.password.get(), false);
+  std::unique_ptr<engine::Hold> held;
+  model::Part rows;
+  Error late(Errc::bug, "nobody came late");
+  engine::HoldOptions options = hold_options();
+  // The session that reads the table is lent already.
+  options.row_tap = [&](std::string_view,
+                        const model::TableName&) -> std::unique_ptr<model::RowSink> {
+    dba.run("DROP DATABASE " + identifier(announced_.at(0).at("database").as_string()));
+    late = refusal_of([&] {
+      MemoryPartSink sink;
+      held->copy(0, rows, sink, {});
+    });
+    return nullptr;
+  };
+  held = make_logical_hold({&endpoint, 1}, options);
+  held->capture();
+  rows = held->parts(0).back();
+  MemoryPartSink sink;
+  held->copy(0, rows, sink, {});
+  EXPECT_EQ(late.code(), Errc::unavailable) << late.what();
+  EXPECT_TRUE(has(late.message(), "which held the moment of Shop, is gone: ")) << late.what();
+  EXPECT_TRUE(has(late.message(), "4060")) << late.what();
+  EXPECT_TRUE(has(late.hint(), "isolation = \"session\"")) << late.what();
+}
+
+TEST_F(SqlServerBackup, ByRowsSaysThatItsDatabaseSnapshotIsSuspect) {
+  const ScriptedServer server("snapshot_suspect");
+  const model::Endpoint endpoint = server.endpoint();
+  const auto held = engine::sqlserver::make_logical_hold({&endpoint, 1}, hold_options());
+  held->capture();
+  MemoryPartSink sink;
+  const Error copied = refusal_of([&] { held->copy(0, held->parts(0).back(), sink, {}); });
+  EXPECT_EQ(copied.code(), Errc::unavailable) << copied.what();
+  EXPECT_TRUE(has(copied.message(), "which held the moment of Shop, is SUSPECT: "))
+      << copied.what();
+  model::DatabaseFacts facts;
+  const Error described = refusal_of([&] { held->describe(0, facts); });
+  EXPECT_EQ(described.code(), Errc::unavailable) << described.what();
+  EXPECT_TRUE(has(described.message(), "is SUSPECT: ")) << described.what();
 }
 
 TEST_F(SqlServerBackup, OfAKilledCopyIsRemovedByItsUndo) {

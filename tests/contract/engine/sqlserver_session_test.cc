@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "contract/engine/sqlserver_fixture.h"
+#include "engine/sqlserver/bulk_rows.h"
+#include "engine/sqlserver/test_rows.h"
 
 namespace holdfast::test {
 namespace {
@@ -108,6 +110,35 @@ TEST_F(SqlServerSession, SaysWhoIsNotLetInAndWhatIsNotThere) {
   EXPECT_EQ(missing.code(), Errc::not_found) << missing.what();
   Session session = open();
   EXPECT_EQ(refusal_of([&] { session.run("gone"); }).code(), Errc::unavailable);
+}
+
+TEST_F(SqlServerSession, SaysThatItWasEnded) {
+  Session session = open();
+  const Error killed = refusal_of([&] { session.run("killed"); });
+  EXPECT_EQ(killed.code(), Errc::unavailable) << killed.what();
+  EXPECT_TRUE(has(killed.message(), "the connection is gone: 596")) << killed.what();
+  EXPECT_TRUE(has(killed.hint(), "ended the session")) << killed.what();
+}
+
+TEST_F(SqlServerSession, BlamesRowsOnlyWhereTheServerSaysSo) {
+  using namespace engine::sqlserver;
+  const auto refusal = [&](const char* name) {
+    SqlTable table;
+    table.name = {"dbo", name};
+    table.columns = {engine::sqlserver::test::column_of("int")};
+    RowBatch batch;
+    add_row(batch, table, {model::Value::integer(1)});
+    Session session = open();
+    BulkRows rows(session, table);
+    return refusal_of([&] { rows.insert(batch, {}); });
+  };
+  const Error killed = refusal("killed"), unexplained = refusal("unexplained");
+  EXPECT_EQ(killed.code(), Errc::unavailable) << killed.what();
+  EXPECT_TRUE(has(killed.message(), "the connection is gone: 596")) << killed.what();
+  EXPECT_EQ(unexplained.code(), Errc::io) << unexplained.what();
+  const Error refused = refusal("refused");
+  EXPECT_EQ(refused.code(), Errc::differs) << refused.what();
+  EXPECT_TRUE(has(refused.message(), "8115")) << refused.what();
 }
 
 }  // namespace

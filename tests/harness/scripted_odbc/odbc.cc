@@ -3,8 +3,8 @@
 // that the manager turns calls in bytes into these.
 //
 // Source: ODBC Programmer's Reference 3.8. Statements, results, bound and fetched values, messages
-// with native numbers and cancelling are there; prepared statements, cursors that scroll and
-// catalogue functions are not: nothing of Holdfast asks for them.
+// with native numbers and cancelling are there; of prepared statements the values are not looked
+// at. Cursors that scroll and catalogue functions are not: nothing of Holdfast asks for them.
 #include <sql.h>
 #include <sqlext.h>
 #include <sqlucode.h>
@@ -175,6 +175,24 @@ SQLRETURN SQL_API SQLExecDirectW(SQLHSTMT handle, SQLWCHAR* text, SQLINTEGER uni
   Statement& statement = statement_of(handle);
   statement.diagnostics.clear();
   return guarded(statement, [&] { return statement.execute(text_of(text, units)); });
+}
+
+SQLRETURN SQL_API SQLPrepareW(SQLHSTMT handle, SQLWCHAR* text, SQLINTEGER units) {
+  Statement& statement = statement_of(handle);
+  statement.diagnostics.clear();
+  statement.prepared = text_of(text, units);
+  return SQL_SUCCESS;
+}
+
+SQLRETURN SQL_API SQLBindParameter(SQLHSTMT, SQLUSMALLINT, SQLSMALLINT, SQLSMALLINT, SQLSMALLINT,
+                                   SQLULEN, SQLSMALLINT, SQLPOINTER, SQLLEN, SQLLEN*) {
+  return SQL_SUCCESS;
+}
+
+SQLRETURN SQL_API SQLExecute(SQLHSTMT handle) {
+  Statement& statement = statement_of(handle);
+  statement.diagnostics.clear();
+  return guarded(statement, [&] { return statement.execute(statement.prepared); });
 }
 
 SQLRETURN SQL_API SQLMoreResults(SQLHSTMT handle) {
@@ -375,7 +393,8 @@ SQLRETURN SQL_API SQLGetInfoW(SQLHDBC, SQLUSMALLINT what, SQLPOINTER into, SQLSM
 
 SQLRETURN SQL_API SQLGetFunctions(SQLHDBC, SQLUSMALLINT function, SQLUSMALLINT* supported) {
   static constexpr std::array known{
-      SQL_API_SQLALLOCHANDLE,   SQL_API_SQLBINDCOL,        SQL_API_SQLCANCEL,
+      SQL_API_SQLALLOCHANDLE,   SQL_API_SQLBINDCOL,        SQL_API_SQLBINDPARAMETER,
+      SQL_API_SQLCANCEL,        SQL_API_SQLEXECUTE,        SQL_API_SQLPREPARE,
       SQL_API_SQLCLOSECURSOR,   SQL_API_SQLCOLATTRIBUTE,   SQL_API_SQLDESCRIBECOL,
       SQL_API_SQLDISCONNECT,    SQL_API_SQLDRIVERCONNECT,  SQL_API_SQLENDTRAN,
       SQL_API_SQLEXECDIRECT,    SQL_API_SQLFETCH,          SQL_API_SQLFREEHANDLE,

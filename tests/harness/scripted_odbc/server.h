@@ -78,6 +78,7 @@ class Statement final : public Handle {
     SQLLEN* told = nullptr;
   };
   Connection& connection;
+  std::string prepared;
   std::map<SQLUSMALLINT, Binding> bindings;
   std::map<SQLUSMALLINT, std::size_t> given;  // of the current row, in pieces
   SQLULEN rowset_rows = 1;

@@ -26,8 +26,8 @@ void wake_database(Session& session, const std::string& database, const Json& re
 void mend_owner(Session& session, const std::string& database, const Json& remembered,
                 LoadReport::Later& later);
 
-// DBCC CHECKDB of the database. Errc::differs with what it found; denied, no_space or unavailable
-// if it was not examined.
+// DBCC CHECKDB of the database. Errc::differs with the damage that it found; denied, no_space,
+// unavailable, else io if it was not examined, or not to its end.
 void prove_database(Session& session, const std::string& database);
 
 }  // namespace holdfast::engine::sqlserver
