@@ -107,7 +107,7 @@ struct TooLong {
                                       std::string_view schema);
 
 // How the schema's jobs of DBMS_SCHEDULER are made, as comments of a script: exp does not copy
-// them.
+// them. One whose definition the server refuses is named there, and in the log as a warning.
 [[nodiscard]] std::string job_definitions(Session& session, const Catalog& catalog,
                                           std::string_view schema);
 

@@ -85,20 +85,25 @@ void refuse_incomplete(const ToolResult& result, std::string_view program, std::
   const Verdict verdict = result.report.verdict();
   if (verdict < Verdict::incomplete) return;
   std::string worst = result.report.worst();
+  const std::string doing = fmt::format("{} of {}", program, place);
+  const std::string ending = signal_words(result.exit_code);
+  if (result.report.end == LogEnd::unknown && !ending.empty())
+    throw Error(Errc::failed_child, fmt::format("{} {}{}", doing, ending,
+                                                first_code(worst).empty() ? "" : ": " + worst))
+        .set_hint("See why it was ended, and do it again.");
   // What was said last may say why there is no end.
   if (result.report.end == LogEnd::unknown && result.report.messages.empty()) {
     const std::size_t from = result.log.size() - std::min(result.log.size(), said_bytes_max);
     worst += ": ";
     for (const char c : result.log.substr(from)) worst += c == '\n' ? ' ' : c;
   }
-  const std::string doing = fmt::format("{} of {}", program, place);
   if (verdict == Verdict::failed && !first_code(worst).empty() && !result.report.snapshot_too_old) {
     Error error = oracle_error(worst, doing);
     if (!result.report.advice().empty()) error.set_hint(result.report.advice());
     throw error;
   }
   throw Error(Errc::not_consistent, fmt::format("{} is not complete: {}", doing, worst))
-      .set_hint(result.report.advice().empty() ? "No snapshot was written."
+      .set_hint(result.report.advice().empty() ? "Mend what it says, and do it again."
                                                : result.report.advice());
 }
 

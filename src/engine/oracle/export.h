@@ -31,13 +31,15 @@ struct Exported {
 };
 
 // The dump goes into `into` while it is read; its log is judged: Errc::not_consistent where it says
-// that something is missing, denied, no_space, failed_child where the program failed. What Data
-// Pump writes is a file of a new name in `directory`, fetched and removed; where the server's undo
-// is gone it is tried once more, as what delayed it the first time may be over.
+// that something is missing, denied, unavailable, no_space, failed_child where the program failed
+// or a signal ended it. What Data Pump writes is a file of a new name in `directory`, fetched and
+// removed; where the server's undo is gone it is tried once more, as what delayed it the first time
+// may be over.
 [[nodiscard]] Exported export_schema(const Access& access, const ExportJob& job, ByteSink& into,
                                      const std::stop_token& stop);
 
-// Errc::not_consistent and the like for a log of `program` that says that not all was done.
+// Errc::not_consistent and the like for a log of `program`, of an export or an import, that says
+// that not all was done; failed_child, with the signal, where one ended it before its last line.
 void refuse_incomplete(const ToolResult& result, std::string_view program, std::string_view place);
 // Removes a file of the server's that export_schema() announced; no error if it is gone.
 void remove_server_file(const Access& access, std::string_view directory, std::string_view file);

@@ -19,8 +19,8 @@ struct ImportJob {
   std::filesystem::path scratch_directory;
   std::function<void(std::string_view what, const Json& undo)> before_change;
 };
-// Into the location's schema. What its log says is judged as an export's; grants to somebody who is
-// not there are no failure, and stand in the report.
+// Into the location's schema. What its log says is judged by refuse_incomplete(); grants to
+// somebody who is not there are no failure, and stand in the report.
 [[nodiscard]] LogReport import_dump(const Access& access, const ImportJob& job, ByteSource& dump,
                                     const std::stop_token& stop);
 

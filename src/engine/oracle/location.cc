@@ -207,7 +207,8 @@ std::string Location::connect_text() const {
 std::string Location::descriptor() const {
   if (host.empty()) return alias;
   return fmt::format(
-      "(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST={})(PORT={}))(CONNECT_DATA=(SERVICE_NAME={})))",
+      "(DESCRIPTION=(ENABLE=BROKEN)(ADDRESS=(PROTOCOL=TCP)(HOST={})(PORT={}))"
+      "(CONNECT_DATA=(SERVICE_NAME={})))",
       host, port, service);
 }
 

@@ -34,8 +34,9 @@ struct Location {
   // "//db1:1521/XEPDB1", or the alias.
   [[nodiscard]] std::string connect_text() const;
   // What clients connect to when nothing else is said: TWO_TASK. In full, as a site may have turned
-  // easy connect naming off. Source: SQL*Plus User's Guide, environment variables; Net Services
-  // Reference, connect descriptors.
+  // easy connect naming off. ENABLE=BROKEN has the client use TCP keepalive, without which it waits
+  // for ever for a server that went away. Source: SQL*Plus User's Guide, environment variables; Net
+  // Services Reference, connect descriptors.
   [[nodiscard]] std::string descriptor() const;
   // The same for every schema of one database.
   [[nodiscard]] std::string server() const { return "oracle " + connect_text(); }

@@ -32,6 +32,13 @@ TEST(OracleLocation, ReadsHostPortServiceAndUser) {
   EXPECT_EQ(location_of(endpoint("oracle://[::1]/XE")).connect_text(), "//[::1]:1521/XE");
 }
 
+TEST(OracleLocation, HasTheClientLookWhetherTheServerIsThere) {
+  EXPECT_EQ(location_of(endpoint("oracle://db1:1522/XE")).descriptor(),
+            "(DESCRIPTION=(ENABLE=BROKEN)(ADDRESS=(PROTOCOL=TCP)(HOST=db1)(PORT=1522))"
+            "(CONNECT_DATA=(SERVICE_NAME=XE)))");
+  EXPECT_EQ(location_of(endpoint("oracle:MC_PROD")).descriptor(), "MC_PROD");
+}
+
 TEST(OracleLocation, ReadsAnAliasAndAWallet) {
   EXPECT_EQ(location_of(endpoint("oracle:MC_PROD")).connect_text(), "MC_PROD");
   const Location wallet = location_of(endpoint("oracle:MC_PROD", {{"schema", "fmemc"}}, ""));

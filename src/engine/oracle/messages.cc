@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 
 namespace holdfast::engine::oracle {
 namespace {
@@ -45,6 +46,10 @@ std::optional<Found> find_in(std::string_view text, std::size_t from = 0) noexce
       return Found{code, at - 3};
   }
   return std::nullopt;
+}
+
+std::optional<Found> find_behind(std::string_view text, const Found& found) noexcept {
+  return find_in(text, found.at + found.code.size());
 }
 
 bool contains(std::string_view text, std::string_view part) noexcept {
@@ -123,6 +128,33 @@ bool is_lost_grant(const LogMessage& message) noexcept {
   const bool is_statement = message.code == "IMP-00017" || message.code == "ORA-39083";
   const bool is_nobody = contains(message.line, "ORA-01917") || contains(message.line, "ORA-01919");
   return is_statement && is_nobody && contains(message.line, "GRANT");
+}
+
+// What ends the log of every failure, and does not say why.
+bool is_farewell(const LogMessage& message) noexcept {
+  return message.code == "EXP-00000" || message.code == "IMP-00000";
+}
+
+// Twice the verdict, so that there is room between: for the server's own words among what ended the
+// program, and for a farewell, which anything that was lost explains.
+int weight_of(const LogMessage& message) noexcept {
+  const int weight = 2 * static_cast<int>(message.verdict);
+  if (is_farewell(message)) return 2 * static_cast<int>(Verdict::incomplete) - 1;
+  const std::size_t behind = message.line.find(message.code) + message.code.size();
+  const bool has_cause = message.line.find("ORA-", behind) != std::string::npos;
+  return message.verdict == Verdict::failed && has_cause ? weight + 1 : weight;
+}
+
+// nullptr if there is none. Before a farewell the last that was lost is what ended the program.
+const LogMessage* heaviest_of(std::span<const LogMessage> messages) noexcept {
+  const bool has_farewell = std::any_of(messages.begin(), messages.end(), is_farewell);
+  const LogMessage* found = nullptr;
+  for (const LogMessage& one : messages) {
+    const int above = found == nullptr ? 1 : weight_of(one) - weight_of(*found);
+    const bool is_last = has_farewell && one.verdict == Verdict::incomplete;
+    if (above > 0 || (above == 0 && is_last)) found = &one;
+  }
+  return found;
 }
 
 Verdict verdict_of(const LogMessage& message) noexcept {
@@ -226,26 +258,22 @@ Verdict LogReport::verdict() const noexcept {
 }
 
 std::string LogReport::worst() const {
-  const auto found = std::max_element(
-      messages.begin(), messages.end(),
-      [](const LogMessage& a, const LogMessage& b) { return a.verdict < b.verdict; });
-  if (found != messages.end() && found->verdict > Verdict::judged) return found->line;
+  const LogMessage* const found = heaviest_of(messages);
+  if (found != nullptr && found->verdict > Verdict::judged) return found->line;
   if (is_cut) return "it said more than can be judged";
   if (end == LogEnd::unknown)
     return "no line says that it came to its end, as if it was killed or spoke another language";
   if (end == LogEnd::with_warnings && messages.empty())
     return "it ended with warnings, and no line says which";
-  return found == messages.end() ? std::string() : found->line;
+  return found == nullptr ? std::string() : found->line;
 }
 
 std::string LogReport::advice() const {
   if (snapshot_too_old)
     return "The server no longer has the undo of that moment: raise UNDO_RETENTION or the undo "
            "tablespace, or copy while less is written.";
-  const auto found = std::max_element(
-      messages.begin(), messages.end(),
-      [](const LogMessage& a, const LogMessage& b) { return a.verdict < b.verdict; });
-  if (found == messages.end()) return {};
+  const LogMessage* const found = heaviest_of(messages);
+  if (found == nullptr) return {};
   const KnownCode* const known = find_code(found->code);
   return known == nullptr ? std::string() : std::string(known->advice);
 }
@@ -265,13 +293,20 @@ std::string first_code(std::string_view text) {
   return found ? std::string(found->code) : std::string();
 }
 
-Error oracle_error(std::string_view said, std::string_view doing) {
-  const auto found = find_in(said);
-  std::string_view shown = said;
-  if (found) shown.remove_prefix(found->at);
-  std::string text;
-  for (const char c : shown.substr(0, line_bytes_max)) text += c == '\n' ? ' ' : c;
-  while (text.ends_with(' ')) text.pop_back();
+namespace {
+
+// Of a session that is no more: whatever else is asked of it fails too.
+constexpr std::array<std::string_view, 14> lost_sessions{
+    "ORA-00028", "ORA-01012", "ORA-01089", "ORA-01092", "ORA-02396", "ORA-02399", "ORA-03113",
+    "ORA-03114", "ORA-03135", "ORA-12537", "ORA-12547", "ORA-12571", "SP2-0640",  "SP2-0641"};
+
+bool is_of_lost_session(std::string_view code) noexcept {
+  return std::find(lost_sessions.begin(), lost_sessions.end(), code) != lost_sessions.end();
+}
+
+// Nothing for a code that does not say of which kind it is: "EXP-00056: ORACLE error …
+// encountered".
+std::optional<Errc> errc_of(std::string_view code) noexcept {
   struct Kind {
     Errc errc;
     std::initializer_list<std::string_view> codes;
@@ -281,25 +316,44 @@ Error oracle_error(std::string_view said, std::string_view doing) {
            {"ORA-01017", "ORA-01005", "ORA-01031", "ORA-01045", "ORA-28000", "ORA-28001",
             "ORA-01950", "ORA-01536", "ORA-27486", "ORA-39070", "ORA-29283", "ORA-29289",
             "EXP-00009", "EXP-00032"}},
-      Kind{Errc::unavailable,
-           {"ORA-12154", "ORA-12514", "ORA-12505", "ORA-12541", "ORA-12543", "ORA-12545",
-            "ORA-12170", "ORA-12537", "ORA-12547", "ORA-12560", "ORA-03113", "ORA-03114",
-            "ORA-03135", "ORA-01033", "ORA-01034", "ORA-01089", "ORA-01090", "ORA-12528",
-            "ORA-12516", "ORA-12519", "ORA-12520", "ORA-00020", "ORA-00018"}},
+      Kind{Errc::unavailable, {"ORA-12154", "ORA-12514", "ORA-12505", "ORA-12541", "ORA-12543",
+                               "ORA-12545", "ORA-12170", "ORA-12560", "ORA-01033", "ORA-01034",
+                               "ORA-01090", "ORA-01109", "ORA-12526", "ORA-12527", "ORA-12528",
+                               "ORA-12516", "ORA-12519", "ORA-12520", "ORA-00020", "ORA-00018"}},
       Kind{Errc::not_found,
            {"ORA-00942", "ORA-01918", "ORA-04043", "ORA-01435", "ORA-23421", "ORA-27475",
             "ORA-27476"}},
       Kind{Errc::no_space,
            {"ORA-01653", "ORA-01652", "ORA-01654", "ORA-01658", "ORA-01659", "ORA-01688",
-            "ORA-01691", "ORA-19502", "ORA-27072", "ORA-39095"}},
+            "ORA-01691", "ORA-19502", "ORA-27072", "ORA-39095", "ORA-00257", "ORA-19809",
+            "ORA-30036"}},
       Kind{Errc::not_consistent, {"ORA-01555", "ORA-08180", "ORA-08181", "ORA-01466"}},
       Kind{Errc::exists, {"ORA-27038", "ORA-00955", "ORA-01920"}}};
-  Errc errc = Errc::failed_child;
-  for (const Kind& kind : kinds) {
-    if (found && std::find(kind.codes.begin(), kind.codes.end(), found->code) != kind.codes.end())
-      errc = kind.errc;
-  }
-  Error error(errc, fmt::format("{}: {}", doing, text.empty() ? "nothing was said" : text));
+  if (is_of_lost_session(code)) return Errc::unavailable;
+  for (const Kind& kind : kinds)
+    if (std::find(kind.codes.begin(), kind.codes.end(), code) != kind.codes.end()) return kind.errc;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool tells_lost_session(std::string_view said) noexcept {
+  for (auto found = find_in(said); found; found = find_behind(said, *found))
+    if (is_of_lost_session(found->code)) return true;
+  return false;
+}
+
+Error oracle_error(std::string_view said, std::string_view doing) {
+  const auto found = find_in(said);
+  std::string_view shown = said;
+  if (found) shown.remove_prefix(found->at);
+  std::string text;
+  for (const char c : shown.substr(0, line_bytes_max)) text += c == '\n' ? ' ' : c;
+  while (text.ends_with(' ')) text.pop_back();
+  std::optional<Errc> errc;
+  for (auto one = found; one && !errc; one = find_behind(said, *one)) errc = errc_of(one->code);
+  Error error(errc.value_or(Errc::failed_child),
+              fmt::format("{}: {}", doing, text.empty() ? "nothing was said" : text));
   if (found && find_code(found->code) != nullptr && !find_code(found->code)->advice.empty())
     error.set_hint(find_code(found->code)->advice);
   return error;

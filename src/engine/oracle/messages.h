@@ -61,9 +61,11 @@ struct LogReport {
 
   // The heaviest; an end that is not told is Verdict::failed.
   [[nodiscard]] Verdict verdict() const noexcept;
-  // The first of the heaviest for an error's text: "EXP-00107: Feature (…)".
+  // The heaviest for an error's text: "EXP-00107: Feature (…)". Of what ended the program the first
+  // that has the server's own words, else what was lost last before EXP-00000 or IMP-00000, which
+  // tell no cause; else the first.
   [[nodiscard]] std::string worst() const;
-  [[nodiscard]] std::string advice() const;
+  [[nodiscard]] std::string advice() const;  // of the same
 };
 
 // Any of the four programs' logs. Bounded: 1,000 messages, 1,000,000 tables.
@@ -71,7 +73,9 @@ struct LogReport {
 
 // The first code ("ORA-01017", "SP2-0640") of a text, or nothing.
 [[nodiscard]] std::string first_code(std::string_view text);
-// An Error for what the server or a client said: its Errc follows from the first code.
+// Whether it has a code of a session that is no more: killed, timed out, its server gone.
+[[nodiscard]] bool tells_lost_session(std::string_view said) noexcept;
+// An Error for what the server or a client said: its Errc follows from the first code that has one.
 [[nodiscard]] Error oracle_error(std::string_view said, std::string_view doing);
 
 }  // namespace holdfast::engine::oracle

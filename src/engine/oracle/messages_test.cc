@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "engine/oracle/export.h"
+
 namespace holdfast::engine::oracle {
 namespace {
 
@@ -126,8 +128,92 @@ TEST(OracleMessages, TellsTheKindOfAnError) {
   EXPECT_EQ(oracle_error("ORA-27486: insufficient privileges", "x").code(), Errc::denied);
   EXPECT_EQ(oracle_error("ORA-23421: job number 42 is not a job in the job queue", "x").code(),
             Errc::not_found);
-  EXPECT_EQ(oracle_error("SP2-0640: Not connected", "x").code(), Errc::failed_child);
+  for (const char* lost :
+       {"SP2-0640: Not connected", "SP2-0641: \"BEGIN\" requires connection to server",
+        "ORA-00028: your session has been killed", "ORA-01012: not logged on",
+        "ORA-01092: ORACLE instance terminated", "ORA-02396: exceeded maximum idle time",
+        "ORA-02399: exceeded maximum connect time", "ORA-12571: TNS:packet writer failure"}) {
+    EXPECT_EQ(oracle_error(lost, "x").code(), Errc::unavailable) << lost;
+    EXPECT_TRUE(tells_lost_session(std::string("ERROR:\nORA-31600: x\n") + lost)) << lost;
+  }
+  for (const char* closed :
+       {"ORA-01109: database not open", "ORA-12526: TNS:listener: in restricted mode",
+        "ORA-12527: TNS:listener: in restricted mode or blocking"}) {
+    EXPECT_EQ(oracle_error(closed, "x").code(), Errc::unavailable) << closed;
+    EXPECT_FALSE(tells_lost_session(closed)) << closed;
+  }
+  for (const char* full :
+       {"ORA-00257: archiver error", "ORA-19809: limit exceeded for recovery files",
+        "ORA-30036: unable to extend segment in undo tablespace"})
+    EXPECT_EQ(oracle_error(full, "x").code(), Errc::no_space) << full;
+  EXPECT_EQ(oracle_error("EXP-00999: something new", "x").code(), Errc::failed_child);
   EXPECT_EQ(oracle_error("", "x").code(), Errc::failed_child);
+}
+
+TEST(OracleMessages, TakesTheFirstCodeThatHasAKind) {
+  EXPECT_EQ(
+      oracle_error("EXP-00056: ORACLE error 12541 encountered\nORA-12541: no listener", "x").code(),
+      Errc::unavailable);
+  EXPECT_EQ(oracle_error("EXP-00056: ORACLE error 1017 encountered ORA-01017: denied", "x").code(),
+            Errc::denied);
+  const Error full =
+      oracle_error("IMP-00058: ORACLE error 1653 encountered\nORA-01653: unable to extend", "x");
+  EXPECT_EQ(full.code(), Errc::no_space);
+  EXPECT_TRUE(full.message().starts_with("x: IMP-00058: ")) << full.message();
+  EXPECT_FALSE(tells_lost_session("ORA-31603: object not found\nORA-06512: at line 3"));
+  EXPECT_FALSE(tells_lost_session(""));
+}
+
+TEST(OracleMessages, TellsTheCauseAndNotTheFarewell) {
+  const LogReport killed = read_log(
+      "EXP-00091: Exporting questionable statistics.\n"
+      "EXP-00107: Feature (BINARY XML) of column DATA in table A.B is not supported.\n"
+      "EXP-00008: ORACLE error 28 encountered\nORA-00028: your session has been killed\n"
+      "EXP-00000: Export terminated unsuccessfully\n");
+  EXPECT_EQ(killed.verdict(), Verdict::failed);
+  EXPECT_TRUE(killed.worst().starts_with("EXP-00008")) << killed.worst();
+  EXPECT_NE(killed.worst().find("ORA-00028"), std::string::npos) << killed.worst();
+  EXPECT_EQ(killed.advice(), "");
+  const LogReport pump = read_log(
+      "ORA-39002: invalid operation\nORA-39070: Unable to open the log file.\n"
+      "ORA-29283: invalid file operation\n");
+  EXPECT_TRUE(pump.worst().starts_with("ORA-39070")) << pump.worst();
+  EXPECT_NE(pump.advice().find("server's own user"), std::string::npos) << pump.advice();
+  EXPECT_EQ(read_log("EXP-00091: Exporting questionable statistics.\n"
+                     "EXP-00000: Export terminated unsuccessfully\n")
+                .worst(),
+            "EXP-00000: Export terminated unsuccessfully");
+}
+
+Error refused(int exit_code, std::string log) {
+  ToolResult result{exit_code, std::move(log), {}};
+  result.report = read_log(result.log);
+  try {
+    refuse_incomplete(result, "exp", "schema A");
+  } catch (const Error& error) {
+    return error;
+  }
+  return Error(Errc::bug, "nothing was refused");
+}
+
+TEST(OracleMessages, RefusesALogByItsCause) {
+  EXPECT_EQ(refused(1,
+                    "EXP-00008: ORACLE error 28 encountered\nORA-00028: your session has been "
+                    "killed\nEXP-00000: Export terminated unsuccessfully\n")
+                .code(),
+            Errc::unavailable);
+  const Error killed = refused(137, "About to export specified users ...\n");
+  EXPECT_EQ(killed.code(), Errc::failed_child);
+  EXPECT_EQ(killed.message(),
+            "exp of schema A was ended by signal 9 (out of memory? see the kernel's log)");
+  // What it said before is not lost.
+  const Error broken = refused(139, "EXP-00008: ORACLE error 3113 encountered\nORA-03113: end\n");
+  EXPECT_EQ(broken.code(), Errc::failed_child);
+  EXPECT_TRUE(broken.message().starts_with("exp of schema A was ended by signal 11: EXP-00008"))
+      << broken.message();
+  // Neither what came to its end nor an exit code that is of no signal.
+  EXPECT_EQ(refused(137, std::string(good_end)).code(), Errc::bug);
+  EXPECT_EQ(refused(255, "").code(), Errc::not_consistent);
 }
 
 TEST(OracleMessages, FindsNoCodeWithinOtherWords) {

@@ -2,6 +2,7 @@
 // What belongs to a schema and lies outside of it: read_prerequisites() of catalog.h.
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "engine/oracle/catalog.h"
 
 namespace holdfast::engine::oracle {
@@ -156,6 +157,9 @@ std::string job_definitions(Session& session, const Catalog& catalog, std::strin
                     literal(job), literal(schema),
                     put_line(framed("DBMS_LOB.SUBSTR(c, 4000, i * 4000 + 1)"))),
         [&](const Session::Fields& fields) { definition += fields.at(0); }, said);
+    if (!is_told)
+      log(LogLevel::warn, "a job's definition was not shown, and is not in prerequisites.sql",
+          {{"schema", std::string(schema)}, {"job", job}, {"why", first_code(said)}});
     text += is_told ? fmt::format("-- job {}, to be made by {} after the import:\n{}", job, schema,
                                   as_comments(definition))
                     : fmt::format("-- job {}: its definition was not shown: {}\n", job,

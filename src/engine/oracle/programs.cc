@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -128,6 +129,14 @@ std::string program_release(const Location& location, std::string_view name,
     return said.substr(begin, said.find_first_not_of("0123456789.", begin) - begin);
   }
   return {};
+}
+
+// As Child::reap() gives it; no program of Oracle's exits with such a code.
+std::string signal_words(int exit_code) {
+  const int number = exit_code - 128;
+  if (number < 1 || number > SIGRTMAX) return {};
+  return fmt::format("was ended by signal {}{}", number,
+                     number == SIGKILL ? " (out of memory? see the kernel's log)" : "");
 }
 
 namespace {

@@ -57,6 +57,9 @@ struct ToolResult {
   std::string log;  // all it said, without what it asked
   LogReport report;
 };
+// "was ended by signal 9 (out of memory? see the kernel's log)"; empty for an exit code that is of
+// no signal.
+[[nodiscard]] std::string signal_words(int exit_code);
 // Runs it to its end; what its log says is a value. Errc::not_found without the program;
 // cancelled.
 [[nodiscard]] ToolResult run_tool(const Access& access, const ToolJob& job,

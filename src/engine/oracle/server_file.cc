@@ -173,9 +173,13 @@ void end_server_job(Session& session, std::string_view job) {
 
 }  // namespace
 
-void drop_server_file(const Access& access, std::string_view directory, std::string_view file) {
+// Often on the way out of a failure, which a server that no longer answers must not hold up.
+void drop_server_file(const Access& access, std::string_view directory, std::string_view file,
+                      std::chrono::seconds patience) {
   Session session(access);
+  session.limit(patience);
   end_server_job(session, file.substr(0, file.find('.')));
+  session.limit(patience);
   session.block(
       fmt::format("DECLARE\ne BOOLEAN;\nn NUMBER;\nb BINARY_INTEGER;\nBEGIN\n"
                   "UTL_FILE.FGETATTR({0}, {1}, e, n, b);\n"

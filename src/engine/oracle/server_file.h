@@ -8,6 +8,7 @@
 // bytes from 10.2 on).
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <stop_token>
 #include <string_view>
@@ -29,7 +30,8 @@ void put_server_file(const Access& access, std::string_view directory, std::stri
                      ByteSource& content, const std::stop_token& stop);
 // Ends the server's own job that has the file's name, as programs of Data Pump are only its
 // clients, then removes the file. No error if there is neither. Errc::unavailable if the job does
-// not end within two minutes.
-void drop_server_file(const Access& access, std::string_view directory, std::string_view file);
+// not end within two minutes, or if ending it or removing the file takes longer than `patience`.
+void drop_server_file(const Access& access, std::string_view directory, std::string_view file,
+                      std::chrono::seconds patience = std::chrono::minutes(5));
 
 }  // namespace holdfast::engine::oracle

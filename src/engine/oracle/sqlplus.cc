@@ -171,6 +171,12 @@ struct Session::State {
     }
   }
 
+  // Behind the end of what it says: by which signal, or nothing.
+  std::string how_it_ended() {
+    const bool has_gone = child.wait_until(steady_clock::now() + grace_after_sigterm);
+    return has_gone ? signal_words(child.reap()) : std::string();
+  }
+
   // Says it between two marks and reads what is answered. What is said that is no row of ours is
   // returned; it is no error yet.
   std::string ask(std::string_view text, const Take& take) {
@@ -184,6 +190,8 @@ struct Session::State {
       std::optional<std::string> next = line();
       if (!next) {
         is_over = true;
+        const std::string ending = how_it_ended();
+        if (!ending.empty()) return fmt::format("{}sqlplus {}", said, ending);
         return said.empty() ? "sqlplus ended without a word" : said;
       }
       if (!has_begun) {
@@ -305,7 +313,7 @@ bool Session::try_asking(std::string_view text, const Take& take, std::string& s
   static_cast<void>(state_->ask("WHENEVER SQLERROR CONTINUE NONE", {}));
   said = state_->ask(text, take);
   static_cast<void>(state_->ask("WHENEVER SQLERROR EXIT 10 ROLLBACK", {}));
-  if (state_->is_over) throw oracle_error(said, state_->place);
+  if (state_->is_over || tells_lost_session(said)) throw oracle_error(said, state_->place);
   return first_code(said).empty();
 }
 

@@ -47,13 +47,14 @@ class Session {
 
   // A statement without its semicolon.
   void run(std::string_view statement);
-  // False where the server refuses it, with what it said.
+  // False where the server refuses it, with what it said. Errc::unavailable where the session was
+  // lost, which is no refusal.
   [[nodiscard]] bool try_run(std::string_view statement, std::string& said);
   // An anonymous block, "DECLARE … BEGIN … END;". Lines that it gives to put(framed) are rows of
   // one field; see framed_line().
   void block(std::string_view text, const Take& take = {});
 
-  // The same; false where the server refuses it, with what it said.
+  // The same; false and Errc::unavailable as of try_run().
   [[nodiscard]] bool try_block(std::string_view text, const Take& take, std::string& said);
 
   // From now on whatever is asked is answered within so long: Errc::unavailable.

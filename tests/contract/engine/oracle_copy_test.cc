@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies of schemas, against stand-ins of Oracle's programs that replay documented behaviour.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "contract/engine/oracle_fixture.h"
@@ -27,8 +28,8 @@ TEST_F(OracleReplay, CopiesASchemaByExpAsOfOneNumber) {
   EXPECT_EQ(made->facts.engine_facts.at("nls_lang").as_string(), "AMERICAN_AMERICA.AL32UTF8");
   EXPECT_TRUE(has(home.calls(),
                   "exp AMERICAN_AMERICA.AL32UTF8 "
-                  "(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=db1)(PORT=1521))(CONNECT_DATA=("
-                  "SERVICE_NAME=XE)))"));
+                  "(DESCRIPTION=(ENABLE=BROKEN)(ADDRESS=(PROTOCOL=TCP)(HOST=db1)(PORT=1521))"
+                  "(CONNECT_DATA=(SERVICE_NAME=XE)))"));
   EXPECT_TRUE(has(home.calls(), "FLASHBACK_SCN=4711"));
   EXPECT_FALSE(has(home.calls(), "right"));
 }
@@ -150,11 +151,24 @@ INSTANTIATE_TEST_SUITE_P(
                     Failure{"unsupported_feature", Errc::not_consistent, "EXP-00107"},
                     Failure{"lost_rows", Errc::not_consistent, "had 250 rows, the dump has 249"},
                     Failure{"snapshot_too_old", Errc::not_consistent, "UNDO_RETENTION"},
-                    Failure{"killed", Errc::not_consistent, "no line says"},
+                    Failure{"killed", Errc::failed_child, "was ended by signal 9"},
+                    Failure{"sqlplus_killed", Errc::failed_child, "sqlplus was ended by signal 9"},
+                    Failure{"session_killed", Errc::unavailable, "ORA-00028"},
                     Failure{"cut_silently", Errc::not_consistent, "not whole"},
                     Failure{"localised", Errc::not_consistent, "another language"},
                     Failure{"wrong_client_set", Errc::not_consistent, "US7ASCII"}),
     [](const auto& tested) { return std::string(tested.param.scenario); });
+
+TEST_F(OracleReplay, WarnsOfDefinitionsOfJobsThatAreNotShown) {
+  const OracleHome home("definitions_refused");
+  testing::internal::CaptureStderr();
+  const auto made = copy(home.endpoint());
+  const std::string logged = testing::internal::GetCapturedStderr();
+  for (const char* job : {"NIGHTLY", "WEEKLY"})
+    EXPECT_TRUE(has(logged, fmt::format("job={} why=ORA-31603", job))) << logged;
+  EXPECT_TRUE(has(std::string(as_text(made->parts.at("prerequisites.sql"))),
+                  "-- job NIGHTLY: its definition was not shown: ORA-31603"));
+}
 
 TEST_F(OracleReplay, CopiesServersOfEveryRelease) {
   for (const char* scenario : {"release_12", "release_23", "questionable_statistics"}) {
@@ -373,6 +387,46 @@ TEST_F(OracleReplay, MakesAUserThatIsMissingButNotWithThePublishedPassword) {
   EXPECT_EQ(codes(), "");
   EXPECT_EQ(engine().load(made->parts, made->facts, into, options, {}).rows, 257U);
   EXPECT_TRUE(has(target.calls(), "DEFAULT TABLESPACE \"MC\" QUOTA UNLIMITED ON \"MC\""));
+}
+
+TEST_F(OracleReplay, TakesALostSessionForNoRefusalOfARight) {
+  const OracleHome home("plain");
+  const auto made = copy(home.endpoint());
+  Json right = Json::object();
+  right.set("privilege", "CREATE TABLE").set("admin", "NO");
+  Json prerequisites = Json::object();
+  prerequisites.set("system_privileges", Json::array().push(std::move(right)));
+  made->facts.engine_facts.set("prerequisites", std::move(prerequisites));
+  const OracleHome target("no_user_session_killed");
+  model::Endpoint into = target.endpoint({{"schema", "fmemc"}});
+  into.user = "dba1";
+  into.password = std::make_shared<Secret>(std::string("dba"));
+  engine::LoadOptions options = load_options();
+  options.new_user.password = std::make_shared<Secret>(std::string("long and new"));
+  try {
+    static_cast<void>(engine().load(made->parts, made->facts, into, options, {}));
+    FAIL() << "nothing was refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::unavailable) << error.what();
+    EXPECT_TRUE(has(error.message(), "ORA-00028")) << error.what();
+  }
+  EXPECT_TRUE(has(target.calls(), "CREATE USER"));
+  EXPECT_FALSE(has(target.calls(), "imp AMERICAN"));
+}
+
+TEST_F(OracleReplay, TellsTheSignalThatEndedAnImport) {
+  const OracleHome home("plain");
+  const auto made = copy(home.endpoint());
+  const OracleHome target("empty_import_killed");
+  try {
+    static_cast<void>(
+        engine().load(made->parts, made->facts, target.endpoint(), load_options(), {}));
+    FAIL() << "nothing was refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::failed_child) << error.what();
+    EXPECT_TRUE(has(error.message(), "was ended by signal 9")) << error.what();
+    EXPECT_FALSE(has(error.hint(), "snapshot")) << error.what();
+  }
 }
 
 TEST_F(OracleReplay, SaysWhatATargetOfOtherCharactersLoses) {

@@ -3,7 +3,10 @@
 // through the session or a shared directory, removed in any case.
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "contract/engine/oracle_fixture.h"
+#include "engine/oracle/server_file.h"
 #include "engine/oracle/test_pump.h"
 
 namespace holdfast::test {
@@ -119,6 +122,19 @@ TEST_F(OraclePump, UndoesWhatAKilledCopyLeftOnTheServer) {
     EXPECT_EQ(engine().undo(undo, home.endpoint({{"directory", "pump"}})), "");
   EXPECT_EQ(home.server_files(), 0U);
   EXPECT_FALSE(std::filesystem::exists(job));
+}
+
+TEST_F(OraclePump, WaitsNotForEverForTheRemovalOfAFile) {
+  const OracleHome home("pump_removal_hangs");
+  const engine::oracle::Access access =
+      engine::oracle::access_to(home.endpoint({{"directory", "pump"}}));
+  try {
+    engine::oracle::drop_server_file(access, "PUMP", "HOLDFAST_0123456789AB.dmp",
+                                     std::chrono::seconds(2));
+    FAIL() << "nothing was waited for";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::unavailable) << error.what();
+  }
 }
 
 TEST_F(OraclePump, LoadsThroughTheSession) {

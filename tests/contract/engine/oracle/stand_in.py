@@ -374,6 +374,8 @@ class Sqlplus:
         except Refusal as refusal:
             print(f"ERROR at line 1:\n{refusal}\n")
             sys.stdout.flush()
+            if "ORA-00028" in str(refusal):
+                self.user = None  # the session is no more, sqlplus is
             if not self.continues:
                 sys.exit(10)
         sys.stdout.flush()
@@ -382,6 +384,11 @@ class Sqlplus:
         state = load_state()
         for rule in S.get("answer", []):
             if re.search(rule["when"], text, re.S):
+                if rule.get("dies"):
+                    os.kill(os.getpid(), 9)
+                caller = os.getppid()
+                while rule.get("hangs") and os.getppid() == caller:
+                    time.sleep(0.05)
                 if "error" in rule:
                     raise Refusal(rule["error"])
                 return rule["rows"]
