@@ -4,12 +4,16 @@
 #include <errmsg.h>
 #include <fmt/format.h>
 #include <mysql.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -33,54 +37,39 @@ namespace {
 
 constexpr unsigned connect_timeout_seconds = 10;
 constexpr unsigned kill_timeout_seconds = 2;
+constexpr int send_timeout_ms = 120'000;
 constexpr std::size_t packet_bytes_max = (std::size_t{1} << 32U) - 1;
 // All that the client library knows but those that send the password as it is.
 constexpr const char* ways_to_log_in =
     "mysql_native_password,client_ed25519,parsec,caching_sha2_password,sha256_password,"
     "auth_gssapi_client";
-// How long a server waits for us while the repository takes what it sent.
-constexpr unsigned patience_seconds = 86'400;
 // How long we wait for whoever keeps a table or its definition locked.
 constexpr unsigned lock_patience_seconds = 120;
 
-Errc code_of(unsigned number, Errc otherwise) {
-  switch (number) {
-    case 1044:  // access to a database
-    case 1045:  // access at all
-    case 1142:  // a statement on a table
-    case 1143:  // a column
-    case 1227:  // a global privilege
-    case 1290:  // an option of the server, --read-only for one
-    case 1370:  // a routine
-    case 1410:
-    case 1698:
-    case 1836:  // read only
-      return Errc::denied;
-    case error_unknown_database:
-    case error_no_such_table:
-      return otherwise == Errc::not_consistent ? otherwise : Errc::not_found;
-    case error_table_definition_changed:
-      return Errc::not_consistent;
-    case 1021:  // disk full
-    case 1114:  // table full
-      return Errc::no_space;
-    case 1040:  // too many connections
-    case 1053:  // shutting down
-    case 1152:
-    case 1203:
-    case error_lock_wait_timeout:
-    case error_deadlock:
-    case error_query_interrupted:
-    case error_statement_timeout:
-    case 1927:  // killed
-    case 3024:
-      return Errc::unavailable;
-    case 1064:  // syntax
-    case 1054:  // unknown column
-      return otherwise;
-    default:
-      return number >= CR_MIN_ERROR && number <= CR_MAX_ERROR ? Errc::unavailable : otherwise;
+// An error of any file, with the system's reason in it.
+bool names_full_disk(std::string_view text) {
+  for (const std::string_view words : {"Errcode: 28", "errno: 28", "error 28", "No space left"}) {
+    if (text.find(words) != std::string_view::npos) return true;
   }
+  return false;
+}
+
+// How long what we send may stay unanswered; 0: as long as the system tries.
+void set_send_timeout(int socket, int timeout_ms) {
+  static_cast<void>(
+      ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms));
+}
+
+// Firewalls forget connections that are idle, long before the system's first probe after two hours.
+void keep_alive(int socket) {
+  const auto set = [&](int level, int option, int value) {
+    static_cast<void>(::setsockopt(socket, level, option, &value, sizeof value));
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 6);
+  set_send_timeout(socket, send_timeout_ms);
 }
 
 // What answers a server that asks for a local file: only while load_local() runs.
@@ -156,6 +145,54 @@ std::uint64_t number_after(const char* info, const char* word) {
 
 }  // namespace
 
+Errc code_of(const Failure& failure, Errc otherwise) {
+  switch (failure.number) {
+    case 1044:  // access to a database
+    case 1045:  // access at all
+    case 1142:  // a statement on a table
+    case 1143:  // a column
+    case 1227:  // a global privilege
+    case 1290:  // an option of the server, --read-only for one
+    case 1370:  // a routine
+    case 1410:
+    case 1698:
+    case 1836:  // read only
+      return Errc::denied;
+    case error_unknown_database:
+    case error_no_such_table:
+      return otherwise == Errc::not_consistent ? otherwise : Errc::not_found;
+    case error_table_definition_changed:
+      return Errc::not_consistent;
+    case 1021:  // disk full
+    case 1114:  // table full
+    case 1878:  // a temporary file, as when keys are made
+      return Errc::no_space;
+    case 3:     // a file
+    case 1026:  // a file, too
+      return names_full_disk(failure.text) ? Errc::no_space : Errc::io;
+    case 1005:  // making a table
+    case 1030:  // whatever a storage engine says
+      return names_full_disk(failure.text) ? Errc::no_space : otherwise;
+    case 1040:  // too many connections
+    case 1053:  // shutting down
+    case 1152:
+    case 1203:
+    case error_lock_wait_timeout:
+    case error_deadlock:
+    case error_query_interrupted:
+    case error_statement_timeout:
+    case 1927:  // killed
+    case 3024:
+      return Errc::unavailable;
+    case 1064:  // syntax
+    case 1054:  // unknown column
+      return otherwise;
+    default:
+      return failure.number >= CR_MIN_ERROR && failure.number <= CR_MAX_ERROR ? Errc::unavailable
+                                                                              : otherwise;
+  }
+}
+
 unsigned parse_version(std::string_view text) {
   // Servers that replicate say "5.5.5-10.11.19-MariaDB".
   if (text.starts_with("5.5.5-")) text.remove_prefix(6);
@@ -177,7 +214,7 @@ std::string session_statement(bool is_mariadb, unsigned version_number) {
       "sql_select_limit=18446744073709551615, net_write_timeout={1}, net_read_timeout={1}, "
       "wait_timeout={1}, "
       "lock_wait_timeout={2}",
-      plain_sql_mode, patience_seconds, lock_patience_seconds);
+      plain_sql_mode, session_patience.count(), lock_patience_seconds);
   if (is_mariadb) {
     sql += ", max_statement_time=0";
     // Rows as they are now, whatever the server shows to others.
@@ -246,6 +283,19 @@ struct Connection::State {
     if (is_lost(failure)) owner.raise(failure);
     return failure;
   }
+  // Ends what another session does. False if the server does not, or does not answer in time.
+  [[nodiscard]] bool kill(const std::string& sql) {
+    if (::mysql_send_query(handle.get(), sql.data(), sql.size()) != 0) return false;
+    // The library's own time-out would be one for all that a session does.
+    pollfd answer{static_cast<int>(::mysql_get_socket(handle.get())), POLLIN, 0};
+    int ready = 0;
+    do {
+      ready = ::poll(&answer, 1, static_cast<int>(kill_timeout_seconds * 1000));
+    } while (ready < 0 && errno == EINTR);
+    if (ready > 0) return ::mysql_read_query_result(handle.get()) == 0;
+    ::shutdown(answer.fd, SHUT_RDWR);  // a late answer would be taken for another's
+    return false;
+  }
   void drain() {
     while (true) {
       if (MYSQL_RES* result = ::mysql_use_result(handle.get())) {
@@ -268,7 +318,7 @@ void Connection::State::connect(bool in_schema, unsigned timeout_seconds) {
       location.tls == Tls::preferred)
     why = try_connect(in_schema, timeout_seconds, false);
   if (why)
-    throw Error(code_of(why->number, Errc::unavailable),
+    throw Error(code_of(*why, Errc::unavailable),
                 fmt::format("{}: {}", location.display(), why->display()));
 }
 
@@ -321,9 +371,7 @@ Connection::Connection(const Location& location, const Secret* password, bool in
   if (s.version.starts_with("5.5.5-")) s.version.erase(0, 6);
   s.version_number = parse_version(s.version);
   s.is_mariadb = s.version.find("MariaDB") != std::string::npos;
-  const int socket = static_cast<int>(::mysql_get_socket(s.handle.get()));
-  const int on = 1;
-  static_cast<void>(::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on));
+  if (!location.host.empty()) keep_alive(static_cast<int>(::mysql_get_socket(s.handle.get())));
   run(session_statement(s.is_mariadb, s.version_number));
   refuse_proxy();
   stop_with(std::move(stop));
@@ -356,8 +404,7 @@ Connection::~Connection() {
     other.location = s.location;
     other.password = std::move(s.password);
     other.connect(false, kill_timeout_seconds);
-    const std::string kill = fmt::format("KILL {}", s.id);
-    ::mysql_real_query(other.handle.get(), kill.data(), kill.size());
+    static_cast<void>(other.kill(fmt::format("KILL {}", s.id)));
   } catch (const Error& error) {  // a destructor; the server ends what has lost its client anyway
     log(LogLevel::warn, "a stopped session could not be ended", {{"why", error.message()}});
   }
@@ -388,10 +435,12 @@ void Connection::check_stop() const {
 }
 
 void Connection::raise(const Failure& failure, Errc otherwise) const {
-  Error error(code_of(failure.number, otherwise),
+  Error error(code_of(failure, otherwise),
               fmt::format("{}: {}", state_->location.display(), failure.display()));
   if (failure.number == error_lock_wait_timeout)
     error.set_hint("Another session holds a lock; see SHOW PROCESSLIST.");
+  if (error.code() == Errc::no_space)
+    error.set_hint("Make room where the server keeps its data and its temporary files (tmpdir).");
   throw Error(error);
 }
 
@@ -436,8 +485,7 @@ Connection::Ended Connection::run_until(std::string_view sql,
       return;
     killed = true;
     // Under the mutex: the next statement must not begin before the kill is out.
-    const std::string kill = fmt::format("KILL QUERY {}", id());
-    if (::mysql_real_query(killer.state_->handle.get(), kill.data(), kill.size()) == 0) return;
+    if (killer.state_->kill(fmt::format("KILL QUERY {}", id()))) return;
     ::shutdown(static_cast<int>(::mysql_get_socket(state_->handle.get())), SHUT_RDWR);
   });
   const auto failure = state_->send(*this, sql);
@@ -455,7 +503,7 @@ Connection::Ended Connection::run_until(std::string_view sql,
   if (failure->number == error_query_interrupted || failure->number == error_lock_wait_timeout ||
       failure->number == error_statement_timeout || failure->number == 3024)
     return Ended::late;
-  if (code_of(failure->number, Errc::io) == Errc::denied) return Ended::denied;
+  if (code_of(*failure, Errc::io) == Errc::denied) return Ended::denied;
   raise(*failure);
 }
 
@@ -505,7 +553,11 @@ std::optional<Failure> Connection::load_local(std::string_view sql, ByteSource& 
                                               Loaded& loaded) {
   State& s = *state_;
   s.feed = {&source, nullptr};
+  // A server that waits for a lock takes no rows for as long, and is there all the same.
+  const int socket = static_cast<int>(::mysql_get_socket(s.handle.get()));
+  if (!s.location.host.empty()) set_send_timeout(socket, 0);
   auto failure = s.send(*this, sql);
+  if (!s.location.host.empty()) set_send_timeout(socket, send_timeout_ms);
   s.feed.source = nullptr;
   if (s.feed.failure) std::rethrow_exception(std::exchange(s.feed.failure, nullptr));
   if (failure) return failure;
@@ -532,8 +584,9 @@ unsigned Connection::version_number() const noexcept {
 const Location& Connection::location() const noexcept {
   return state_->location;
 }
-bool Connection::is_alive() noexcept {
-  return ::mysql_ping(state_->handle.get()) == 0;
+std::optional<Failure> Connection::ping() {
+  if (::mysql_ping(state_->handle.get()) == 0) return std::nullopt;
+  return state_->failure();
 }
 
 struct Rows::State {

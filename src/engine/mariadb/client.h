@@ -48,8 +48,15 @@ struct Failure {
   [[nodiscard]] std::string display() const;  // "1146 (42S02): Table 'a.b' doesn't exist"
 };
 
+// What a server's failure means; `otherwise` where neither its number nor its text tells. Pure.
+[[nodiscard]] Errc code_of(const Failure& failure, Errc otherwise);
+
 // Whether LOAD DATA LOCAL was refused as such, before any of its data was read.
 [[nodiscard]] bool is_forbidden_locally(const Failure& failure) noexcept;
+
+// How long a server waits for a session of ours that is idle, or that takes or sends nothing, as
+// while files are copied or other databases loaded: 24 days, the most that one on Windows knows.
+constexpr std::chrono::seconds session_patience{2'147'483};
 
 // What makes a session like ours: UTC, no mode that changes values, no limit that ends it while it
 // keeps a snapshot. Pure.
@@ -89,7 +96,8 @@ class Rows {
 };
 
 // One session, in UTC, with an empty SQL mode but for what keeps values as they are, its texts in
-// UTF-8, columns' bytes as they are stored. Not for two threads at once.
+// UTF-8, columns' bytes as they are stored. Over the network keepalives (60 s, then 6 probes 10 s
+// apart) let no firewall forget it while it is idle. Not for two threads at once.
 class Connection {
  public:
   // `in_schema`: makes the location's schema the default one. Errc::unavailable, denied, not_found.
@@ -118,8 +126,9 @@ class Connection {
   // The same, with the failure as a value; what breaks the connection is an Error all the same.
   [[nodiscard]] std::optional<Failure> try_run(std::string_view sql);
   // Ended at `deadline` by KILL QUERY from `killer`, which must be of the same account, or by the
-  // end of the connection if that fails; the server itself ends what waits for a lock up to a
-  // second later, so that nothing waits for us after we are gone. Lock time-outs are `late` too.
+  // end of the connection if that fails or is not answered within 2 s, which ends `killer` too; the
+  // server itself ends what waits for a lock up to a second later, so that nothing waits for us
+  // after we are gone. Lock time-outs are `late` too.
   enum class Ended : std::uint8_t { done, late, denied };
   [[nodiscard]] Ended run_until(std::string_view sql,
                                 std::chrono::steady_clock::time_point deadline, Connection& killer);
@@ -150,7 +159,8 @@ class Connection {
   [[nodiscard]] unsigned version_number() const noexcept;
   // As it was given, but for use().
   [[nodiscard]] const Location& location() const noexcept;
-  [[nodiscard]] bool is_alive() noexcept;  // asks the server
+  // Asks the server; why there is no answer, if there is none.
+  [[nodiscard]] std::optional<Failure> ping();
 
   // Throws what a failure means.
   [[noreturn]] void raise(const Failure& failure, Errc otherwise = Errc::io) const;

@@ -552,13 +552,17 @@ void MariaHold::set_facts(HeldSchema& schema, model::DatabaseFacts& facts,
 void MariaHold::release() {
   check_rule(stage_ == Stage::captured, "a captured hold is released once");
   locks_.let_go();
-  bool lost = locks_.were_lost();
+  std::optional<Failure> lost = locks_.lost();
   for (const auto& account : accounts_) {
-    for (Connection& session : account->in_snapshot.all()) lost = lost || !session.is_alive();
+    for (Connection& session : account->in_snapshot.all()) {
+      if (!lost) lost = session.ping();
+    }
   }
-  if (lost)
-    throw Error(Errc::not_consistent,
-                fmt::format("{}: a session that held the moment is gone", location_.display()));
+  if (lost) {
+    throw Error(Errc::not_consistent, fmt::format("{}: a session that held the moment is gone: {}",
+                                                  location_.display(), lost->display()))
+        .set_hint("Run the backup again; the server's log may say who ended the session.");
+  }
   stage_ = Stage::released;
 }
 

@@ -85,8 +85,8 @@ class Importer {
     tell_definers();
     TableArrival arrival;
     arrival.triggers = {held_, from_.empty() ? beside.name() : from_};
-    hand_over({std::move(connection_), beside, how, std::move(arrival), {}, true, false}, announced,
-              options_, report_);
+    hand_over({std::move(connection_), beside, how, std::move(arrival), {}, true, false, {}},
+              announced, options_, report_);
     return std::move(report_);
   }
 

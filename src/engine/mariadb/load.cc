@@ -79,8 +79,9 @@ class Loader {
       report_.beside->user = location_.user;
       return std::move(report_);
     }
+    const bool on_scratch = options_.on_scratch;
     hand_over({std::move(connection_), beside, how, arrival, std::move(accounts), is_whole(),
-               options_.on_scratch},
+               on_scratch, [on_scratch](Connection& fresh) { settle(fresh, on_scratch); }},
               announced, options_, report_);
     return std::move(report_);
   }
@@ -122,7 +123,7 @@ class Loader {
   }
 
   void fill(const std::string& schema) {
-    settle(connection_);
+    settle(connection_, options_.on_scratch);
     connection_.use(schema);
     make_tables();
     load_rows(schema);
@@ -168,13 +169,13 @@ class Loader {
     }
   }
 
-  void settle(Connection& connection) const {
+  static void settle(Connection& connection, bool on_scratch) {
     const auto settings = load_settings(connection.is_mariadb(), connection.version_number());
     connection.run(settings[0]);
     for (std::size_t i = 1; i < settings.size(); ++i)
       static_cast<void>(connection.try_run(settings[i]));
     // A throw-away server makes nothing outside of its own directory.
-    if (options_.on_scratch)
+    if (on_scratch)
       connection.run(fmt::format("SET sql_mode='{},NO_DIR_IN_CREATE'", plain_sql_mode));
   }
 
@@ -296,7 +297,7 @@ class Loader {
       crew.start([&](const std::stop_token& stop) {
         Connection connection(location_, password_.get(), false, stop);
         connection.use(schema);
-        settle(connection);
+        settle(connection, options_.on_scratch);
         // Another part may be on its way into the same table.
         connection.run("SET innodb_lock_wait_timeout=86400");
         while (true) {

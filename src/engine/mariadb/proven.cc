@@ -2,6 +2,7 @@
 #include "engine/mariadb/proven.h"
 
 #include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,9 +11,22 @@
 namespace holdfast::engine::mariadb {
 namespace {
 
+Connection another_session(const Proven& proven) {
+  const Connection& gone = proven.connection;
+  gone.check_stop();
+  Connection fresh = gone.again();
+  fresh.stop_with(gone.stop());
+  fresh.use(gone.location().schema);
+  if (proven.settle) proven.settle(fresh);
+  return fresh;
+}
+
 Switched put_in_place(Proven& proven) {
   const std::string place = proven.beside.place();
-  Connection& connection = proven.connection;
+  // It was idle while all was proven and other components were loaded.
+  std::optional<Connection> fresh;
+  if (proven.connection.ping()) fresh.emplace(another_session(proven));
+  Connection& connection = fresh ? *fresh : proven.connection;
   const Announce announce = [&](std::string_view what, Json undo) {
     proven.beside.announce(what, undo.set("beside", proven.beside.name()));
   };

@@ -3,6 +3,7 @@
 // later by whoever asked for that.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Proven {
   RestoredAccounts accounts;
   bool is_whole = true;
   bool on_scratch = false;
+  // What makes a new session like `connection`, should that have gone meanwhile; none: nothing.
+  std::function<void(Connection&)> settle;
 };
 
 // What is announced, and remembered here where nobody else does.

@@ -8,14 +8,13 @@
 
 #include "base/log.h"
 #include "engine/mariadb/privileges.h"
+#include "engine/mariadb/table_fence.h"
 
 namespace holdfast::engine::mariadb {
 namespace {
 
 constexpr unsigned backup_stages_since = 100'401;
 constexpr unsigned instance_lock_since = 80'000;  // of MySQL
-// How long a session that holds nothing may be idle.
-constexpr std::chrono::seconds patience{86'400};
 constexpr std::chrono::seconds shortest_idle{2};
 
 // Whether FLUSH TABLES WITH READ LOCK waits for statements that only read, and leaves the tables
@@ -44,7 +43,7 @@ ServerLock::ServerLock(const Location& location, const Secret* password, bool ha
 
 ServerLock::~ServerLock() {
   try {
-    let_go();
+    unlock();
   } catch (const Error& error) {  // a destructor; closing the session lets go as well
     log(LogLevel::warn, "a server's lock could not be let go of", {{"why", error.message()}});
   }
@@ -56,7 +55,7 @@ ServerLock::Ended ServerLock::take(std::chrono::steady_clock::time_point deadlin
   const Ended ended = take(deadline);
   // From now on it is let go of in good order, whoever asks.
   connection_.stop_with({});
-  if (ended != Ended::done) wait_for_us(patience);
+  if (ended != Ended::done) wait_for_us(session_patience);
   return ended;
 }
 
@@ -71,7 +70,7 @@ ServerLock::Ended ServerLock::take(std::chrono::steady_clock::time_point deadlin
   if (ended != Ended::done) return ended;
   held_ = true;
   ended = connection_.run_until("BACKUP STAGE BLOCK_COMMIT", deadline, killer_);
-  if (ended != Ended::done) let_go();
+  if (ended != Ended::done) unlock();
   return ended;
 }
 
@@ -101,10 +100,20 @@ bool ServerLock::is_in_the_way() {
 }
 
 void ServerLock::let_go() {
+  try {
+    unlock();
+  } catch (const Error& error) {
+    if (!held_ || !connection_.ping()) throw;
+    held_ = instance_locked_ = false;  // with its session
+    throw fence_was_ended(error);
+  }
+}
+
+void ServerLock::unlock() {
   if (held_) connection_.run(method_ == Method::read_lock ? "UNLOCK TABLES" : "BACKUP STAGE END");
   const bool was_held = std::exchange(held_, false);
   unlock_instance();
-  if (was_held) wait_for_us(patience);
+  if (was_held) wait_for_us(session_patience);
 }
 
 void ServerLock::unlock_instance() {

@@ -28,6 +28,7 @@ class ServerLock {
   // privilege. A stop request ends the waiting with Errc::cancelled.
   [[nodiscard]] Ended take(std::chrono::steady_clock::time_point deadline,
                            const std::stop_token& stop);
+  // Errc::not_consistent if the server had let go before. No error if nothing is held.
   void let_go();
   [[nodiscard]] bool is_held() const noexcept { return held_; }
   [[nodiscard]] Connection& connection() noexcept { return connection_; }
@@ -38,6 +39,7 @@ class ServerLock {
   [[nodiscard]] bool is_in_the_way();
   void wait_for_us(std::chrono::seconds idle);
   enum class Method : std::uint8_t { backup_stage, read_lock };
+  void unlock();
   void unlock_instance();
 
   Connection connection_, killer_;

@@ -17,10 +17,15 @@ using namespace std::chrono_literals;
 
 constexpr auto pause = 1ms;
 constexpr std::chrono::seconds shortest_silence{2};
-constexpr std::chrono::seconds patience{86'400};
 constexpr unsigned nowait_since = 100'300;  // of MariaDB
 
 }  // namespace
+
+Error fence_was_ended(const Error& why) {
+  return Error(Errc::not_consistent,
+               why.message() + "; the server let writers go on before the moment was fixed")
+      .set_hint("Raise limits.fence_ms if the machine is busy; see the server's log.");
+}
 
 // Source: mariadb.com/kb/en/lock-tables, mariadb.com/kb/en/wait-and-nowait. A read lock is refused
 // while a transaction that has written to the table is open. With autocommit on, InnoDB's own locks
@@ -57,7 +62,7 @@ bool TableFence::take(std::chrono::steady_clock::time_point deadline, const std:
     }
     // Locking very many tables takes its time.
     if (taken && now() >= deadline) static_cast<void>(unlock());
-    if (!held_) wait_for_us(patience);
+    if (!held_) wait_for_us(session_patience);
     for (Share& share : shares_) share.session.stop_with({});
     return held_;
   } catch (const Error&) {
@@ -86,27 +91,24 @@ bool TableFence::try_all() {
 }
 
 void TableFence::let_go() {
-  if (held_ && !unlock()) {
-    throw Error(Errc::not_consistent,
-                shares_.front().session.location().display() +
-                    ": the server let writers go on before the moment was fixed")
-        .set_hint("Raise limits.fence_ms if the machine is busy; see the server's log.");
+  if (held_) {
+    if (const auto gone = unlock()) throw fence_was_ended(*gone);
   }
-  wait_for_us(patience);
+  wait_for_us(session_patience);
 }
 
-// Whether every session was still there, and its locks with it.
-bool TableFence::unlock() noexcept {
+// Why the first session that was not there any longer, and its locks with it, had gone.
+std::optional<Error> TableFence::unlock() noexcept {
   held_ = false;
-  bool all = true;
+  std::optional<Error> gone;
   for (Share& share : shares_) {
     try {
-      all = !share.session.try_run("UNLOCK TABLES") && all;
-    } catch (const Error&) {
-      all = false;
+      share.session.run("UNLOCK TABLES");
+    } catch (const Error& error) {
+      if (!gone) gone = error;
     }
   }
-  return all;
+  return gone;
 }
 
 }  // namespace holdfast::engine::mariadb

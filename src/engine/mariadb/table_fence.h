@@ -8,13 +8,19 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/mariadb/client.h"
 
 namespace holdfast::engine::mariadb {
+
+// What is said of a fence, of tables or of the whole server, whose session the server has ended.
+// `why`: what its statement failed with. Errc::not_consistent.
+[[nodiscard]] Error fence_was_ended(const Error& why);
 
 class TableFence {
  public:
@@ -45,7 +51,7 @@ class TableFence {
   };
   [[nodiscard]] bool try_all();
   void wait_for_us(std::chrono::seconds idle);
-  bool unlock() noexcept;
+  std::optional<Error> unlock() noexcept;
 
   std::vector<Share> shares_;
   std::chrono::seconds silence_max_{0};

@@ -38,7 +38,7 @@ void TableLocks::take(std::chrono::steady_clock::time_point deadline,
     changed_.wait_until(lock, stop, until, [&] { return parts_left_ == 0; });
     if (parts_left_ > 0 && !stop.stop_requested()) ran_out_ = true;
     for (Lock& one : locks_) {
-      if (!one.session.is_alive()) were_lost_ = true;
+      if (!lost_) lost_ = one.session.ping();
     }
     locks_.clear();
   });

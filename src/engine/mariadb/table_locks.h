@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,8 +44,8 @@ class TableLocks {
 
   // Whether they were let go before all were copied: by us, as it took too long,
   [[nodiscard]] bool ran_out() const noexcept { return ran_out_; }
-  // or because a session had gone.
-  [[nodiscard]] bool were_lost() const noexcept { return were_lost_; }
+  // or because a session had gone, with the server's words. After let_go().
+  [[nodiscard]] const std::optional<Failure>& lost() const noexcept { return lost_; }
 
  private:
   struct Lock {
@@ -54,9 +55,10 @@ class TableLocks {
   };
   std::vector<std::string> tables_;
   std::vector<Lock> locks_;
-  std::mutex mutex_;  // guards the next
+  std::mutex mutex_;  // guards the next two
   std::size_t parts_left_ = 0;
-  std::atomic<bool> ran_out_{false}, were_lost_{false};
+  std::optional<Failure> lost_;
+  std::atomic<bool> ran_out_{false};
   std::condition_variable_any changed_;
   std::jthread watch_;  // last: it uses the others
 };

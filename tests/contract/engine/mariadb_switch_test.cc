@@ -64,6 +64,33 @@ TEST_F(MariadbSwitch, NothingIsPublicBeforeTheSwitch) {
   EXPECT_EQ(schemas(), (std::vector<std::string>{"copy", "shop"}));
 }
 
+// It may have been idle for hours, while other components were loaded.
+TEST_F(MariadbSwitch, IsMadeInAnotherSessionWhereThatOfTheLoadHasGone) {
+  make_shop();
+  const auto copy = back_up();
+  leave_beside_ = true;
+  for (const bool only_a_table : {false, true}) {
+    SCOPED_TRACE(only_a_table);
+    const std::string place = only_a_table ? "tables" : "whole";
+    const engine::LoadReport report =
+        load(*copy, place, false,
+             only_a_table ? std::vector<model::TableName>{{"", "orders"}}
+                          : std::vector<model::TableName>{});
+    const std::vector<std::string> sessions = server_->rows(
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE DB LIKE '" + place + "\\_holdfast%'");
+    ASSERT_FALSE(sessions.empty());
+    Connection other = server_->connect();
+    // Some may be on their way out.
+    for (const std::string& session : sessions) static_cast<void>(other.try_run("KILL " + session));
+    EXPECT_TRUE(report.switch_in().empty());
+    EXPECT_EQ(tables(place), only_a_table ? (std::vector<std::string>{"orders"})
+                                          : (std::vector<std::string>{"orders", "v"}));
+    server_->run("INSERT INTO " + place + ".orders VALUES (2, 0)");
+    EXPECT_EQ(server_->value("SELECT n FROM " + place + ".orders WHERE id = 2"), "7");
+  }
+  EXPECT_EQ(schemas(), (std::vector<std::string>{"shop", "tables", "whole"}));
+}
+
 TEST_F(MariadbSwitch, WhatOthersMadeMeanwhileIsNotReplacedUnasked) {
   make_shop();
   const auto copy = back_up();

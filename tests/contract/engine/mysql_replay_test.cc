@@ -165,6 +165,18 @@ TEST_F(MysqlReplay, BreaksOffWhatCannotBeKilled) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));
 }
 
+TEST_F(MysqlReplay, BreaksOffWhatIsNotKilledInTime) {
+  ScriptedMysql server("8.4.3");
+  describe_shop(server);
+  server.answer("FLUSH TABLES", Answer{.waits = true});
+  server.answer("KILL QUERY", Answer{.waits = true});  // as if the network had died
+  const auto held = hold(server);
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_THROW(static_cast<void>(held->fence(begun + std::chrono::milliseconds(200))), Error);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));
+  EXPECT_EQ(said(server, {"KILL QUERY"}).size(), 1U);
+}
+
 TEST_F(MysqlReplay, LetsDefinitionsGoIfTheReadLockIsDenied) {
   ScriptedMysql server("8.4.3");
   describe_shop(server);
@@ -348,6 +360,21 @@ TEST_F(MysqlReplayLoad, LoadsDocumentsAsTexts) {
   EXPECT_NE(loads[0].find("(`id`, @v2) SET `doc` = CONVERT(@v2 USING utf8mb4)"), std::string::npos);
   EXPECT_EQ(server.file(), "1\t{\"a\": 1.50}\n2\t\\N\n");
   EXPECT_EQ(said(server, {"SET sql_require_primary_key=0"}).size(), 2U);
+}
+
+TEST_F(MysqlReplayLoad, SaysThatTheServersDiskIsFull) {
+  ScriptedMysql server("8.4.3");
+  server.answer("CREATE TABLE `orders`",
+                Answer{.error = 1030,
+                       .message = "Got error 28 - 'No space left on device' from storage engine"});
+  try {
+    load(server);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::no_space) << error.what();
+    EXPECT_NE(error.message().find("orders"), std::string::npos) << error.what();
+    EXPECT_NE(error.hint().find("Make room"), std::string::npos) << error.what();
+  }
 }
 
 TEST_F(MysqlReplayLoad, InsertsWhereLocalFilesAreForbidden) {
