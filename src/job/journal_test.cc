@@ -486,13 +486,19 @@ TEST_F(JournalTest, AStartedProgramMayGoOnWriting) {
 }
 
 TEST_F(JournalTest, WaitsForAStopCommandThatOutlivedItsJob) {
+  const fs::path go = directory_.path() / "go";
   Command command;
-  command.argv = {"/bin/sh", "-c", "sleep 0.5; " + mark("stopped")};
+  command.argv = {"/bin/sh", "-c",
+                  "until [ -e " + go.string() + " ]; do sleep 0.01; done; " + mark("stopped")};
   command.environment = {{"HOLDFAST_RUN", "run-1"}, {"HOLDFAST_HOOK", "stop"}};
   const pid_t pid = spawn_detached(command, {});
   wait_for_stop_commands("run-2", std::chrono::seconds(20));
   EXPECT_EQ(marks(), "");
-  wait_for_stop_commands("run-1", std::chrono::seconds(20));
+  const std::jthread letting_go([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    std::ofstream{go};
+  });
+  wait_for_stop_commands("run-1", std::chrono::seconds(60));
   EXPECT_EQ(marks(), "stopped\n");
   ::waitpid(pid, nullptr, 0);
 }

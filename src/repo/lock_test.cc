@@ -140,12 +140,18 @@ TEST(Lock, WaitsForTheOtherAsLongAsItIsTold) {
   options.retry = milliseconds(40);
   EXPECT_EQ(code_thrown([&] { static_cast<void>(Lock::acquire(*test.repository, options)); }),
             Errc::locked);
-  options.retry = milliseconds(100);
-  std::jthread remover([&] {
-    std::this_thread::sleep_for(milliseconds(10));
+  // The other goes while it is waited for: when it has been seen, and before the next look.
+  options.retry = milliseconds(2000);
+  bool is_seen = false;
+  bool is_removed = false;
+  test.hooks->on_read = [&](const FileRef& file) { is_seen = file.kind == FileKind::lock; };
+  test.hooks->on_list = [&](FileKind) {
+    if (!is_seen || is_removed) return;
+    is_removed = true;
     test.repository->remove(FileKind::lock, other);
-  });
+  };
   EXPECT_NO_THROW(static_cast<void>(Lock::acquire(*test.repository, options)));
+  EXPECT_TRUE(is_removed);
 }
 
 TEST(Lock, StopsWaitingWhenInterrupted) {

@@ -85,6 +85,8 @@ class EngineContract : public testing::TestWithParam<EngineCase> {
   [[nodiscard]] engine::HoldOptions options() const {
     engine::HoldOptions options;
     options.scratch_directory = scratch_.path();
+    // A server ends by itself the fence of whoever is silent for three times that.
+    options.fence_max = std::chrono::seconds(5);
     return options;
   }
   [[nodiscard]] static SteadyClock::time_point soon() {

@@ -204,8 +204,8 @@ TEST_F(Comeback, FailingStop) {
 
 TEST_F(Comeback, StopThatTakesTooLong) {
   shop_.write_instance(
-      shop_.quiesce("if [ ! -e " + (place_ / "mended").string() + " ]; then sleep 60; fi", {},
-                    "when = \"always\"\ntimeout = \"1s\"\n"));
+      shop_.quiesce("if [ ! -e " + (place_ / "mended").string() + " ]; then sleep 600; fi", {},
+                    "when = \"always\"\ntimeout = \"10s\"\n"));
   const Outcome outcome = begin().wait();
   EXPECT_EQ(outcome.exit_code, 1) << outcome.text();
   EXPECT_TRUE(outcome.says("quiesce stop failed")) << outcome.text();

@@ -143,7 +143,7 @@ TEST_F(MagnoliaPlanted, AnIndexTakesAnApplicationThatIsDown) {
                  "magnolia-index-needs-stop");
   expect_refused(back_up(discovered(source, include + "[quiesce]\nstop = [\"true\"]\nstart = "
                                                       "[\"true\"]\nwhen = \"always\"\n"
-                                                      "timeout = \"1s\"\n")),
+                                                      "timeout = \"10s\"\n")),
                  1, "/.lock");
   const Outcome copied =
       back_up(discovered(source, include + service.quiesce() + "when = \"always\"\n"));

@@ -46,7 +46,7 @@ class Mariadb : public testing::Test {
     write_text(path, "name = \"app\"\n\n[repository]\nlocation = \"" +
                          place_.repository().string() + "\"\npassword_file = \"" +
                          place_.password_file().string() +
-                         "\"\n\n[limits]\nwriter_stall_ms = 60000\n\n" + tables);
+                         "\"\n\n[limits]\nfence_ms = 10000\nwriter_stall_ms = 60000\n\n" + tables);
     return path.string();
   }
   Outcome back_up(const std::string& instance) {

@@ -118,8 +118,9 @@ TEST_F(MariadbWhole, EverythingComesBackOnAnEmptyServer) {
     }
     return all;
   };
-  const Outcome saved =
-      place_.holdfast({"backup", "-I", write_instance(server_->instance_table("main", "ugly"))});
+  const std::string patient = "[limits]\nfence_ms = 10000\nwriter_stall_ms = 60000\n\n";
+  const Outcome saved = place_.holdfast(
+      {"backup", "-I", write_instance(patient + server_->instance_table("main", "ugly"))});
   ASSERT_EQ(saved.exit_code, 0) << saved.text();
   const MariadbServer other({"--local-infile=0"});
   const Outcome done = restore_by_hand(unpacked(), other, "ugly");

@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 
+#include "contract/engine/fence.h"
 #include "contract/engine_contract.h"
 
 namespace holdfast::test {
@@ -97,9 +98,7 @@ TEST_P(EngineContract, CopiesAConsistentStateWhileAWriterWrites) {
   std::unique_ptr<Copy> copy;
   {
     const auto held = hold(endpoint);
-    bool fenced = false;
-    for (int attempt = 0; attempt < 20 && !fenced; ++attempt) fenced = held->fence(soon());
-    ASSERT_TRUE(fenced);
+    ASSERT_TRUE(fence(*held));
     held->capture();
     held->unfence();
     copy = take(*held);
@@ -151,7 +150,7 @@ TEST_P(EngineContract, LetsGoWhereverItIsDestroyed) {
     {
       const auto held = hold(endpoint);
       if (stage >= 1) {
-        ASSERT_TRUE(held->fence(soon()));
+        ASSERT_TRUE(fence(*held));
         EXPECT_FALSE(fixture().write_now(endpoint)) << "the fence lets writers through";
       }
       if (stage >= 2) held->capture();
@@ -174,7 +173,7 @@ TEST_P(EngineContract, LetsGoWhereverItIsDestroyed) {
 TEST_P(EngineContract, LetsWritersGoOnAfterUnfence) {
   const model::Endpoint endpoint = fixture().make_full("full");
   const auto held = hold(endpoint);
-  ASSERT_TRUE(held->fence(soon()));
+  ASSERT_TRUE(fence(*held));
   held->capture();
   held->unfence();
   static_cast<void>(take(*held));
@@ -200,14 +199,14 @@ TEST_P(EngineContract, GivesUpAFenceThatCannotBeHad) {
     EXPECT_FALSE(held->fence(soon()));
     EXPECT_TRUE(fixture().write_now(free)) << "a fence that failed holds something";
   }
-  EXPECT_TRUE(held->fence(soon()));
+  EXPECT_TRUE(fence(*held));
   EXPECT_FALSE(fixture().write_now(free));
 }
 
 TEST_P(EngineContract, HoldsSeveralDatabasesAtOneMoment) {
   const std::vector<model::Endpoint> both{fixture().make_full("one"), fixture().make_full("two")};
   const auto held = engine().hold(both, options());
-  ASSERT_TRUE(held->fence(soon()));
+  ASSERT_TRUE(fence(*held));
   held->capture();
   held->unfence();
   EXPECT_EQ(held->moment(0).earliest, held->moment(1).earliest);
@@ -251,14 +250,14 @@ TEST_P(EngineContract, StopsFencingAndCapturingWhenAsked) {
     stopping.stop = stop.get_token();
     const auto held = engine().hold({&endpoint, 1}, stopping);
     if (fenced && can_fence) {
-      ASSERT_TRUE(held->fence(soon()));
+      ASSERT_TRUE(fence(*held));
     }
     stop.request_stop();
     EXPECT_EQ(code_of([&] { held->capture(); }), Errc::cancelled);
     EXPECT_TRUE(fixture().write_now(endpoint)) << "something is still locked";
     if (!can_fence) break;
     const auto late = engine().hold({&endpoint, 1}, options());
-    ASSERT_TRUE(late->fence(soon())) << "something is still locked";
+    ASSERT_TRUE(fence(*late)) << "something is still locked";
   }
   EXPECT_EQ(fixture().litter(), litter);
 }

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "contract/engine/fence.h"
 #include "engine/postgresql/connection.h"
 #include "engine/postgresql/describe.h"
 #include "engine/postgresql/fill.h"
@@ -53,6 +54,7 @@ class PostgresqlHold : public testing::Test {
   [[nodiscard]] HoldOptions options() const {
     HoldOptions options;
     options.scratch_directory = scratch_.path();
+    options.fence_max = std::chrono::seconds(5);  // the server ends silent ones after 15 s
     return options;
   }
   [[nodiscard]] std::unique_ptr<Hold> captured(const model::Endpoint& endpoint) const {
@@ -279,7 +281,7 @@ TEST_F(PostgresqlHold, FencesThroughTheLentFunctionWhoMayOnlyRead) {
             Errc::unsupported);
   server_.psql("shop", engine::postgresql::grants_for(location_of(saver), "backup"));
   const auto hold = make_hold({&saver, 1}, options());
-  ASSERT_TRUE(hold->fence(soon()));
+  ASSERT_TRUE(fence(*hold));
   EXPECT_THROW(server_.psql("shop", "SET lock_timeout = '50ms'; INSERT INTO plain VALUES (-1)"),
                Error);
   hold->capture();
@@ -352,24 +354,29 @@ TEST_F(PostgresqlHold, TrustsNoForeignFence) {
   server_.psql("shop", grants);
   // Once it is there, it is only lent.
   server_.psql("shop", engine::postgresql::grants_for(location_of(saver), "backup"));
-  EXPECT_TRUE(make_hold({&saver, 1}, options())->fence(within(std::chrono::seconds(1))));
+  EXPECT_TRUE(fence(*make_hold({&saver, 1}, options())));
 }
 
 // The application has what we want and wants what we have: it must never be the one that is ended.
 TEST_F(PostgresqlHold, GivesUpAFenceBeforeTheServerEndsSomebody) {
   const model::Endpoint endpoint =
       server_.make_database("shop", "CREATE TABLE aaa (a int); CREATE TABLE zzz (a int)");
+  // We are to give up after 16 s.
+  server_.psql("shop", "ALTER DATABASE shop SET deadlock_timeout = '20s'");
   HoldOptions patient = options();
-  patient.fence_max = std::chrono::seconds(6);
+  patient.fence_max = std::chrono::minutes(1);
   const auto hold = make_hold({&endpoint, 1}, patient);
   Connection application(location_of(endpoint));
-  application.run("BEGIN; INSERT INTO public.zzz VALUES (1)");
+  // If we waited on, it would find the deadlock before us, and be ended.
+  application.run("SET deadlock_timeout = '19s'; BEGIN; INSERT INTO public.zzz VALUES (1)");
   bool fenced = true;
   std::jthread fencing([&] { fenced = hold->fence(within(patient.fence_max)); });
   Connection watcher(location_of(endpoint));
-  while (watcher.value("SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND NOT granted"
-                       " AND locktype = 'relation'") == "0")
-    std::this_thread::yield();
+  ASSERT_TRUE(eventually([&] {
+    return watcher.value(
+               "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND NOT granted"
+               " AND locktype = 'relation'") != "0";
+  }));
   EXPECT_EQ(application.attempt("INSERT INTO public.aaa VALUES (1)"), "");
   fencing.join();
   EXPECT_FALSE(fenced);
@@ -379,8 +386,10 @@ TEST_F(PostgresqlHold, GivesUpAFenceBeforeTheServerEndsSomebody) {
 // Our machine may stop within a fence, and nobody tell the server.
 TEST_F(PostgresqlHold, AFenceOfWhoIsSilentEnds) {
   const model::Endpoint endpoint = server_.make_database("shop", "CREATE TABLE t (a int)");
-  const auto hold = make_hold({&endpoint, 1}, options());
-  ASSERT_TRUE(hold->fence(within(std::chrono::milliseconds(500))));
+  HoldOptions silent = options();
+  silent.fence_max = std::chrono::seconds(2);  // the server waits for 6 s
+  const auto hold = make_hold({&endpoint, 1}, silent);
+  ASSERT_TRUE(fence(*hold));
   EXPECT_THROW(server_.psql("shop", "SET lock_timeout = '50ms'; INSERT INTO t VALUES (1)"), Error);
   server_.psql("shop", "SET lock_timeout = '20s'; INSERT INTO t VALUES (1)");
   EXPECT_EQ(code_of([&] { hold->capture(); }), Errc::not_consistent);
@@ -445,7 +454,7 @@ TEST_F(PostgresqlHold, WaitsForNobodyWithinAFence) {
   const auto hold = make_hold({&endpoint, 1}, options());
   Connection changer(location_of(endpoint));
   changer.run("BEGIN; DROP SEQUENCE public.s");
-  ASSERT_TRUE(hold->fence(within(std::chrono::milliseconds(500))));
+  ASSERT_TRUE(fence(*hold));
   const auto begun = std::chrono::steady_clock::now();
   hold->capture();
   hold->unfence();
@@ -490,8 +499,10 @@ TEST_F(PostgresqlHold, TakesAnotherSnapshotIfANewTableWasEmptied) {
 // cannot be taken again.
 TEST_F(PostgresqlHold, HoldsWhatIsMadeWithinAFence) {
   const model::Endpoint endpoint = server_.make_database("shop", "CREATE TABLE t (a int)");
-  // A session's own idea of isolation is not that of a fence.
-  server_.psql("shop", "ALTER DATABASE shop SET default_transaction_isolation = 'serializable'");
+  // A session's own idea of isolation is not that of a fence, which has its 5 s.
+  server_.psql("shop",
+               "ALTER DATABASE shop SET default_transaction_isolation = 'serializable';"
+               "ALTER DATABASE shop SET deadlock_timeout = '10s'");
   engine::postgresql::HeldDatabase database(location_of(endpoint));
   database.prepare_fence();
   ASSERT_TRUE(database.fence(within(std::chrono::seconds(5)), std::chrono::seconds(60)));
@@ -590,7 +601,7 @@ TEST_F(PostgresqlHold, WaitsForARefreshAndAReindex) {
   const auto hold = make_hold({&endpoint, 1}, options());
   Connection reindexer(location_of(endpoint));
   reindexer.run("BEGIN; REINDEX TABLE public.wide");
-  ASSERT_TRUE(hold->fence(within(std::chrono::milliseconds(500))));
+  ASSERT_TRUE(fence(*hold));
   hold->capture();
   hold->unfence();
   std::jthread others([&] {
@@ -621,12 +632,13 @@ TEST_F(PostgresqlHold, SaysWhomItWaitsForAndCanBeStopped) {
   changer.run("SET application_name = 'psql'; BEGIN; ALTER VIEW public.seen ALTER a SET DEFAULT 1");
   testing::internal::CaptureStderr();
   std::jthread stopping([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    // As soon as something is said: what is captured goes to a file.
+    EXPECT_TRUE(eventually([] { return fs::file_size("/proc/self/fd/2") > 0; }));
     stop.request_stop();
   });
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(code_of([&] { static_cast<void>(hold->parts(0)); }), Errc::cancelled);
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::minutes(1));
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_NE(said.find("public.seen is locked by session"), std::string::npos) << said;
   // And not for ever.

@@ -196,13 +196,13 @@ TEST_F(SqliteHold, KeepsTheStateOfAWalThroughCheckpointsAndRestarts) {
   for (const char* sibling : {"app.db", "app.db-shm", "app.db-wal"}) {
     static_cast<void>(open_file(path(sibling), O_RDONLY));
   }
-  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(writer.line(), "rewritten");
   EXPECT_GT(stop(writer).commits, 1);
   {
     // Nor does another one get past it, who comes when the last has gone.
     WriterProcess other({SQLITE_WRITER, "rewrite", path("app.db")});
     ASSERT_EQ(other.line(), "ready");
-    std::this_thread::sleep_for(150ms);
+    EXPECT_EQ(other.line(), "rewritten");
   }
   Connection copy = restored(copy_of(*hold, 0));
   EXPECT_EQ(copy.integer("SELECT count(*) FROM items WHERE price = id"), 500);

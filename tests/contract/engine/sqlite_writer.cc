@@ -6,7 +6,8 @@
 //   write MODE BUSY_MS PAUSE_US DATABASE...  counts; prints "commits refusals" at the end; MODE may
 //   be
 //                                            "wal+delete", one for each database
-//   rewrite DATABASE                         changes every row and takes in the log, over and over
+//   rewrite DATABASE                         changes every row and takes in the log, over and over;
+//                                            prints "rewritten" after the third time
 //   lock DATABASE                            holds the writer's lock; prints "locked", ends on
 //   SIGTERM linger DATABASE                          stays in a transaction that has reached the
 //   file crash MODE DATABASE                      dies within a transaction that has reached the
@@ -126,7 +127,9 @@ int rewrite(char** argv) {
   while (asked_to_stop == 0) {
     must(database, "UPDATE items SET price = price + 1, photo = randomblob(300)");
     run(database, "PRAGMA wal_checkpoint(TRUNCATE)");
-    ++commits;
+    if (++commits != 3) continue;
+    std::printf("rewritten\n");
+    std::fflush(stdout);
   }
   sqlite3_close(database);
   std::printf("%ld 0\n", commits);

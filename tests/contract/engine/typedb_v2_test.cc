@@ -24,6 +24,7 @@
 #include "engine/typedb/server_job.h"
 #include "engine/typedb/test_exports.h"
 #include "engine/typedb/v2_server.h"
+#include "tests/contract/engine/fence.h"
 #include "tests/harness/memory_parts.h"
 #include "tests/harness/typedb_server.h"
 
@@ -188,7 +189,7 @@ TEST(TypedbV2Hold, KeepsWritersOutNoLongerThanItMay) {
   options.writer_stall_max = std::chrono::milliseconds(1);
   const auto hold = make_v2_hold(access_to(server), {location_on(server)}, options);
   server.plant("ExportDatabase", 1, TypedbFault::stall);
-  ASSERT_TRUE(hold->fence(steady_clock::now() + std::chrono::milliseconds(400)));
+  ASSERT_TRUE(test::fence(*hold));
   std::string message;
   EXPECT_EQ(code_of([&] { hold->capture(); }, &message), Errc::not_consistent);
   EXPECT_NE(message.find("did not begin in time"), std::string::npos) << message;
