@@ -62,6 +62,9 @@ TEST(SqlServerErrors, FindTheReasonBesideTheLostConnection) {
   const Messages nowhere{{4060, "42000", "Cannot open database \"x\""}, login[0]};
   EXPECT_EQ(errc_of(nowhere, Errc::io), Errc::not_found);
   EXPECT_NE(connecting_hint(nowhere, location).find("name of the database"), std::string::npos);
+  // A damaged page ends the session that reads it.
+  const Messages damaged{{824, "HY000", "..."}, {596, "HY000", "..."}, {0, "08S01", "..."}};
+  EXPECT_EQ(errc_of(damaged, Errc::io), Errc::not_consistent);
   const Messages mute{login[1]};
   EXPECT_EQ(errc_of(mute, Errc::io), Errc::unavailable);
   EXPECT_NE(connecting_hint(mute, location).find("tls_ca"), std::string::npos);
@@ -84,9 +87,10 @@ TEST(SqlServerErrors, TellAMuteServerFromOneThatHasGone) {
 }
 
 TEST(SqlServerErrors, TellDamageFromAnExaminationThatEnded) {
-  for (const int number : {605, 824, 2533, 5242, 7985, 8928, 8939})
+  for (const int number : {211, 605, 824, 2533, 5242, 7105, 7985, 8646, 8928, 8939})
     EXPECT_TRUE(is_damage(number)) << number;
-  for (const int number : {0, 596, 1105, 1823, 5128, 5245, 5269, 8921})
+  for (const int number :
+       {0, 596, 1105, 1823, 2571, 5128, 5238, 5245, 5269, 7926, 7928, 7983, 8921})
     EXPECT_FALSE(is_damage(number)) << number;
 }
 

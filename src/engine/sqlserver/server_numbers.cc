@@ -26,6 +26,7 @@ constexpr std::string_view newer = "Restore it on a server of that release or a 
 // Hints are for whoever backs up or restores.
 constexpr std::array meanings{
     NumberMeaning{208, Errc::not_found, ""},  // an object
+    NumberMeaning{211, Errc::not_consistent, look_at_database},
     NumberMeaning{229, Errc::denied, right_to_backup},
     NumberMeaning{230, Errc::denied, ""},  // on a column
     NumberMeaning{262, Errc::denied, right_to_backup},
@@ -34,7 +35,9 @@ constexpr std::array meanings{
     NumberMeaning{371, Errc::denied, ""},
     NumberMeaning{596, Errc::unavailable,
                   "Somebody ended the session, or the server did; its log says which."},
+    NumberMeaning{605, Errc::not_consistent, look_at_database},
     NumberMeaning{701, Errc::unavailable, ""},  // no memory
+    NumberMeaning{824, Errc::not_consistent, look_at_database},
     NumberMeaning{911, Errc::not_found, "Look at the name of the database."},
     NumberMeaning{916, Errc::denied, right_to_backup},
     NumberMeaning{921, Errc::unavailable, ""},  // not yet recovered
@@ -97,7 +100,11 @@ constexpr std::array meanings{
     NumberMeaning{5133, Errc::not_found, "Look at `data_directory` and `log_directory`."},
     NumberMeaning{5170, Errc::exists, ""},       // a file
     NumberMeaning{6005, Errc::unavailable, ""},  // shutting down
+    NumberMeaning{7105, Errc::not_consistent, look_at_database},
+    NumberMeaning{7926, Errc::unavailable, ""},  // neither a snapshot nor a lock for DBCC CHECKDB
+    NumberMeaning{7928, Errc::unavailable, ""},  // no snapshot
     NumberMeaning{7983, Errc::denied, ""},       // DBCC CHECKDB
+    NumberMeaning{8646, Errc::not_consistent, look_at_database},
     NumberMeaning{9001, Errc::unavailable, "The log of the database is not to be had."},
     NumberMeaning{9002, Errc::no_space, "The log of the database is full."},
     NumberMeaning{15151, Errc::denied, "Give the login the right that the server names."},
@@ -171,11 +178,24 @@ const NumberMeaning* meaning_of(int number) noexcept {
 
 bool is_damage(int number) noexcept {
   switch (number) {
-    case 605:  // a page of another object
-    case 824:  // a page that is not what it says
+    case 211:   // the catalogue
+    case 605:   // a page of another object
+    case 824:   // a page that is not what it says
+    case 5180:  // a file that is not there
+    case 7105:  // a value that is not there
+    case 8646:  // an index
       return true;
+    case 2501:  // no such object
+    case 2520:  // no such database
+    case 2571:  // no right to it
+    case 5238:  // ended
+    case 5239:  // a statement that was left out
     case 5245:  // a lock was not to be had
     case 5269:  // the snapshot that is read was lost
+    case 7926:  // neither a snapshot nor a lock was to be had
+    case 7928:  // no snapshot was to be had
+    case 7929:  // transactions that wait for a file
+    case 7983:  // no right to it
     case 8921:  // ended; why was said before
       return false;
     default:

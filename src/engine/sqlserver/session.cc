@@ -266,7 +266,7 @@ void Session::raise(std::span<const Message> errors, std::string_view doing, Err
   Error error(errc_of(errors, otherwise),
               fmt::format("{}: {}{}{}", state_->location.display(), doing,
                           doing.empty() ? "" : ": ", words_of(errors)));
-  if (is_lost(errors))
+  if (is_lost(errors) && error.code() == Errc::unavailable)
     for (const Message& one : errors)
       if (const NumberMeaning* const known = meaning_of(one.number);
           known != nullptr && known->code == Errc::unavailable && !known->hint.empty())

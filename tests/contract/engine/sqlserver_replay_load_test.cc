@@ -168,6 +168,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"check_full", Errc::no_space, "1823", false},
                     Refused{"check_sparse_full", Errc::no_space, "5128", false},
                     Refused{"check_ended", Errc::io, "8921", false},
+                    Refused{"check_no_snapshot", Errc::unavailable, "7926", false},
+                    Refused{"check_damaged_full", Errc::differs, "8928", false},
                     Refused{"damaged_target", Errc::differs, "8928", false},
                     Refused{"lost_table", Errc::differs, "dbo.Items", false}),
     [](const auto& one) { return std::string(one.param.scenario); });
