@@ -351,7 +351,12 @@ Error oracle_error(std::string_view said, std::string_view doing) {
   for (const char c : shown.substr(0, line_bytes_max)) text += c == '\n' ? ' ' : c;
   while (text.ends_with(' ')) text.pop_back();
   std::optional<Errc> errc;
-  for (auto one = found; one && !errc; one = find_behind(said, *one)) errc = errc_of(one->code);
+  for (auto one = found; one && !errc; one = find_behind(said, *one)) {
+    errc = errc_of(one->code);
+    // What a statement within a program's work names is nothing that the program was told to find.
+    const bool is_name = errc == Errc::not_found || errc == Errc::exists;
+    if (is_name && one->at != found->at) errc.reset();
+  }
   Error error(errc.value_or(Errc::failed_child),
               fmt::format("{}: {}", doing, text.empty() ? "nothing was said" : text));
   if (found && find_code(found->code) != nullptr && !find_code(found->code)->advice.empty())

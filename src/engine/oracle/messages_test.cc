@@ -160,6 +160,9 @@ TEST(OracleMessages, TakesTheFirstCodeThatHasAKind) {
       oracle_error("IMP-00058: ORACLE error 1653 encountered\nORA-01653: unable to extend", "x");
   EXPECT_EQ(full.code(), Errc::no_space);
   EXPECT_TRUE(full.message().starts_with("x: IMP-00058: ")) << full.message();
+  // A table that a statement of the dump names is no table that was asked for.
+  EXPECT_EQ(oracle_error("IMP-00058: ORACLE error 942 encountered\nORA-00942: none", "x").code(),
+            Errc::failed_child);
   EXPECT_FALSE(tells_lost_session("ORA-31603: object not found\nORA-06512: at line 3"));
   EXPECT_FALSE(tells_lost_session(""));
 }
