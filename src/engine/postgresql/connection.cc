@@ -207,12 +207,12 @@ struct Connection::State {
   // The same while rows are sent: what the server said at its end lies behind the COPY, unread.
   [[noreturn]] void lost_in_copy() {
     constexpr int results_max = 4;
-    if (connection && PQputCopyEnd(pg(), "the connection was lost") == 1) {
-      for (int i = 0; i < results_max; ++i) {
-        const PgResult result(PQgetResult(pg()));
-        if (!result) break;
-        if (failed(result.get()) && !state_of(result.get()).empty()) throw error_of(result.get());
-      }
+    // That a COPY has failed is no reason to wait for a session that lives.
+    if (connection) static_cast<void>(PQputCopyEnd(pg(), "the connection was lost"));
+    for (int i = 0; i < results_max && connection && PQstatus(pg()) != CONNECTION_OK; ++i) {
+      const PgResult result(PQgetResult(pg()));
+      if (!result) break;
+      if (failed(result.get()) && !state_of(result.get()).empty()) throw error_of(result.get());
     }
     lost();
   }
