@@ -46,15 +46,8 @@ constexpr const char* ways_to_log_in =
 // How long we wait for whoever keeps a table or its definition locked.
 constexpr unsigned lock_patience_seconds = 120;
 
-// An error of any file, with the system's reason in it.
-bool names_full_disk(std::string_view text) {
-  for (const std::string_view words : {"Errcode: 28", "errno: 28", "error 28", "No space left"}) {
-    if (text.find(words) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
-// How long what we send may stay unanswered; 0: as long as the system tries.
+// How long what we send may stay unanswered; 0: as long as the system tries. Nothing of a socket in
+// the file system.
 void set_send_timeout(int socket, int timeout_ms) {
   static_cast<void>(
       ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms));
@@ -145,54 +138,6 @@ std::uint64_t number_after(const char* info, const char* word) {
 
 }  // namespace
 
-Errc code_of(const Failure& failure, Errc otherwise) {
-  switch (failure.number) {
-    case 1044:  // access to a database
-    case 1045:  // access at all
-    case 1142:  // a statement on a table
-    case 1143:  // a column
-    case 1227:  // a global privilege
-    case 1290:  // an option of the server, --read-only for one
-    case 1370:  // a routine
-    case 1410:
-    case 1698:
-    case 1836:  // read only
-      return Errc::denied;
-    case error_unknown_database:
-    case error_no_such_table:
-      return otherwise == Errc::not_consistent ? otherwise : Errc::not_found;
-    case error_table_definition_changed:
-      return Errc::not_consistent;
-    case 1021:  // disk full
-    case 1114:  // table full
-    case 1878:  // a temporary file, as when keys are made
-      return Errc::no_space;
-    case 3:     // a file
-    case 1026:  // a file, too
-      return names_full_disk(failure.text) ? Errc::no_space : Errc::io;
-    case 1005:  // making a table
-    case 1030:  // whatever a storage engine says
-      return names_full_disk(failure.text) ? Errc::no_space : otherwise;
-    case 1040:  // too many connections
-    case 1053:  // shutting down
-    case 1152:
-    case 1203:
-    case error_lock_wait_timeout:
-    case error_deadlock:
-    case error_query_interrupted:
-    case error_statement_timeout:
-    case 1927:  // killed
-    case 3024:
-      return Errc::unavailable;
-    case 1064:  // syntax
-    case 1054:  // unknown column
-      return otherwise;
-    default:
-      return failure.number >= CR_MIN_ERROR && failure.number <= CR_MAX_ERROR ? Errc::unavailable
-                                                                              : otherwise;
-  }
-}
-
 unsigned parse_version(std::string_view text) {
   // Servers that replicate say "5.5.5-10.11.19-MariaDB".
   if (text.starts_with("5.5.5-")) text.remove_prefix(6);
@@ -231,16 +176,6 @@ std::string session_statement(bool is_mariadb, unsigned version_number) {
     if (version_number >= 80'030) sql += ", show_gipk_in_create_table_and_information_schema=ON";
   }
   return sql;
-}
-
-std::string Failure::display() const {
-  return fmt::format("{} ({}): {}", number, state, text);
-}
-
-bool is_forbidden_locally(const Failure& failure) noexcept {
-  return failure.number == error_command_not_allowed ||
-         failure.number == error_local_infile_disabled ||
-         failure.number == error_local_infile_disabled_mariadb;
 }
 
 struct Connection::State {
@@ -371,7 +306,7 @@ Connection::Connection(const Location& location, const Secret* password, bool in
   if (s.version.starts_with("5.5.5-")) s.version.erase(0, 6);
   s.version_number = parse_version(s.version);
   s.is_mariadb = s.version.find("MariaDB") != std::string::npos;
-  if (!location.host.empty()) keep_alive(static_cast<int>(::mysql_get_socket(s.handle.get())));
+  keep_alive(static_cast<int>(::mysql_get_socket(s.handle.get())));
   run(session_statement(s.is_mariadb, s.version_number));
   refuse_proxy();
   stop_with(std::move(stop));
@@ -555,9 +490,9 @@ std::optional<Failure> Connection::load_local(std::string_view sql, ByteSource& 
   s.feed = {&source, nullptr};
   // A server that waits for a lock takes no rows for as long, and is there all the same.
   const int socket = static_cast<int>(::mysql_get_socket(s.handle.get()));
-  if (!s.location.host.empty()) set_send_timeout(socket, 0);
+  set_send_timeout(socket, 0);
   auto failure = s.send(*this, sql);
-  if (!s.location.host.empty()) set_send_timeout(socket, send_timeout_ms);
+  set_send_timeout(socket, send_timeout_ms);
   s.feed.source = nullptr;
   if (s.feed.failure) std::rethrow_exception(std::exchange(s.feed.failure, nullptr));
   if (failure) return failure;
