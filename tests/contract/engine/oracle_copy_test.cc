@@ -235,18 +235,27 @@ TEST_F(OracleReplay, GivesThePasswordInAFileToProgramsThatTakeNoneFromAPipe) {
   EXPECT_TRUE(std::filesystem::is_empty(scratch_.path()));
 }
 
+// As if its schema had had this right.
+void give_right(OracleCopy& made, std::string_view privilege) {
+  Json right = Json::object();
+  right.set("privilege", std::string(privilege)).set("admin", "NO");
+  Json prerequisites = Json::object();
+  prerequisites.set("system_privileges", Json::array().push(std::move(right)));
+  made.facts.engine_facts.set("prerequisites", std::move(prerequisites));
+}
+
+model::Endpoint of_a_dba(model::Endpoint endpoint) {
+  endpoint.user = "dba1";
+  endpoint.password = std::make_shared<Secret>(std::string("dba"));
+  return endpoint;
+}
+
 TEST_F(OracleReplay, RefusesACopyWhoseRightsAreStatements) {
   const OracleHome home("plain");
   const auto made = copy(home.endpoint());
-  Json right = Json::object();
-  right.set("privilege", "CREATE TABLE TO PUBLIC;\nHOST id").set("admin", "NO");
-  Json prerequisites = Json::object();
-  prerequisites.set("system_privileges", Json::array().push(std::move(right)));
-  made->facts.engine_facts.set("prerequisites", std::move(prerequisites));
+  give_right(*made, "CREATE TABLE TO PUBLIC;\nHOST id");
   const OracleHome target("no_user");
-  model::Endpoint into = target.endpoint({{"schema", "FMEMC"}});
-  into.user = "dba1";
-  into.password = std::make_shared<Secret>(std::string("dba"));
+  const model::Endpoint into = of_a_dba(target.endpoint({{"schema", "FMEMC"}}));
   engine::LoadOptions options = load_options();
   options.new_user.password = std::make_shared<Secret>(std::string("new one"));
   try {
@@ -363,9 +372,7 @@ TEST_F(OracleReplay, MakesAUserThatIsMissingButNotWithThePublishedPassword) {
   const OracleHome home("plain");
   const auto made = copy(home.endpoint());
   const OracleHome target("no_user");
-  model::Endpoint into = target.endpoint({{"schema", "fmemc"}});
-  into.user = "dba1";
-  into.password = std::make_shared<Secret>(std::string("dba"));
+  const model::Endpoint into = of_a_dba(target.endpoint({{"schema", "fmemc"}}));
   engine::LoadOptions options = load_options();
   const auto codes = [&] {
     std::string text;
@@ -392,15 +399,9 @@ TEST_F(OracleReplay, MakesAUserThatIsMissingButNotWithThePublishedPassword) {
 TEST_F(OracleReplay, TakesALostSessionForNoRefusalOfARight) {
   const OracleHome home("plain");
   const auto made = copy(home.endpoint());
-  Json right = Json::object();
-  right.set("privilege", "CREATE TABLE").set("admin", "NO");
-  Json prerequisites = Json::object();
-  prerequisites.set("system_privileges", Json::array().push(std::move(right)));
-  made->facts.engine_facts.set("prerequisites", std::move(prerequisites));
+  give_right(*made, "CREATE TABLE");
   const OracleHome target("no_user_session_killed");
-  model::Endpoint into = target.endpoint({{"schema", "fmemc"}});
-  into.user = "dba1";
-  into.password = std::make_shared<Secret>(std::string("dba"));
+  const model::Endpoint into = of_a_dba(target.endpoint({{"schema", "fmemc"}}));
   engine::LoadOptions options = load_options();
   options.new_user.password = std::make_shared<Secret>(std::string("long and new"));
   try {

@@ -94,6 +94,11 @@ class PostgresqlHold : public testing::Test {
     return server_.psql(
         "postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holdfast'");
   }
+  void end_sessions() const {
+    server_.psql("postgres",
+                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                 " WHERE application_name = 'holdfast'");
+  }
   void expect_no_sessions() const {
     for (int i = 0; i < 100 && sessions() != "0\n"; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -932,9 +937,7 @@ TEST_F(PostgresqlHold, NoticesThatItsSessionHasBeenEnded) {
   const model::Endpoint endpoint = server_.make_database("shop", tables_for(server_));
   auto hold = captured(endpoint);
   static_cast<void>(hold->parts(0));
-  server_.psql("postgres",
-               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-               " WHERE application_name = 'holdfast'");
+  end_sessions();
   try {
     hold->release();
     ADD_FAILURE() << "the hold vouches for what it no longer holds";
@@ -950,9 +953,7 @@ TEST_F(PostgresqlHold, WhoeverFindsNoSnapshotSaysThatTheSessionHasBeenEnded) {
   const model::Endpoint endpoint = server_.make_database("shop", tables_for(server_));
   auto hold = captured(endpoint);
   static_cast<void>(hold->parts(0));
-  server_.psql("postgres",
-               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-               " WHERE application_name = 'holdfast'");
+  end_sessions();
   expect_no_sessions();  // ended is not gone yet, and lends its snapshot until then
   const auto failure = [&](const std::string& path) {
     try {
