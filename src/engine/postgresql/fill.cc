@@ -110,6 +110,7 @@ std::string try_statement(Connection& connection, const SchemaStatement& stateme
   return state;
 }
 
+// Other than refusal()'s: what is said of a definition tells of the copy.
 Errc code_of(std::string_view state) {
   if (state == "42501") return Errc::denied;
   if (state == "53100") return Errc::no_space;

@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "engine/sqlserver/server_errors.h"
 #include "engine/sqlserver/server_numbers.h"
 
 namespace holdfast::engine::sqlserver {
